@@ -1,0 +1,194 @@
+#include "base/mailbox.h"
+
+#include "base/now.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+struct queue {
+    struct mail *head, **tail;
+};
+
+struct mailbox {
+    pthread_mutex_t lock;
+    pthread_cond_t filled;
+    struct queue plain, reserved;
+    size_t items, bytes;         /* plain messages that wait */
+    size_t reserved_items;
+    size_t max_items, max_bytes; /* bounds for them */
+    bool sleeping;               /* the taker is in mailbox_take */
+    int fd;
+};
+
+static void queue_init(struct queue *queue)
+{
+    queue->head = NULL;
+    queue->tail = &queue->head;
+}
+
+static void queue_push(struct queue *queue, struct mail *mail)
+{
+    mail->next = NULL;
+    *queue->tail = mail;
+    queue->tail = &mail->next;
+}
+
+static struct mail *queue_pop(struct queue *queue)
+{
+    struct mail *mail = queue->head;
+
+    queue->head = mail->next;
+    if (!queue->head)
+        queue->tail = &queue->head;
+    mail->next = NULL;
+    return mail;
+}
+
+struct mailbox *mailbox_new(size_t items, size_t bytes)
+{
+    struct mailbox *box = calloc(1, sizeof(*box));
+    pthread_condattr_t attr;
+
+    if (!box)
+        return NULL;
+    box->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (box->fd < 0) {
+        free(box);
+        return NULL;
+    }
+    pthread_mutex_init(&box->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&box->filled, &attr);
+    pthread_condattr_destroy(&attr);
+    queue_init(&box->plain);
+    queue_init(&box->reserved);
+    box->max_items = items;
+    box->max_bytes = bytes;
+    return box;
+}
+
+void mailbox_free(struct mailbox *box)
+{
+    if (!box)
+        return;
+    pthread_cond_destroy(&box->filled);
+    pthread_mutex_destroy(&box->lock);
+    close(box->fd);
+    free(box);
+}
+
+static bool empty(const struct mailbox *box)
+{
+    return !box->plain.head && !box->reserved.head;
+}
+
+/* Only the first message of a batch costs a system call. Called locked. */
+static void wake(struct mailbox *box, bool was_empty)
+{
+    uint64_t one = 1;
+    ssize_t ignored;
+
+    if (box->sleeping)
+        pthread_cond_signal(&box->filled);
+    if (was_empty)
+        ignored = write(box->fd, &one, sizeof(one));
+    (void)ignored;
+}
+
+bool mailbox_post(struct mailbox *box, struct mail *mail)
+{
+    bool room;
+
+    pthread_mutex_lock(&box->lock);
+    room = box->items < box->max_items && mail->bytes <= box->max_bytes - box->bytes;
+    if (room) {
+        bool was_empty = empty(box);
+
+        box->items++;
+        box->bytes += mail->bytes;
+        queue_push(&box->plain, mail);
+        wake(box, was_empty);
+    }
+    pthread_mutex_unlock(&box->lock);
+    return room;
+}
+
+void mailbox_post_reserved(struct mailbox *box, struct mail *mail)
+{
+    bool was_empty;
+
+    pthread_mutex_lock(&box->lock);
+    was_empty = empty(box);
+    box->reserved_items++;
+    queue_push(&box->reserved, mail);
+    wake(box, was_empty);
+    pthread_mutex_unlock(&box->lock);
+}
+
+static void wait_filled(struct mailbox *box, int64_t wait_ms)
+{
+    int64_t end_us = now_mono_us() + wait_ms * 1000;
+    struct timespec end = { .tv_sec = (time_t)(end_us / 1000000), .tv_nsec = (long)(end_us % 1000000) * 1000 };
+
+    box->sleeping = true;
+    while (empty(box)) {
+        int rc = 0;
+
+        if (wait_ms < 0)
+            pthread_cond_wait(&box->filled, &box->lock);
+        else
+            rc = pthread_cond_timedwait(&box->filled, &box->lock, &end);
+        if (rc != 0)
+            break;
+    }
+    box->sleeping = false;
+}
+
+struct mail *mailbox_take(struct mailbox *box, size_t items, size_t bytes, int64_t wait_ms)
+{
+    struct queue out;
+    size_t taken = 0, sum = 0;
+    uint64_t drained;
+    ssize_t ignored;
+
+    queue_init(&out);
+    pthread_mutex_lock(&box->lock);
+    if (wait_ms != 0 && empty(box))
+        wait_filled(box, wait_ms);
+    while (box->reserved.head && taken < items) {
+        box->reserved_items--;
+        taken++;
+        queue_push(&out, queue_pop(&box->reserved));
+    }
+    while (box->plain.head && taken < items && (sum == 0 || sum + box->plain.head->bytes <= bytes)) {
+        sum += box->plain.head->bytes;
+        box->items--;
+        box->bytes -= box->plain.head->bytes;
+        taken++;
+        queue_push(&out, queue_pop(&box->plain));
+    }
+    if (empty(box))
+        ignored = read(box->fd, &drained, sizeof(drained));
+    (void)ignored;
+    pthread_mutex_unlock(&box->lock);
+    return out.head;
+}
+
+int mailbox_fd(const struct mailbox *box)
+{
+    return box->fd;
+}
+
+size_t mailbox_waiting(struct mailbox *box)
+{
+    size_t n;
+
+    pthread_mutex_lock(&box->lock);
+    n = box->items + box->reserved_items;
+    pthread_mutex_unlock(&box->lock);
+    return n;
+}
