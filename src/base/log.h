@@ -27,7 +27,8 @@ bool log_enabled(enum log_level level);
 void log_write(enum log_level level, const char *message, const struct log_field *fields);
 
 /* log_info("sent", LOG_NUM("run", id), LOG_STR("outcome", "ok")): one field at least. */
-#define LOG_WRITE_(level, message, ...) log_write((level), (message), (struct log_field[]){ __VA_ARGS__, { NULL } })
+#define LOG_WRITE_(level, message, ...) \
+    log_write((level), (message), (struct log_field[]){ __VA_ARGS__, { NULL } })
 #define log_debug(message, ...) LOG_WRITE_(LOG_DEBUG, message, __VA_ARGS__)
 #define log_info(message, ...) LOG_WRITE_(LOG_INFO, message, __VA_ARGS__)
 #define log_warn(message, ...) LOG_WRITE_(LOG_WARN, message, __VA_ARGS__)

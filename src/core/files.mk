@@ -1,0 +1,2 @@
+# Documents, schema tables, configuration.
+src_libcore_a_SOURCES +=

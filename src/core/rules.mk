@@ -1,0 +1,2 @@
+# Patterns, templates, messages, rules, outcomes.
+src_libcore_a_SOURCES +=

@@ -1,0 +1,2 @@
+# Sources: verifying, extracting, fetching.
+src_libcore_a_SOURCES +=
