@@ -22,4 +22,4 @@ tests_sim_callbackd_sim_LDADD = src/libbase.a $(EVENT_LIBS) $(JSON_LIBS)
 if HAVE_PYTHON
 TESTS += tests/sim/test_sim.py
 endif
-EXTRA_DIST += tests/sim/test_sim.py
+EXTRA_DIST += tests/sim/test_sim.py contrib/draw-message.py
