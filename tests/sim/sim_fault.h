@@ -18,7 +18,7 @@ struct sim_action {
 
 struct sim_faults *faults_new(void) CHECKED;
 void faults_free(struct sim_faults *faults);
-/* faults_add: one fault object or an array of them; all or none. Members: README of the control interface in
+/* faults_add: one fault object or an array of them; all or none. Members: see
    sim_control.c. */
 bool faults_add(struct sim_faults *faults, struct json_object *order, struct fault *fault) CHECKED;
 void faults_clear(struct sim_faults *faults);

@@ -77,6 +77,13 @@ class Sim:
             raise RuntimeError(f"control {method} {path}: {status} {answer}")
         return answer
 
+    def wait_for(self, count):
+        end = time.monotonic() + 20
+        while self.control("GET", "count") < count:
+            if time.monotonic() > end:
+                raise AssertionError(f"{count} requests did not come")
+            time.sleep(0.002)
+
     def requests(self, query=""):
         return self.control("GET", "requests" + query)
 
@@ -334,9 +341,10 @@ def answers_that_are_faults():
 def raw_send(sim, timeout=20):
     """All bytes that came until the end of the connection; None if it stays open."""
     body = json.dumps(buttons([OK])).encode()
-    with socket.create_connection(sim.address, timeout) as s:
+    with socket.create_connection(sim.address, 20) as s:
         s.sendall(b"POST %s HTTP/1.1\r\nHost: x\r\nX-Octopods-Auth: sim-key\r\nContent-Type: application/json\r\n"
                   b"Content-Length: %d\r\n\r\n%s" % (SEND.encode(), len(body), body))
+        s.settimeout(timeout)
         got = b""
         try:
             while chunk := s.recv(65536):
@@ -397,12 +405,12 @@ def answers_that_do_not_come_or_come_late():
                       b"Content-Length: %d\r\n\r\n%s" % (SEND.encode(), len(body), body))
             if s is hung[3]:
                 s.sendall(b"GET /more HTTP/1.1\r\nHost: x\r\n\r\n")
-        while sim.control("GET", "count") < 20:
-            pass
+        sim.wait_for(20)
         equal(sim.control("GET", "count?accepted=1"), 0)
         for s in hung[:10]:
             s.close()
-        equal(raw_send(sim, 0.3), None)
+        equal(raw_send(sim, 0.1), None)
+        sim.wait_for(21)
         equal(sim.control("GET", "count?accepted=1"), 1)
         for want in (200, 200, 500):
             start = time.monotonic()
@@ -412,8 +420,9 @@ def answers_that_do_not_come_or_come_late():
         # A client that leaves before its late answer, and one that the end of the process surprises.
         sim.control("POST", "faults", [{"delay_ms": 30}, {"delay_ms": 60000}])
         raw_send(sim, 0.01)
+        sim.wait_for(25)
         raw_send(sim, 0.05)
-        time.sleep(0.05)
+        sim.wait_for(26)
         equal(sim.send(buttons([OK]))[0], 200)
         equal(hung[12].fileno() >= 0, True)
 
@@ -524,6 +533,22 @@ def shop():
     with Sim("--shop-token", "t") as sim:
         equal(sim.ask("GET", "/shop/api/customers/77/orders")[0], 401)
         equal(sim.ask("GET", "/shop/api/customers/77/orders", headers={"Authorization": "Bearer t"})[0], 200)
+
+
+@test
+def messages_are_drawn():
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../contrib/draw-message.py")
+    line = json.dumps({"seq": 1, "body": buttons([{"text": "Receipt", "url": "https://a.b"}, OK], text="日本 ✅")})
+    drawn = subprocess.run([sys.executable, script], input=line + "\n{}\n", capture_output=True, encoding="utf-8", check=True)
+    equal(drawn.stdout.splitlines(), [
+        "  to 123456789",
+        "╭─────────────────────────╮",
+        "│ 日本 ✅                 │",
+        "╰─────────────────────────╯",
+        "┌───────────┐ ┌───────────┐",
+        "│ Receipt ↗ │ │     A     │",
+        "└───────────┘ └───────────┘",
+    ])
 
 
 def main():
