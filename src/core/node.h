@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum node_kind { NODE_SCALAR, NODE_LIST, NODE_MAP };
 
@@ -31,6 +32,19 @@ struct document {
     struct text source; /* the whole file */
     struct node *root;  /* NULL: the file is empty */
 };
+
+/* document_line: the line's text without its end; empty if there is no such line. Lines end in LF, CR LF or CR. */
+struct text document_line(const struct document *document, int line);
+/* document_place: where a byte of the source stands. */
+struct place document_place(const struct document *document, size_t offset, int width);
+
+/* A node's own place is the content of a scalar: behind an opening quote, as wide as what is between the quotes. */
+
+/* node_part: the place of n bytes of a scalar's text, from `offset` on. Knows escapes; falls back to the whole node where
+   text and source do not run side by side (several lines, block texts). */
+struct place node_part(const struct node *node, size_t offset, size_t n);
+/* node_quoted: the place of a scalar with its quotes. */
+struct place node_quoted(const struct node *node);
 
 /* node_get: the value of a key, NULL if the map has none or the node is NULL or no map. */
 const struct node *node_get(const struct node *map, const char *key);

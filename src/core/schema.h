@@ -40,12 +40,15 @@ struct schema {
     const struct schema *const *options; /* up to NULL */
     const char *const *words;            /* up to NULL */
     int64_t least, most;
-    bool (*check)(struct text text, struct fault *fault); /* the fault: what it must be */
+    bool (*check)(struct text text, struct fault *fault); /* the fault: the whole error text */
 };
 
 /* schema_check: adds an error for every unknown key (with "did you mean"), missing required key, wrong kind or value in the
    whole tree. False if there was one. */
 bool schema_check(const struct schema *schema, const struct node *node, struct findings *findings) CHECKED;
+
+/* schema_json: the table as JSON Schema, draft 2020-12, for editors. False when memory is out. */
+bool schema_json(const struct schema *schema, struct buf *out) CHECKED;
 
 /* Getters for a checked tree: the value, or `otherwise` where the key is absent. */
 struct text schema_text(const struct node *map, const char *key, const char *otherwise);
