@@ -9,3 +9,4 @@ NET_TEST_LIBS = src/libnet.a src/libbase.a $(NET_LIBS) $(CMOCKA_LIBS)
 include tests/unit/base.mk
 include tests/unit/sources.mk
 include tests/unit/files.mk
+include tests/unit/rules.mk
