@@ -1,2 +1,2 @@
 # Patterns, templates, messages, rules, outcomes.
-src_libcore_a_SOURCES +=
+src_libcore_a_SOURCES += src/core/pattern.c
