@@ -1,6 +1,7 @@
 #include "app/daemon.h"
 
 #include "app/adminpages.h"
+#include "app/configfile.h"
 #include "app/engine.h"
 #include "app/frontdoor.h"
 #include "app/mail.h"
@@ -128,7 +129,7 @@ static void take_mail(void *arg)
 
 static bool make_engine(struct daemon *daemon, struct fault *fault)
 {
-    char *url = generation_store(daemon->generation);
+    char *url = configfile_store(daemon->generation->config);
     struct engine_setup setup = { .config_path = daemon->config_path,
                                   .store_url = url,
                                   .generation = daemon->generation,
@@ -190,7 +191,7 @@ static bool write_bound_file(const struct daemon *daemon, struct fault *fault)
 
     if (!config->bound_file)
         return true;
-    path = generation_path(daemon->generation, config->bound_file);
+    path = configfile_path(config, config->bound_file);
     buf_printf(&content, "intake %s\n", frontdoor_address(daemon->door));
     if (daemon->pages)
         buf_printf(&content, "admin %s\n", adminpages_address(daemon->pages));

@@ -1,5 +1,6 @@
 #include "app/frontdoor.h"
 
+#include "app/configfile.h"
 #include "base/log.h"
 #include "base/now.h"
 
@@ -263,8 +264,8 @@ static bool use_tls(struct frontdoor *door, struct fault *fault)
 
     if (!config->tls_cert)
         return true;
-    cert = generation_path(door->generation, config->tls_cert);
-    key = generation_path(door->generation, config->tls_key);
+    cert = configfile_path(config, config->tls_cert);
+    key = configfile_path(config, config->tls_key);
     ok = cert && key ? intake_tls(door->intake, cert, key, fault) : fault_set(fault, "out of memory");
     free(cert);
     free(key);

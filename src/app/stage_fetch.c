@@ -165,16 +165,25 @@ void stage_fetch(struct engine *engine)
 
 /* --- settling -------------------------------------------------------------------------------------------------------- */
 
-static void retry(struct engine *engine, struct source_state *state, const struct result_mail *result,
-                  struct entry_row *row)
+static int64_t asked_to_wait(const struct source *source, const struct result_mail *result)
 {
+    int64_t body = source_retry_after(source, result->status, text_make(result->body, result->body_size));
+
+    return body > result->retry_after_ms ? body : result->retry_after_ms;
+}
+
+static void retry(struct engine *engine, const struct source *source, struct source_state *state,
+                  const struct result_mail *result, struct entry_row *row)
+{
+    int64_t asked = asked_to_wait(source, result);
+
     /* Half of its age so far: the delays double by themselves, over restarts too. */
     int64_t age = engine->now - row->stored_at, base = age / 2 > RETRY_BASE_MS ? age / 2 : RETRY_BASE_MS;
-    int64_t wait = retry_delay(1, base < RETRY_MAX_MS ? base : RETRY_MAX_MS, RETRY_MAX_MS,
-                               result->retry_after_ms, arc4random());
+    int64_t wait =
+        retry_delay(1, base < RETRY_MAX_MS ? base : RETRY_MAX_MS, RETRY_MAX_MS, asked, arc4random());
 
     if (result->status == 429) {
-        int64_t open_at = engine->now + (result->retry_after_ms > 0 ? result->retry_after_ms : 10000);
+        int64_t open_at = engine->now + (asked > 0 ? asked : 10000);
 
         state->not_before = open_at > state->not_before ? open_at : state->not_before;
     }
@@ -248,7 +257,7 @@ static void apply(struct engine *engine, const struct source *source, struct sou
     if (result->status > 0)
         works(engine, state);
     if (verdict == FETCH_RETRY) {
-        retry(engine, state, result, row);
+        retry(engine, source, state, result, row);
     } else if (verdict == FETCH_IGNORE) {
         ignore(engine, source, row, entry, &why);
     } else {

@@ -40,7 +40,9 @@ static bool find_rule(struct engine *engine, const struct source *source, const 
     const struct ruleset *ruleset = engine->generation->ruleset;
     struct ruleset_question question = { .kind = entry->kind,
                                          .data = entry->data,
-                                         .looks_like_tap = entry->looks_like_tap };
+                                         .looks_like_tap =
+                                             entry->kind == ENTRY_EITHER &&
+                                             source_looks_like_tap(source, entry->data, engine->scratch) };
 
     if (!ruleset_match(ruleset, &question, engine->scratch, match))
         return false;
