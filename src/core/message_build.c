@@ -205,13 +205,9 @@ static const struct node *row_list(struct builder *builder, const struct node *n
     return row->good ? row->value : NULL;
 }
 
-static void build_row(struct builder *builder, const struct node *node, bool keyboard,
-                      struct message_row *out)
+static void build_buttons(struct builder *builder, const struct node *node, const struct node *list,
+                          bool keyboard, struct message_row *out)
 {
-    const struct node *list = row_list(builder, node, keyboard);
-
-    if (!list)
-        return;
     if (list->count < 1 || list->count > LIMIT_ROW) {
         wrong(builder, node->at, "a row has 1 to %d buttons, this one has %zu", LIMIT_ROW, list->count);
         return;
@@ -224,6 +220,22 @@ static void build_row(struct builder *builder, const struct node *node, bool key
     out->count = list->count;
     for (size_t i = 0; i < list->count; i++)
         build_button(builder, list->items[i], keyboard, &out->buttons[i]);
+}
+
+static void build_row(struct builder *builder, const struct node *node, bool keyboard,
+                      struct message_row *out)
+{
+    const struct node *list = row_list(builder, node, keyboard);
+    bool before = builder->good;
+
+    if (!list)
+        return;
+    builder->good = true;
+    build_buttons(builder, node, list, keyboard, out);
+    /* what is wrong with a row that many messages use is said once */
+    if (!builder->good && node->kind == NODE_SCALAR)
+        named_find(builder->context->rows, node->text)->good = false;
+    builder->good &= before;
 }
 
 static void build_rows(struct builder *builder, const struct node *list, bool keyboard)
