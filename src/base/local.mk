@@ -1,4 +1,5 @@
 src_libbase_a_SOURCES = \
+	src/base/arena.c src/base/arena.h \
 	src/base/buf.c src/base/buf.h \
 	src/base/fault.c src/base/fault.h \
 	src/base/file.c src/base/file.h \

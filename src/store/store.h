@@ -1,0 +1,313 @@
+#pragma once
+
+/* The durable queue: the only door to it. Backends: store_sqlite.c, store_mem.c.
+
+   One thread at a time. All changes happen between store_begin and store_commit. Errors stick: after the first failing
+   call of a transaction the rest do nothing and give nothing back, and store_commit tells. So a stage of the engine
+   reads as what it does, and is checked once.
+
+   Times are milliseconds of scheduling time, 0 where there is none. Ids are made by the caller. Texts handed in are
+   borrowed for the call; texts handed out live in the arena given. Arrays of rows are taken as they are, in order.
+
+   The states, the transactions T1 to T7 and the schema are in contrib/HACKING. */
+
+#include "base/arena.h"
+#include "base/fault.h"
+#include "base/text.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct store;
+
+enum store_status {
+    STORE_OK,
+    STORE_TEMPFAIL, /* full, locked, I/O error, server away: nothing of the transaction is stored; try again later */
+    STORE_BAD_DATA, /* a row cannot be stored as it is: replay the batch item by item */
+    STORE_BROKEN,   /* corrupt, or not a database of ours: nothing was changed; a person must look */
+};
+
+enum notification_state { NOTIFICATION_NEW, NOTIFICATION_DONE, NOTIFICATION_STUCK };
+enum entry_state { ENTRY_FETCH, ENTRY_DONE, ENTRY_UNADDRESSED, ENTRY_EXPIRED, ENTRY_STUCK };
+enum run_state {
+    RUN_READY,
+    RUN_HELD,
+    RUN_DONE, /* this and all that follow are ends */
+    RUN_REJECTED,
+    RUN_FAILED,
+    RUN_UNKNOWN,
+    RUN_EXPIRED,
+    RUN_DROPPED,
+    RUN_STATES
+};
+enum send_state {
+    SEND_READY,
+    SEND_SENDING,
+    SEND_OK, /* this and all that follow are ends */
+    SEND_REJECTED,
+    SEND_FAILED,
+    SEND_UNKNOWN,
+    SEND_EXPIRED,
+    SEND_DROPPED,
+    SEND_STATES
+};
+
+/* The states' names as logs, metrics and the command line show them. */
+const char *notification_state_name(enum notification_state state);
+const char *entry_state_name(enum entry_state state);
+const char *run_state_name(enum run_state state);
+const char *send_state_name(enum send_state state);
+
+#define STORE_KEY_BYTES 16  /* a key of `seen`: the first half of a SHA-256 */
+#define STORE_HASH_BYTES 32 /* a ruleset's hash */
+
+struct notification_row {
+    int64_t id;
+    struct text source;
+    enum notification_state state;
+    struct text reason;
+    int tries;
+    int64_t stored_at;
+    struct text headers, body;
+};
+
+struct entry_row {
+    int64_t id, notification;
+    int n; /* its place in the notification */
+    enum entry_state state;
+    struct text reason;
+    int tries;
+    int64_t due_at; /* of the next fetch */
+    int64_t said_at, stored_at;
+    struct text source, conversation, message;
+    struct text doc; /* JSON */
+};
+
+struct chat_row {
+    int64_t id;
+    struct text channel, user_id;
+    int64_t next_seq, due_at, owner, not_before;
+    struct text held; /* why the chat is held; p == NULL: it is not */
+};
+
+struct run_row {
+    int64_t id, entry;
+    struct text rule;
+    int64_t chat, seq;
+    struct text ruleset; /* STORE_HASH_BYTES bytes */
+    enum run_state state;
+    struct text reason;
+    int step;
+    bool begun; /* was claimed once: stays its chat's head */
+    struct text doc; /* JSON */
+    int64_t said_at, stored_at, expires_at, ended_at;
+};
+
+struct send_row {
+    int64_t run;
+    int step, n;
+    int kind; /* 0: Octopods message */
+    struct text channel, body;
+    enum send_state state;
+    int attempt;
+    int64_t due_at, sent_at;
+    struct text reply_id, status_url, reason;
+};
+
+struct channel_row {
+    struct text name;
+    int64_t not_before; /* penalty after 429 */
+    struct text paused; /* why it is paused; p == NULL: it is not */
+};
+
+/* --- open and close ------------------------------------------------------------------------------------------- */
+
+enum store_access {
+    STORE_SERVE,   /* the daemon: alone (flock on DB.lock), creates and migrates */
+    STORE_OPERATE, /* the command line beside it: must exist at this version; short writes */
+};
+
+/* store_open: "sqlite:PATH" or "memory:". NULL with a fault; *status says why (TEMPFAIL: locked by another daemon, no
+   such folder, ...; BROKEN: corrupt or newer than this program). */
+struct store *store_open(const char *url, enum store_access access, enum store_status *status, struct fault *fault)
+    CHECKED;
+void store_close(struct store *store);
+
+/* --- transactions --------------------------------------------------------------------------------------------- */
+
+enum store_status store_begin(struct store *store, struct fault *fault) CHECKED;
+/* store_commit: STORE_OK: all of it is on disk. Else: none of it is (the transaction is over either way). */
+enum store_status store_commit(struct store *store, struct fault *fault) CHECKED;
+void store_rollback(struct store *store);
+/* store_failed: has a call of this transaction failed? For loops that would go on for nothing. */
+bool store_failed(const struct store *store);
+
+/* --- T1, T2: notifications ------------------------------------------------------------------------------------- */
+
+void store_add_notifications(struct store *store, const struct notification_row *rows, size_t n);
+/* store_new_notifications: the oldest of state new with id > after. */
+size_t store_new_notifications(struct store *store, int64_t after, size_t limit, struct arena *arena,
+                               struct notification_row **rows);
+/* store_end_notification: new -> done or stuck; does nothing to one that is not new. */
+void store_end_notification(struct store *store, int64_t id, enum notification_state state, struct text reason);
+/* store_try_notification: tries + 1. */
+void store_try_notification(struct store *store, int64_t id);
+
+/* store_seen: inserts the keys (STORE_KEY_BYTES each, one after the other); fresh[i] says that key i was not there. A
+   key that stands twice in `keys` is fresh the first time. */
+void store_seen(struct store *store, const unsigned char *keys, size_t n, int64_t notification, int64_t now, bool *fresh);
+
+/* --- T2, T3: entries ------------------------------------------------------------------------------------------- */
+
+void store_add_entries(struct store *store, const struct entry_row *rows, size_t n);
+/* store_claim_entries: entries of state fetch, due by `now`, without owner, of this source, newest first; they get the
+   owner. */
+size_t store_claim_entries(struct store *store, struct text source, int64_t now, int64_t owner, size_t limit,
+                           struct arena *arena, struct entry_row **rows);
+/* store_update_entry: writes state, reason, tries, due_at, said_at, doc of an entry in state fetch and clears the
+   owner. */
+void store_update_entry(struct store *store, const struct entry_row *row);
+/* store_old_entries: entries of state fetch without owner that were stored before `before`. */
+size_t store_old_entries(struct store *store, int64_t before, size_t limit, struct arena *arena, struct entry_row **rows);
+
+/* --- T3: matching ---------------------------------------------------------------------------------------------- */
+
+/* store_take_seq: finds or makes the chat (new_id is used for a new one), and takes its next number. False when the
+   transaction has failed. */
+bool store_take_seq(struct store *store, struct text channel, struct text user_id, int64_t new_id, int64_t *chat,
+                    int64_t *seq) CHECKED;
+/* store_find_chat: its row without taking a number; false if there is none. */
+bool store_find_chat(struct store *store, struct text channel, struct text user_id, struct arena *arena,
+                     struct chat_row *row) CHECKED;
+/* store_tap: the tap window, check and write in one: true if no tap of this chat, rule and data was accepted within
+   window_ms of said_at (either side). */
+bool store_tap(struct store *store, int64_t chat, struct text rule, struct text data, int64_t said_at, int64_t window_ms,
+               int64_t now) CHECKED;
+/* store_add_run: inserts; false if a run of this entry and rule is there. Makes the chat due now unless it has an
+   owner. */
+bool store_add_run(struct store *store, const struct run_row *row, int64_t now) CHECKED;
+/* store_is_issued: was a button with this data sent to the chat (ledger), and is it valid at `now`? */
+bool store_is_issued(struct store *store, int64_t chat, struct text data, int64_t now) CHECKED;
+
+/* --- T4: claiming ---------------------------------------------------------------------------------------------- */
+
+/* store_claim_chats: chats of the channel that are due by `now`, without owner and not held, longest due first; they
+   get the owner. */
+size_t store_claim_chats(struct store *store, struct text channel, int64_t now, int64_t owner, size_t limit,
+                         struct arena *arena, struct chat_row **rows);
+/* store_get_chat: by id; false if it is not there. */
+bool store_get_chat(struct store *store, int64_t id, struct arena *arena, struct chat_row *row) CHECKED;
+/* store_head_run: the chat's head: the ready run already begun, else the lowest ready one by (said_at, seq). False if
+   none. */
+bool store_head_run(struct store *store, int64_t chat, struct arena *arena, struct run_row *row) CHECKED;
+bool store_get_run(struct store *store, int64_t id, struct arena *arena, struct run_row *row) CHECKED;
+bool store_get_entry(struct store *store, int64_t id, struct arena *arena, struct entry_row *row) CHECKED;
+/* store_begin_run: marks it begun. */
+void store_begin_run(struct store *store, int64_t run);
+void store_add_sends(struct store *store, const struct send_row *rows, size_t n);
+/* store_step_sends: the sends of one step, by n. */
+size_t store_step_sends(struct store *store, int64_t run, int step, struct arena *arena, struct send_row **rows);
+/* store_run_sends: all sends of a run, by step and n. */
+size_t store_run_sends(struct store *store, int64_t run, struct arena *arena, struct send_row **rows);
+/* store_start_send: ready -> sending with this attempt number, owner and time. */
+void store_start_send(struct store *store, int64_t run, int step, int n, int attempt, int64_t owner, int64_t now);
+/* store_issue: ledger rows for the data of one send's buttons, valid until `until`. */
+void store_issue(struct store *store, int64_t chat, int64_t run, int step, int n, const struct text *data, size_t count,
+                 int64_t until);
+/* store_release_chat: clears the owner, sets due_at (0: nothing waits) and not_before. */
+void store_release_chat(struct store *store, int64_t chat, int64_t due_at, int64_t not_before);
+/* store_hold_chat: held with this reason, or not held any more (p == NULL), then due now. */
+void store_hold_chat(struct store *store, int64_t chat, struct text reason, int64_t now);
+
+/* --- T5: settling ---------------------------------------------------------------------------------------------- */
+
+/* store_settle_send: guarded by (run, step, n), attempt and state sending; writes state, due_at, reply_id, status_url and
+   reason of the row. False: the guard did not hold; nothing was changed. */
+bool store_settle_send(struct store *store, const struct send_row *row) CHECKED;
+/* store_late_ok: unknown -> ok for the same attempt, with reply_id and status_url. False: it was not unknown. */
+bool store_late_ok(struct store *store, const struct send_row *row) CHECKED;
+/* store_end_send: an end state for a send that is ready (expired, dropped, failed before it left). */
+void store_end_send(struct store *store, int64_t run, int step, int n, enum send_state state, struct text reason);
+/* store_step_run: the run goes on at `step` with this doc. */
+void store_step_run(struct store *store, int64_t run, int step, struct text doc);
+/* store_set_run: ready <-> held, or an end state (ended_at = now); guarded: an ended run stays as it is. Returns
+   whether it was changed. */
+bool store_set_run(struct store *store, int64_t run, enum run_state state, struct text reason, int64_t now);
+
+/* --- T6: taking over -------------------------------------------------------------------------------------------- */
+
+/* store_next_sending: sends that are `sending`, whoever owned them. For the start, before anything is claimed. */
+size_t store_next_sending(struct store *store, size_t limit, struct arena *arena, struct send_row **rows);
+/* store_disown: no chat and no entry has an owner any more; chats with ready runs are due now. */
+void store_disown(struct store *store, int64_t now);
+
+/* --- T7: expiring, operating, pruning --------------------------------------------------------------------------- */
+
+/* store_expired_runs: runs, ready or held, with expires_at <= now and no send in state sending. */
+size_t store_expired_runs(struct store *store, int64_t now, size_t limit, struct arena *arena, struct run_row **rows);
+/* store_rearm_run: puts an ended or held run back to ready at its chat's tail: a new seq and said_at = now, expires_at;
+   its sends that are not ok become ready with attempt kept; the chat is due now. False if it is neither or is
+   sending. */
+bool store_rearm_run(struct store *store, int64_t run, int64_t now, int64_t expires_at) CHECKED;
+/* store_rearm_notification, store_rearm_entry: stuck (or unaddressed, expired) -> new / fetch with tries 0. */
+bool store_rearm_notification(struct store *store, int64_t id) CHECKED;
+bool store_rearm_entry(struct store *store, int64_t id, int64_t now) CHECKED;
+/* store_drop_entry, store_drop_notification: a waiting or stuck one becomes done with the reason. */
+bool store_drop_notification(struct store *store, int64_t id, struct text reason) CHECKED;
+bool store_drop_entry(struct store *store, int64_t id, struct text reason) CHECKED;
+
+/* store_prune: deletes at most `limit` rows of each kind that ended before `before` (notifications done with no entry in
+   state fetch, their entries, runs with their sends; taps; ledger rows past their time) and keys of `seen` from before
+   `seen_before`. Returns how many rows went. */
+size_t store_prune(struct store *store, int64_t before, int64_t seen_before, size_t limit);
+
+/* --- rulesets, channels, numbers --------------------------------------------------------------------------------- */
+
+void store_put_ruleset(struct store *store, struct text hash, struct text source, int64_t now);
+/* store_get_ruleset: the canonical source; false if the store has none of this hash. */
+bool store_get_ruleset(struct store *store, struct text hash, struct arena *arena, struct text *source) CHECKED;
+void store_put_channel(struct store *store, const struct channel_row *row);
+size_t store_channels(struct store *store, struct arena *arena, struct channel_row **rows);
+
+struct store_counts {
+    int64_t notifications_new, notifications_stuck;
+    int64_t entries_fetch, entries_unaddressed, entries_stuck;
+    int64_t runs[RUN_STATES];
+};
+
+/* store_count: what there is. May take long with many rows; for the start and the command line. */
+void store_count(struct store *store, struct store_counts *counts);
+/* store_newest: the newest id and stored_at of anything, 0 if empty. */
+void store_newest(struct store *store, int64_t *id, int64_t *stored_at);
+/* store_next_due: the earliest of chats (due, unowned, not held), entries to fetch (unowned) and runs that expire; 0 if
+   nothing is waiting. Channels named in `paused` do not count. */
+int64_t store_next_due(struct store *store, const struct text *paused, size_t n_paused);
+/* store_changed: has another process committed since the last call? */
+bool store_changed(struct store *store);
+
+/* --- looking: pages, for the command line ------------------------------------------------------------------------ */
+
+enum store_kind { STORE_NOTIFICATION, STORE_ENTRY, STORE_RUN };
+
+struct store_filter {
+    bool all;               /* else only what waits, is held, stuck, unaddressed or ended without success */
+    struct text state;      /* only this state's name; p == NULL: any */
+    struct text channel, user_id, source, rule; /* p == NULL: any */
+    int64_t after;          /* ids above this one */
+};
+
+struct store_item {
+    enum store_kind kind;
+    int64_t id, stored_at;
+    const char *state;
+    struct text reason, source, channel, user_id, rule;
+    int64_t expires_at;
+};
+
+/* store_list: at most `limit` items in order of id. */
+size_t store_list(struct store *store, const struct store_filter *filter, size_t limit, struct arena *arena,
+                  struct store_item **items);
+bool store_get_notification(struct store *store, int64_t id, struct arena *arena, struct notification_row *row) CHECKED;
+size_t store_notification_entries(struct store *store, int64_t notification, struct arena *arena, struct entry_row **rows);
+size_t store_entry_runs(struct store *store, int64_t entry, struct arena *arena, struct run_row **rows);
