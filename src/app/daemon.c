@@ -43,7 +43,7 @@ static void deadline_passed(void *arg)
     struct daemon *daemon = arg;
 
     log_warn("the time to finish is over: what is under way becomes unknown",
-             LOG_NUM("requests", (int64_t)xfer_running(daemon->xfer)));
+             log_num("requests", (int64_t)xfer_running(daemon->xfer)));
     xfer_abort_all(daemon->xfer);
 }
 
@@ -64,7 +64,7 @@ static void stop(void *arg)
         return;
     }
     daemon->stopping = true;
-    log_info("stopping", LOG_NUM("requests", (int64_t)xfer_running(daemon->xfer)));
+    log_info("stopping", log_num("requests", (int64_t)xfer_running(daemon->xfer)));
     notify_send("STOPPING=1");
     health_set(daemon->health, HEALTH_STOP, "stopping");
     frontdoor_close(daemon->door);
@@ -221,10 +221,10 @@ static bool start(struct daemon *daemon, struct fault *fault)
 static void log_start(const struct daemon *daemon)
 {
     metrics_set(daemon->metrics, METRIC_BUILD_INFO, PACKAGE_VERSION, NULL, 1);
-    log_info("callbackd serves", LOG_STR("version", PACKAGE_VERSION),
-             LOG_STR("intake", frontdoor_address(daemon->door)),
-             LOG_STR("admin", daemon->pages ? adminpages_address(daemon->pages) : "none"),
-             LOG_NUM("rules", (int64_t)ruleset_count(daemon->generation->ruleset)));
+    log_info("callbackd serves", log_str("version", PACKAGE_VERSION),
+             log_str("intake", frontdoor_address(daemon->door)),
+             log_str("admin", daemon->pages ? adminpages_address(daemon->pages) : "none"),
+             log_num("rules", (int64_t)ruleset_count(daemon->generation->ruleset)));
     notify_send("READY=1");
 }
 
@@ -263,7 +263,7 @@ int daemon_run(const char *config_path, struct generation *generation)
     if (ok) {
         log_start(&daemon);
         loop_run(daemon.loop);
-        log_info("stopped", LOG_STR("store", daemon.failed ? "failed" : "ok"));
+        log_info("stopped", log_str("store", daemon.failed ? "failed" : "ok"));
     } else {
         fprintf(stderr, "callbackd: %s\n", fault.text);
     }

@@ -202,8 +202,8 @@ static void refused(struct engine *engine, struct source_state *state, const str
     snprintf(reason, sizeof(reason),
              "the inbox refuses the token (HTTP %d): mend the source's token, then reload", result->status);
     memcpy(state->paused, reason, sizeof(reason));
-    log_error("SOURCE PAUSED: its entries wait, nothing is lost", LOG_STR("source", state->name),
-              LOG_STR("reason", reason));
+    log_error("SOURCE PAUSED: its entries wait, nothing is lost", log_str("source", state->name),
+              log_str("reason", reason));
     engine_show_paused(engine);
 }
 
@@ -212,7 +212,7 @@ static void works(struct engine *engine, struct source_state *state)
     if (!state->paused[0])
         return;
     state->paused[0] = '\0';
-    log_warn("source works again", LOG_STR("source", state->name));
+    log_warn("source works again", log_str("source", state->name));
     engine_show_paused(engine);
 }
 
@@ -247,9 +247,9 @@ static void apply(struct engine *engine, const struct source *source, struct sou
                            engine->now - row->stored_at, engine->arena, &why);
 
     metrics_add(engine->setup.metrics, METRIC_FETCHES, state->name, names[verdict], 1);
-    log_info("fetch", LOG_NUM("entry", row->id), LOG_STR("source", state->name),
-             LOG_NUM("status", result->status), LOG_STR("result", names[verdict]),
-             LOG_NUM("ms", result->took_ms), LOG_STR("reason", why.text[0] ? why.text : result->error));
+    log_info("fetch", log_num("entry", row->id), log_str("source", state->name),
+             log_num("status", result->status), log_str("result", names[verdict]),
+             log_num("ms", result->took_ms), log_str("reason", why.text[0] ? why.text : result->error));
     if (verdict == FETCH_REFUSED) {
         refused(engine, state, result, row);
         return;

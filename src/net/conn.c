@@ -271,7 +271,7 @@ static void refuse(struct conn *conn)
     int64_t linger = min_i64(conn->intake->limits.request_ms, LINGER_MS);
     struct evbuffer *output = bufferevent_get_output(conn->bev);
     const char *answer = refusal_answer(conn->refusal);
-    log_debug("request refused", LOG_STR("peer", conn->peer), LOG_NUM("status", conn->refusal));
+    log_debug("request refused", log_str("peer", conn->peer), log_num("status", conn->refusal));
     conn->deadline = now_boot_ms() + linger;
     bufferevent_setcb(conn->bev, refusal_read, refusal_written, refusal_event, conn);
     (void)evbuffer_add(output, answer, strlen(answer));
