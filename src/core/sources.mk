@@ -2,7 +2,6 @@
 src_libcore_a_SOURCES += \
 	src/core/entry.c \
 	src/core/html.c src/core/html.h \
-	src/core/secret.c \
 	src/core/sign.c \
 	src/core/source.c src/core/source_internal.h \
 	src/core/source_config.c \
