@@ -37,7 +37,7 @@ struct job {
     char *body;
     size_t body_n, body_at, header_bytes;
     struct buf answer;
-    bool connected, entered, late, too_long;
+    bool connected, entered, late, again, too_long, head_whole;
     int64_t start_before_ms, retry_after_ms, reset_ms, begun_us;
     void (*done)(void *arg, const struct xfer_result *result);
     void *arg;
@@ -61,7 +61,8 @@ static int on_attempt(void *arg, char *ip, char *local_ip, int port, int local_p
     (void)local_ip;
     (void)port;
     (void)local_port;
-    if (job->entered || too_late(job))
+    job->again = job->entered;
+    if (job->again || too_late(job))
         return CURL_PREREQFUNC_ABORT;
     job->connected = true;
     return CURL_PREREQFUNC_OK;
@@ -85,7 +86,8 @@ static size_t on_body_wanted(char *out, size_t size, size_t count, void *arg)
 /* A body is read once: the rewind that a silent repetition needs fails. */
 static int on_rewind(void *arg, curl_off_t offset, int origin)
 {
-    (void)arg;
+    struct job *job = arg;
+    job->again = true;
     (void)offset;
     (void)origin;
     return CURL_SEEKFUNC_FAIL;
@@ -130,6 +132,10 @@ static size_t on_header(char *p, size_t size, size_t count, void *arg)
     job->header_bytes += n;
     if (job->header_bytes > ANSWER_HEADERS_MAX)
         return 0;
+    if (text_starts(text_make(p, n), "HTTP/"))
+        job->head_whole = false;
+    else if (*p == '\r' || *p == '\n')
+        job->head_whole = true;
     if (!text_cut(text_make(p, n), ':', &name, &value))
         return n;
     value = text_trim(value);
@@ -176,6 +182,10 @@ static void error_text(const struct job *job, CURLcode code, char *out, size_t m
     const char *text = job->error[0] ? job->error : curl_easy_strerror(code);
     if (job->late)
         text = "too late to begin";
+    else if (job->again)
+        text = "the connection was closed without an answer";
+    else if (!code)
+        text = "the answer ends inside its headers";
     else if (job->too_long)
         text = "the answer is longer than allowed";
     else if (strstr(text, "://") || strchr(text, '?'))
@@ -201,19 +211,21 @@ static void finish(struct job *job, CURLcode code)
     (void)curl_multi_remove_handle(xfer->multi, job->easy);
     TAILQ_REMOVE(&xfer->jobs, job, entry);
     xfer->running--;
-    if (code)
+    /* libcurl takes it for a success when the connection ends inside the headers. */
+    bool whole = code == CURLE_OK && job->head_whole;
+    if (!whole)
         error_text(job, code, error, sizeof(error) - 1);
     struct xfer_result result = {
         .left = job->body_n ? job->entered : job->connected,
         .status = (int)status,
-        .whole = code == CURLE_OK,
+        .whole = whole,
         .body = buf_get(&job->answer),
         .retry_after_ms = wait_of(job, (int)status),
-        .error = code ? error : NULL,
+        .error = whole ? NULL : error,
         .took_ms = (now_mono_us() - job->begun_us) / 1000,
     };
     job->done(job->arg, &result);
-    if (code == CURLE_OK)
+    if (whole)
         keep_easy(xfer, job);
     job_free(job);
 }

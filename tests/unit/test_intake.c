@@ -344,6 +344,16 @@ static size_t hold(struct kit *kit)
     return 0;
 }
 
+/* AddressSanitizer keeps what was freed, so there is nothing to measure then. */
+#ifndef __has_feature
+#define __has_feature(x) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#define MEASURES_MEMORY 0
+#else
+#define MEASURES_MEMORY 1
+#endif
+
 static size_t resident_kb(void)
 {
     char text[128] = "";
@@ -374,7 +384,7 @@ static void pipelining_without_reading(void **state)
                 (void)poll(NULL, 0, 5);
         }
         assert_true(sent < (32u << 20));
-        assert_true(resident_kb() < before + 16384);
+        assert_true(!MEASURES_MEMORY || resident_kb() < before + 16384);
         if (held)
             assert_int_equal(kit_on_loop(kit, kit_held), 1);
         (void)close(fd);

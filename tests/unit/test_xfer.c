@@ -48,8 +48,9 @@ static bool read_request(int fd, char *out, size_t size)
 
 static void serve_connection(struct server *server, int fd)
 {
-    char gone;
-    while (read_request(fd, server->last, sizeof(server->last))) {
+    char gone, request[8192];
+    while (read_request(fd, request, sizeof(request))) {
+        memcpy(server->last, request, sizeof(request));
         size_t n = atomic_fetch_add(&server->n_requests, 1);
         const char *answer = n < server->n_script ? server->script[n] : OK_ANSWER;
         if (!answer)
@@ -249,8 +250,8 @@ static void never_repeats_a_post(void **state)
     assert_result(rig, true, 200, true);
     post(&rig);
     assert_result(rig, true, 0, false);
+    assert_string_equal(rig.error, "the connection was closed without an answer");
     assert_int_equal(atomic_load(&rig.server.n_requests), 2);
-    assert_int_equal(atomic_load(&rig.server.n_connections), 1);
     post(&rig);
     assert_result(rig, true, 200, true);
     rig_stop(&rig);
@@ -311,7 +312,7 @@ static void half_an_answer(void **state)
     assert_result(rig, true, 200, false);
     assert_string_equal(rig.body, "half");
     post(&rig);
-    assert_true(rig.result.left && !rig.result.whole);
+    assert_result(rig, true, 200, false);
     post(&rig);
     assert_result(rig, true, 200, true);
     rig_stop(&rig);
