@@ -1,5 +1,6 @@
 include tests/unit/local.mk
 include tests/sim/local.mk
+include tests/docs/local.mk
 
 # Both drivers read TAP: cmocka's output for the unit tests, the functional tests' own.
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
