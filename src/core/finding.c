@@ -318,14 +318,13 @@ static void print_caret(const struct item *item, struct buf *out)
 {
     const struct place *at = &item->finding.at;
     struct text line = item->excerpt;
+    /* a place behind the end of its line is shown at the end */
     size_t from = char_bytes(line, at->column - 1 - item->skipped), to;
-    /* a place may lie behind the end of its line */
-    int behind = at->column - 1 - item->skipped - char_count(text_make(line.p, from));
     int width;
 
     to = from + char_bytes(text_make(line.p + from, line.n - from), at->width);
     width = columns(line.p + from, to - from);
-    buf_printf(out, "%*s^", columns(line.p, from) + (behind > 0 ? 1 : 0) + (item->cut_before ? 1 : 0), "");
+    buf_printf(out, "%*s^", columns(line.p, from) + (item->cut_before ? 1 : 0), "");
     for (; width > 1; width--)
         buf_char(out, '~');
     if (item->finding.mark)
