@@ -1,1 +1,2 @@
 
+include contrib/lint/local.mk
