@@ -1,1 +1,2 @@
 
+include contrib/bench/local.mk
