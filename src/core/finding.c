@@ -9,7 +9,8 @@
 #define FINDINGS_MAX 1000
 #define ARENA_MAX ((size_t)16 << 20)
 #define LINE_MAX_CHARS 100 /* longer lines are cut around the caret */
-#define CARET_BEFORE 50    /* how much of a cut line stands before the caret */
+#define CONCEALED_MAX 1000
+#define CARET_BEFORE 50 /* how much of a cut line stands before the caret */
 
 /* A finding keeps what it shows, so that it outlives the file it is about. */
 struct item {
@@ -21,11 +22,21 @@ struct item {
     size_t order;
 };
 
+/* Characters of a line that are never shown. */
+struct concealed {
+    struct concealed *next;
+    const char *path;
+    int line, column, width;
+};
+
 struct findings {
     struct arena *arena;
     struct item *items[FINDINGS_MAX];
     size_t kept, total, counts[3];
     struct item *last; /* NULL: it was not kept */
+    struct concealed *concealed;
+    size_t n_concealed;
+    bool conceal_all; /* there was no room to note what must not be shown: no line is */
     bool sorted;
 };
 
@@ -135,7 +146,10 @@ static void keep_place(struct findings *findings, struct item *item, struct plac
 {
     if (!at.document)
         return;
-    item->document.path = at.document->path ? keep_path(findings, at.document->path) : NULL;
+    if (at.document->path)
+        item->document.path = keep_path(findings, at.document->path);
+    if (at.document->path && !item->document.path)
+        return;
     if (at.line > 0 && at.document->source.n)
         keep_excerpt(findings, item, &at);
     item->finding.at = at;
@@ -198,14 +212,39 @@ void finding_mark(struct findings *findings, const char *format, ...)
     va_end(args);
 }
 
-size_t findings_count(const struct findings *findings, enum finding_level level)
+void findings_conceal(struct findings *findings, struct place at)
 {
-    return findings->counts[level];
+    struct concealed *one;
+
+    if (!at.document || !at.document->path)
+        return;
+    one = findings->n_concealed++ < CONCEALED_MAX ? arena_alloc(findings->arena, sizeof(*one)) : NULL;
+    if (one) {
+        *one =
+            (struct concealed){ findings->concealed, arena_str(findings->arena, text_of(at.document->path)),
+                                at.line, at.column, at.width };
+        findings->concealed = one;
+    }
+    findings->conceal_all |= !one || !one->path;
 }
 
 static const char *item_path(const struct item *item)
 {
     return item->document.path ? item->document.path : "";
+}
+
+static bool is_concealed(const struct findings *findings, const struct item *item, int column)
+{
+    for (const struct concealed *one = findings->concealed; one; one = one->next)
+        if (one->line == item->finding.at.line && column >= one->column &&
+            column < one->column + one->width && strcmp(one->path, item_path(item)) == 0)
+            return true;
+    return false;
+}
+
+size_t findings_count(const struct findings *findings, enum finding_level level)
+{
+    return findings->counts[level];
 }
 
 static int compare(const void *left, const void *right)
@@ -243,13 +282,17 @@ static const char *level_name(enum finding_level level)
 }
 
 /* The line as a terminal shows it: one column for a tab or what cannot be shown. */
-static void print_line(struct text line, struct buf *out)
+static void print_line(const struct findings *findings, const struct item *item, struct buf *out)
 {
+    struct text line = item->excerpt;
+    int column = item->skipped + 1;
     unsigned c;
 
-    for (size_t i = 0, step; i < line.n; i += step) {
+    for (size_t i = 0, step; i < line.n; i += step, column++) {
         step = next_char(line.p + i, line.n - i, &c);
-        if (c == '\t')
+        if (is_concealed(findings, item, column))
+            buf_char(out, '*');
+        else if (c == '\t')
             buf_char(out, ' ');
         else if (c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0xFFFD)
             buf_char(out, '?');
@@ -290,7 +333,7 @@ static void print_caret(const struct item *item, struct buf *out)
     buf_char(out, '\n');
 }
 
-static void print_item(const struct item *item, struct buf *out)
+static void print_item(const struct findings *findings, const struct item *item, struct buf *out)
 {
     const struct finding *finding = &item->finding;
     char number[16];
@@ -303,9 +346,9 @@ static void print_item(const struct item *item, struct buf *out)
     buf_printf(out, "%s: %s\n", level_name(finding->level), finding->text);
     snprintf(number, sizeof(number), "%d", finding->at.line);
     width = strlen(number) > 4 ? (int)strlen(number) : 4;
-    if (item->excerpt.p) {
+    if (item->excerpt.p && !findings->conceal_all) {
         buf_printf(out, "%*s | %s", width, number, item->cut_before ? "…" : "");
-        print_line(item->excerpt, out);
+        print_line(findings, item, out);
         buf_printf(out, "%s\n%*s | ", item->cut_after ? "…" : "", width, "");
         print_caret(item, out);
     }
@@ -318,7 +361,7 @@ void findings_print(struct findings *findings, struct buf *out)
     const struct item *item;
 
     for (size_t i = 0; (item = item_get(findings, i)); i++)
-        print_item(item, out);
+        print_item(findings, item, out);
     if (findings->total > findings->kept)
         buf_printf(out, "and %zu more\n", findings->total - findings->kept);
 }
