@@ -8,4 +8,4 @@ src_libnet_a_SOURCES = \
 	src/net/loop.c src/net/loop.h \
 	src/net/peers.c src/net/peers.h \
 	src/net/tls.c src/net/tls.h \
-	src/net/xfer.h
+	src/net/xfer.c src/net/xfer.h

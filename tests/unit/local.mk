@@ -10,3 +10,4 @@ include tests/unit/base.mk
 include tests/unit/sources.mk
 include tests/unit/files.mk
 include tests/unit/rules.mk
+include tests/unit/net.mk
