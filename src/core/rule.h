@@ -29,4 +29,6 @@ struct rule {
     size_t n_steps;
     int64_t dedup_ms, send_within_ms;
     enum unknown_send unknown_send;
+    bool entry; /* other systems send buttons for it */
+    bool final; /* meant to end the talk */
 };

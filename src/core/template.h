@@ -26,14 +26,24 @@ struct template_names {
         *scopes; /* further first words of a path -> object: conversation, source, channel, topic */
 };
 
-/* template_compile: adds errors with their place to findings and gives NULL. `known`: NULL-terminated names that captures can
-   have; a name that nothing binds is an error with "did you mean". */
+/* The names that captures can have where a template is used. */
+struct template_known {
+    const char *rule;         /* for errors */
+    const char *const *names; /* NULL-terminated */
+    const char *const *maybe; /* NULL-terminated: those of them that not every match gives; NULL: none */
+    bool again; /* the template was compiled before: only what has to do with the names is new */
+};
+
+/* template_compile: adds errors with their place to findings and gives NULL. A name that nothing binds is an error with "did
+   you mean"; `known` NULL: the names come later, every one is taken. A LEAF_URL must show its scheme and host before the
+   first name. */
 struct template *template_compile(struct arena *arena, const struct node *node, enum template_leaf leaf,
-                                  const char *const *known, struct findings *findings) CHECKED;
+                                  const struct template_known *known, struct findings *findings) CHECKED;
 /* template_static: the text of a template without names; false if it has names. */
 bool template_static(const struct template *template, struct text *text);
 /* template_uses: does it use a path that begins with this word ("contact")? */
 bool template_uses(const struct template *template, const char *word);
-/* template_render: into the arena; false with a fault that names the path that is missing. At most `max` bytes. */
+/* template_render: into the arena; false with a fault that names the path that is missing. At most `max` bytes. A LEAF_URL
+   fails where a value would make a path segment "." or "..", which browsers take for a step up even when encoded. */
 bool template_render(const struct template *template, const struct template_names *names, size_t max,
                      struct arena *arena, struct text *out, struct fault *fault) CHECKED;
