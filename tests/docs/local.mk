@@ -5,6 +5,7 @@ TESTS += tests/docs/test_docs.py
 endif
 EXTRA_DIST += \
 	tests/docs/test_docs.py \
+	contrib/HACKING \
 	contrib/examples/callbackd.yaml \
 	contrib/examples/rules/shop.yaml \
 	contrib/systemd/callbackd.service

@@ -55,6 +55,15 @@ def write(folder, path, text):
         file.write(text)
 
 
+def copy_files(tree, folder):
+    """Copies contents only: in a tarball's test the tree is read-only."""
+    top = os.path.join(SRC, tree)
+    for where, _, names in os.walk(top):
+        for name in names:
+            path = os.path.join(where, name)
+            write(folder, os.path.relpath(path, top), read(path))
+
+
 def run(folder, *words):
     done = subprocess.run([CALLBACKD, *words], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           encoding="utf-8", timeout=60)
@@ -307,7 +316,7 @@ def test_callbackd_rules_5_examples():
 
 def test_example_configuration():
     with tempfile.TemporaryDirectory() as folder:
-        shutil.copytree(os.path.join(SRC, "contrib/examples"), folder, dirs_exist_ok=True)
+        copy_files("contrib/examples", folder)
         code, out = run(folder, "check", "-c", "callbackd.yaml", "--strict")
     assert code == 0, out
 
@@ -315,7 +324,7 @@ def test_example_configuration():
 def test_worked_rules():
     with tempfile.TemporaryDirectory() as folder:
         write(folder, "callbackd.yaml", CONFIG + SOURCE)
-        shutil.copytree(os.path.join(SRC, "rules"), os.path.join(folder, "rules"))
+        copy_files("rules", os.path.join(folder, "rules"))
         code, out = run(folder, "check", "-c", "callbackd.yaml", "--strict")
     assert code == 0, out
 
@@ -416,7 +425,8 @@ def test_pages_are_clean():
 
 
 def test_readme_names_what_is_there():
-    """Paths of the tree that README names exist."""
+    if not os.path.exists(os.path.join(SRC, ".git")):
+        raise Skip("a tarball has not everything of the repository")
     named = set(re.findall(r"\b((?:contrib|src|tests|rules)/[\w./-]*)", read("README")))
     named -= {example.options.get("file") for example in readme_examples()}
     missing = [path for path in sorted(named) if not os.path.exists(os.path.join(SRC, path.rstrip(".")))]
