@@ -1,6 +1,6 @@
 /* Intercom: HMAC-SHA1 over the raw body; one conversation per notification, of which only the parts travel that made the
-   event. What the page and the captures say: contrib's protocol notes; deviant shapes are met by looking at each
-   member's type. */
+   event. Facts: Intercom's webhook pages and captures; they contradict each other, so each member's type is looked at
+   before it is used. */
 
 #include "core/doc.h"
 #include "core/source_internal.h"
