@@ -1,6 +1,7 @@
 #include "app/daemon.h"
 
 #include "app/adminpages.h"
+#include "app/configfile.h"
 #include "app/engine.h"
 #include "app/frontdoor.h"
 #include "app/mail.h"
@@ -42,7 +43,7 @@ static void deadline_passed(void *arg)
     struct daemon *daemon = arg;
 
     log_warn("the time to finish is over: what is under way becomes unknown",
-             LOG_NUM("requests", (int64_t)xfer_running(daemon->xfer)));
+             log_num("requests", (int64_t)xfer_running(daemon->xfer)));
     xfer_abort_all(daemon->xfer);
 }
 
@@ -63,7 +64,7 @@ static void stop(void *arg)
         return;
     }
     daemon->stopping = true;
-    log_info("stopping", LOG_NUM("requests", (int64_t)xfer_running(daemon->xfer)));
+    log_info("stopping", log_num("requests", (int64_t)xfer_running(daemon->xfer)));
     notify_send("STOPPING=1");
     health_set(daemon->health, HEALTH_STOP, "stopping");
     frontdoor_close(daemon->door);
@@ -128,7 +129,7 @@ static void take_mail(void *arg)
 
 static bool make_engine(struct daemon *daemon, struct fault *fault)
 {
-    char *url = generation_store(daemon->generation);
+    char *url = configfile_store(daemon->generation->config);
     struct engine_setup setup = { .config_path = daemon->config_path,
                                   .store_url = url,
                                   .generation = daemon->generation,
@@ -190,7 +191,7 @@ static bool write_bound_file(const struct daemon *daemon, struct fault *fault)
 
     if (!config->bound_file)
         return true;
-    path = generation_path(daemon->generation, config->bound_file);
+    path = configfile_path(config, config->bound_file);
     buf_printf(&content, "intake %s\n", frontdoor_address(daemon->door));
     if (daemon->pages)
         buf_printf(&content, "admin %s\n", adminpages_address(daemon->pages));
@@ -220,10 +221,10 @@ static bool start(struct daemon *daemon, struct fault *fault)
 static void log_start(const struct daemon *daemon)
 {
     metrics_set(daemon->metrics, METRIC_BUILD_INFO, PACKAGE_VERSION, NULL, 1);
-    log_info("callbackd serves", LOG_STR("version", PACKAGE_VERSION),
-             LOG_STR("intake", frontdoor_address(daemon->door)),
-             LOG_STR("admin", daemon->pages ? adminpages_address(daemon->pages) : "none"),
-             LOG_NUM("rules", (int64_t)ruleset_count(daemon->generation->ruleset)));
+    log_info("callbackd serves", log_str("version", PACKAGE_VERSION),
+             log_str("intake", frontdoor_address(daemon->door)),
+             log_str("admin", daemon->pages ? adminpages_address(daemon->pages) : "none"),
+             log_num("rules", (int64_t)ruleset_count(daemon->generation->ruleset)));
     notify_send("READY=1");
 }
 
@@ -262,7 +263,7 @@ int daemon_run(const char *config_path, struct generation *generation)
     if (ok) {
         log_start(&daemon);
         loop_run(daemon.loop);
-        log_info("stopped", LOG_STR("store", daemon.failed ? "failed" : "ok"));
+        log_info("stopped", log_str("store", daemon.failed ? "failed" : "ok"));
     } else {
         fprintf(stderr, "callbackd: %s\n", fault.text);
     }

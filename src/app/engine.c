@@ -47,7 +47,7 @@ static struct ruleset *load_ruleset(struct engine *engine, struct text hash)
     else
         fault_set(&fault, "the store does not have it");
     if (!ruleset)
-        log_error("a run's rules cannot be loaded", LOG_STR("cause", fault.text));
+        log_error("a run's rules cannot be loaded", log_str("cause", fault.text));
     return ruleset;
 }
 
@@ -99,8 +99,8 @@ void engine_set_run(struct engine *engine, const struct run_row *run, enum run_s
         return;
     engine->delta.runs[run->state]--;
     engine->delta.runs[state]++;
-    log_info("run", LOG_NUM("run", run->id), LOG_NUM("chat", run->chat), LOG_TEXT("rule", run->rule),
-             LOG_STR("state", run_state_name(state)), LOG_TEXT("reason", reason));
+    log_info("run", log_num("run", run->id), log_num("chat", run->chat), log_text("rule", run->rule),
+             log_str("state", run_state_name(state)), log_text("reason", reason));
 }
 
 void engine_show_paused(struct engine *engine)
@@ -133,7 +133,7 @@ void engine_pause(struct engine *engine, struct channel_state *channel, struct t
     log_error(
         "CHANNEL PAUSED: its follow-ups wait, nothing is lost; mend the cause, then reload (SIGHUP) or run "
         "'callbackd queue release --channel NAME'",
-        LOG_STR("channel", channel->name), LOG_TEXT("reason", reason));
+        log_str("channel", channel->name), log_text("reason", reason));
     engine_show_paused(engine);
 }
 
@@ -145,7 +145,7 @@ void engine_open(struct engine *engine, struct channel_state *channel)
     channel->paused[0] = '\0';
     channel->dirty = true;
     engine->more = true;
-    log_warn("channel works again", LOG_STR("channel", channel->name));
+    log_warn("channel works again", log_str("channel", channel->name));
     engine_show_paused(engine);
 }
 
@@ -325,8 +325,8 @@ static void store_works(struct engine *engine)
     if (!engine->store_down)
         return;
     engine->store_down = false;
-    engine->look_for_new = engine->look_for_fetches = true;
-    log_warn("the store works again", LOG_NUM("results_kept", (int64_t)engine->n_results));
+    engine->look_for_new = engine->look_for_fetches = engine->recount = true;
+    log_warn("the store works again", log_num("results_kept", (int64_t)engine->n_results));
     health_set(engine->setup.health, HEALTH_STORE, NULL);
 }
 
@@ -335,7 +335,7 @@ static void store_fails(struct engine *engine, const struct fault *fault)
     metrics_add(engine->setup.metrics, METRIC_STORE_FAILURES, NULL, NULL, 1);
     health_set(engine->setup.health, HEALTH_STORE, fault->text);
     log_error("the store failed; webhooks are answered 503 until it works, results are kept",
-              LOG_STR("cause", fault->text), LOG_NUM("refused", (int64_t)engine->n_accepts));
+              log_str("cause", fault->text), log_num("refused", (int64_t)engine->n_accepts));
     engine->store_down = true;
     engine_wake(engine, engine->now + STORE_RETRY_MS);
 }
@@ -349,8 +349,8 @@ static enum store_status replay_accepts(struct engine *engine, struct fault *fau
         enum store_status status = transaction(engine, &one, fault);
 
         if (status == STORE_BAD_DATA)
-            log_error("a notification cannot be stored", LOG_STR("source", engine->accepts[i]->source),
-                      LOG_STR("cause", fault->text));
+            log_error("a notification cannot be stored", log_str("source", engine->accepts[i]->source),
+                      log_str("cause", fault->text));
         else if (status != STORE_OK)
             return status;
         answer(engine, &engine->accepts[i], 1, status == STORE_OK);
@@ -368,7 +368,7 @@ static enum store_status replay_results(struct engine *engine, struct fault *fau
         if (status == STORE_BAD_DATA)
             log_error(
                 "a result cannot be stored; its send stays as it is and becomes unknown at the next start",
-                LOG_NUM("run", engine->results[i]->job.run), LOG_STR("cause", fault->text));
+                log_num("run", engine->results[i]->job.run), log_str("cause", fault->text));
         else if (status != STORE_OK)
             return status;
     }
@@ -387,8 +387,8 @@ static enum store_status set_aside(struct engine *engine, int64_t notification, 
     if (status != STORE_OK)
         return status;
     store_end_notification(engine->store, notification, NOTIFICATION_STUCK, text_of(cause->text));
-    log_error("a notification cannot be worked on and is set aside", LOG_NUM("notification", notification),
-              LOG_STR("cause", cause->text));
+    log_error("a notification cannot be worked on and is set aside", log_num("notification", notification),
+              log_str("cause", cause->text));
     return store_commit(engine->store, &fault);
 }
 
@@ -477,7 +477,7 @@ static void note_result(struct engine *engine, struct result_mail *result)
         source->in_flight--;
     if (!keep_result(engine, result)) {
         log_error("out of memory: a result is lost; its send becomes unknown at the next start",
-                  LOG_NUM("run", result->job.run));
+                  log_num("run", result->job.run));
         mail_free(&result->mail);
     }
 }

@@ -123,8 +123,8 @@ static void log_finding(const struct finding *finding)
 
     if (finding->at.document)
         buf_printf(&place, "%s:%d:%d", finding->at.document->path, finding->at.line, finding->at.column);
-    log_error("reload refused", LOG_STR("at", place.len ? place.data : "-"), LOG_STR("error", finding->text),
-              LOG_STR("hint", finding->hint));
+    log_error("reload refused", log_str("at", place.len ? place.data : "-"), log_str("error", finding->text),
+              log_str("hint", finding->hint));
     buf_free(&place);
 }
 
@@ -172,7 +172,7 @@ void engine_reload(struct engine *engine)
         adopt_everywhere(engine, generation)) {
         health_set(engine->setup.health, HEALTH_RELOAD, NULL);
         metrics_add(engine->setup.metrics, METRIC_RELOADS, NULL, NULL, 1);
-        log_info("reloaded", LOG_NUM("rules", (int64_t)ruleset_count(generation->ruleset)));
+        log_info("reloaded", log_num("rules", (int64_t)ruleset_count(generation->ruleset)));
     } else {
         generation_unref(generation);
         refuse(engine, findings);

@@ -1,5 +1,6 @@
 #include "app/frontdoor.h"
 
+#include "app/configfile.h"
 #include "base/log.h"
 #include "base/now.h"
 
@@ -159,8 +160,8 @@ static bool verified(struct frontdoor *door, const struct source *source, const 
 
     if (source_verify(source, request, secrets, n, now_wall_ms(), &fault))
         return true;
-    log_warn("refused", LOG_STR("source", source_name(source)), LOG_STR("peer", from->peer),
-             LOG_NUM("status", 401), LOG_STR("reason", fault.text));
+    log_warn("refused", log_str("source", source_name(source)), log_str("peer", from->peer),
+             log_num("status", 401), log_str("reason", fault.text));
     return false;
 }
 
@@ -263,8 +264,8 @@ static bool use_tls(struct frontdoor *door, struct fault *fault)
 
     if (!config->tls_cert)
         return true;
-    cert = generation_path(door->generation, config->tls_cert);
-    key = generation_path(door->generation, config->tls_key);
+    cert = configfile_path(config, config->tls_cert);
+    key = configfile_path(config, config->tls_key);
     ok = cert && key ? intake_tls(door->intake, cert, key, fault) : fault_set(fault, "out of memory");
     free(cert);
     free(key);
@@ -294,7 +295,7 @@ void frontdoor_adopt(struct frontdoor *door, struct generation *generation)
     door->generation = generation_ref(generation);
     intake_set_limits(door->intake, &limits);
     if (!use_tls(door, &fault))
-        log_error("the new TLS files cannot be used; the old ones stay", LOG_STR("cause", fault.text));
+        log_error("the new TLS files cannot be used; the old ones stay", log_str("cause", fault.text));
 }
 
 void frontdoor_close(struct frontdoor *door)

@@ -1,14 +1,12 @@
 #include "app/generation.h"
 
+#include "app/configfile.h"
 #include "app/rulefiles.h"
 #include "app/secrets.h"
-#include "base/file.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define CONFIG_MAX (4u << 20)
 
 struct source_secrets {
     struct text *secrets;
@@ -106,20 +104,6 @@ static bool read_secrets(struct whole *whole, struct findings *findings)
     return ok;
 }
 
-static bool read_config(struct whole *whole, const char *path, struct findings *findings)
-{
-    struct buf text = BUF(CONFIG_MAX);
-    struct fault fault;
-
-    if (file_read(path, &text, &fault))
-        whole->config = config_build(path, buf_get(&text), findings);
-    else
-        finding_error(findings, (struct place){ 0 }, "%s", fault.text);
-    buf_free(&text);
-    whole->public.config = whole->config;
-    return whole->config != NULL;
-}
-
 static bool read_rules(struct whole *whole, struct findings *findings)
 {
     const struct config *config = whole->config;
@@ -148,7 +132,8 @@ struct generation *generation_load(const char *path, enum secrets_need secrets, 
         return NULL;
     }
     atomic_init(&whole->references, 1);
-    ok = read_config(whole, path, findings);
+    whole->public.config = whole->config = configfile_read(path, findings);
+    ok = whole->config != NULL;
     if (ok) {
         ok = read_rules(whole, findings);
         if (secrets == SECRETS_NEEDED)
@@ -209,26 +194,4 @@ struct text generation_channel_key(const struct generation *generation, const st
 struct text generation_admin_token(const struct generation *generation)
 {
     return whole_of(generation)->admin_token;
-}
-
-char *generation_path(const struct generation *generation, const char *path)
-{
-    return file_beside(generation->config->path, path);
-}
-
-char *generation_store(const struct generation *generation)
-{
-    static const char scheme[] = "sqlite:";
-    const char *url = generation->config->store;
-    struct buf out = BUF(8192);
-    char *path;
-
-    if (!text_starts(text_of(url), scheme))
-        return text_dup(text_of(url));
-    path = file_beside(generation->config->path, url + strlen(scheme));
-    buf_printf(&out, "%s%s", scheme, path ? path : "");
-    if (!path)
-        out.failed = true;
-    free(path);
-    return buf_take(&out);
 }

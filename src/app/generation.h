@@ -31,8 +31,3 @@ const struct text *generation_secrets(const struct generation *generation, const
 struct text generation_token(const struct generation *generation, const struct source *source);
 struct text generation_channel_key(const struct generation *generation, const struct config_channel *channel);
 struct text generation_admin_token(const struct generation *generation);
-
-/* generation_path: a path of the configuration as seen from the working directory; for free(3). */
-char *generation_path(const struct generation *generation, const char *path) CHECKED;
-/* generation_store: the store's URL with its path as seen from the working directory; for free(3). */
-char *generation_store(const struct generation *generation) CHECKED;

@@ -30,7 +30,7 @@ void notify_send(const char *state)
         return;
     if (sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&address,
                (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) < 0)
-        log_warn("sd_notify failed", LOG_STR("cause", strerror(errno)));
+        log_warn("sd_notify failed", log_str("cause", strerror(errno)));
     close(fd);
 }
 

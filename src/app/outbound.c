@@ -60,7 +60,7 @@ void outbound_start(struct xfer *xfer, struct mailbox *engine, struct request_ma
 
     if (!errand)
         log_error("out of memory: a request was not made; it is settled at the next start",
-                  LOG_NUM("run", request->job.run));
+                  log_num("run", request->job.run));
     else if (!xfer_start(xfer, &what, done, errand, &fault))
         report(errand, &(struct xfer_result){ .error = fault.text, .retry_after_ms = -1 });
     mail_free(&request->mail);

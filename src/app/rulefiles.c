@@ -1,5 +1,6 @@
 #include "app/rulefiles.h"
 
+#include "app/configfile.h"
 #include "base/file.h"
 
 #include <dirent.h>
@@ -104,7 +105,7 @@ bool rulefiles_read(const struct config *config, struct rulefiles *out, struct f
 
     *out = (struct rulefiles){ 0 };
     for (size_t i = 0; i < config->n_rules; i++) {
-        char *path = file_beside(config->path, config->rules[i]);
+        char *path = configfile_path(config, config->rules[i]);
 
         ok = path && add_path(out, path, findings) && ok;
         free(path);

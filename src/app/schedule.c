@@ -17,7 +17,7 @@ void schedule_start(struct schedule *schedule, int64_t newest_stored_ms, int64_t
     schedule->drift_ms = wall - schedule->base_ms;
     if (schedule->drift_ms < -JUMP_MS)
         log_warn("the clock is behind the store; scheduling goes on from the newest stored time",
-                 LOG_NUM("behind_ms", -schedule->drift_ms));
+                 log_num("behind_ms", -schedule->drift_ms));
 }
 
 int64_t schedule_now(struct schedule *schedule)
@@ -27,7 +27,7 @@ int64_t schedule_now(struct schedule *schedule)
 
     if (drift - schedule->drift_ms > JUMP_MS || schedule->drift_ms - drift > JUMP_MS) {
         log_warn("the wall clock jumped; scheduling does not follow",
-                 LOG_NUM("jump_ms", drift - schedule->drift_ms));
+                 log_num("jump_ms", drift - schedule->drift_ms));
         schedule->drift_ms = drift;
     }
     return now;

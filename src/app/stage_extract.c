@@ -19,7 +19,7 @@ static void make_key(const char *what, struct text a, struct text b, unsigned ch
     unsigned char digest[SIGN_MAX] = { 0 };
 
     if (!sign_digest(SIGN_SHA256, parts, 4, digest))
-        log_error("SHA-256 failed: messages may be taken twice", LOG_STR("what", what));
+        log_error("SHA-256 failed: messages may be taken twice", log_str("what", what));
     memcpy(key, digest, STORE_KEY_BYTES);
 }
 
@@ -111,9 +111,9 @@ static struct text work_on_entries(struct engine *engine, const struct notificat
 
 static void log_notification(const struct notification_row *row, size_t entries, struct text reason)
 {
-    log_info("notification", LOG_NUM("id", row->id), LOG_TEXT("source", row->source),
-             LOG_NUM("bytes", (int64_t)row->body.n), LOG_NUM("entries", (int64_t)entries),
-             LOG_TEXT("reason", reason));
+    log_info("notification", log_num("id", row->id), log_text("source", row->source),
+             log_num("bytes", (int64_t)row->body.n), log_num("entries", (int64_t)entries),
+             log_text("reason", reason));
 }
 
 struct text extract_notification(struct engine *engine, const struct notification_row *row)
@@ -171,7 +171,7 @@ static void try_one(struct engine *engine, const struct notification_row *row)
     engine->delta.notifications_new--;
     engine->delta.notifications_stuck++;
     log_error("a notification is stuck: see 'callbackd explain', 'callbackd queue retry'",
-              LOG_NUM("notification", row->id));
+              log_num("notification", row->id));
 }
 
 enum store_status stage_extract_recover(struct engine *engine, struct fault *fault)

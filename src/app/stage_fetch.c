@@ -165,16 +165,25 @@ void stage_fetch(struct engine *engine)
 
 /* --- settling -------------------------------------------------------------------------------------------------------- */
 
-static void retry(struct engine *engine, struct source_state *state, const struct result_mail *result,
-                  struct entry_row *row)
+static int64_t asked_to_wait(const struct source *source, const struct result_mail *result)
 {
+    int64_t body = source_retry_after(source, result->status, text_make(result->body, result->body_size));
+
+    return body > result->retry_after_ms ? body : result->retry_after_ms;
+}
+
+static void retry(struct engine *engine, const struct source *source, struct source_state *state,
+                  const struct result_mail *result, struct entry_row *row)
+{
+    int64_t asked = asked_to_wait(source, result);
+
     /* Half of its age so far: the delays double by themselves, over restarts too. */
     int64_t age = engine->now - row->stored_at, base = age / 2 > RETRY_BASE_MS ? age / 2 : RETRY_BASE_MS;
-    int64_t wait = retry_delay(1, base < RETRY_MAX_MS ? base : RETRY_MAX_MS, RETRY_MAX_MS,
-                               result->retry_after_ms, arc4random());
+    int64_t wait =
+        retry_delay(1, base < RETRY_MAX_MS ? base : RETRY_MAX_MS, RETRY_MAX_MS, asked, arc4random());
 
     if (result->status == 429) {
-        int64_t open_at = engine->now + (result->retry_after_ms > 0 ? result->retry_after_ms : 10000);
+        int64_t open_at = engine->now + (asked > 0 ? asked : 10000);
 
         state->not_before = open_at > state->not_before ? open_at : state->not_before;
     }
@@ -193,8 +202,8 @@ static void refused(struct engine *engine, struct source_state *state, const str
     snprintf(reason, sizeof(reason),
              "the inbox refuses the token (HTTP %d): mend the source's token, then reload", result->status);
     memcpy(state->paused, reason, sizeof(reason));
-    log_error("SOURCE PAUSED: its entries wait, nothing is lost", LOG_STR("source", state->name),
-              LOG_STR("reason", reason));
+    log_error("SOURCE PAUSED: its entries wait, nothing is lost", log_str("source", state->name),
+              log_str("reason", reason));
     engine_show_paused(engine);
 }
 
@@ -203,7 +212,7 @@ static void works(struct engine *engine, struct source_state *state)
     if (!state->paused[0])
         return;
     state->paused[0] = '\0';
-    log_warn("source works again", LOG_STR("source", state->name));
+    log_warn("source works again", log_str("source", state->name));
     engine_show_paused(engine);
 }
 
@@ -238,9 +247,9 @@ static void apply(struct engine *engine, const struct source *source, struct sou
                            engine->now - row->stored_at, engine->arena, &why);
 
     metrics_add(engine->setup.metrics, METRIC_FETCHES, state->name, names[verdict], 1);
-    log_info("fetch", LOG_NUM("entry", row->id), LOG_STR("source", state->name),
-             LOG_NUM("status", result->status), LOG_STR("result", names[verdict]),
-             LOG_NUM("ms", result->took_ms), LOG_STR("reason", why.text[0] ? why.text : result->error));
+    log_info("fetch", log_num("entry", row->id), log_str("source", state->name),
+             log_num("status", result->status), log_str("result", names[verdict]),
+             log_num("ms", result->took_ms), log_str("reason", why.text[0] ? why.text : result->error));
     if (verdict == FETCH_REFUSED) {
         refused(engine, state, result, row);
         return;
@@ -248,7 +257,7 @@ static void apply(struct engine *engine, const struct source *source, struct sou
     if (result->status > 0)
         works(engine, state);
     if (verdict == FETCH_RETRY) {
-        retry(engine, state, result, row);
+        retry(engine, source, state, result, row);
     } else if (verdict == FETCH_IGNORE) {
         ignore(engine, source, row, entry, &why);
     } else {

@@ -19,10 +19,10 @@ static void done(struct entry_row *row, enum entry_state state, const char *reas
 static void log_entry(const struct source *source, const struct entry_row *row, const struct entry *entry,
                       struct text rule)
 {
-    log_info("entry", LOG_NUM("id", row->id), LOG_NUM("notification", row->notification),
-             LOG_STR("source", source_name(source)), LOG_STR("kind", entry_kind_name(entry->kind)),
-             LOG_TEXT("rule", rule), LOG_STR("state", entry_state_name(row->state)),
-             LOG_TEXT("reason", row->reason));
+    log_info("entry", log_num("id", row->id), log_num("notification", row->notification),
+             log_str("source", source_name(source)), log_str("kind", entry_kind_name(entry->kind)),
+             log_text("rule", rule), log_str("state", entry_state_name(row->state)),
+             log_text("reason", row->reason));
 }
 
 /* An entry of unknown kind that no rule took may still be one of our buttons: then the default rule answers. */
@@ -40,7 +40,9 @@ static bool find_rule(struct engine *engine, const struct source *source, const 
     const struct ruleset *ruleset = engine->generation->ruleset;
     struct ruleset_question question = { .kind = entry->kind,
                                          .data = entry->data,
-                                         .looks_like_tap = entry->looks_like_tap };
+                                         .looks_like_tap =
+                                             entry->kind == ENTRY_EITHER &&
+                                             source_looks_like_tap(source, entry->data, engine->scratch) };
 
     if (!ruleset_match(ruleset, &question, engine->scratch, match))
         return false;

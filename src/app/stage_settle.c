@@ -48,15 +48,15 @@ static void log_attempt(const struct result_mail *result, const struct verdict *
     enum log_level level = verdict->outcome == OUTCOME_OK ? LOG_INFO : LOG_WARN;
 
     log_write(level, "send",
-              (struct log_field[]){ LOG_NUM("run", result->job.run),
-                                    LOG_NUM("chat", result->job.chat),
-                                    LOG_NUM("attempt", result->job.attempt),
-                                    LOG_STR("channel", result->job.owner),
-                                    LOG_STR("outcome", outcome_name(verdict->outcome)),
-                                    LOG_NUM("status", result->status),
-                                    LOG_NUM("ms", result->took_ms),
-                                    LOG_TEXT("request_id", verdict->request_id),
-                                    LOG_TEXT("reason", verdict->reason),
+              (struct log_field[]){ log_num("run", result->job.run),
+                                    log_num("chat", result->job.chat),
+                                    log_num("attempt", result->job.attempt),
+                                    log_str("channel", result->job.owner),
+                                    log_str("outcome", outcome_name(verdict->outcome)),
+                                    log_num("status", result->status),
+                                    log_num("ms", result->took_ms),
+                                    log_text("request_id", verdict->request_id),
+                                    log_text("reason", verdict->reason),
                                     { NULL } });
 }
 
@@ -117,8 +117,8 @@ static void late(struct engine *engine, const struct result_mail *result, const 
 {
     bool noted = verdict->outcome == OUTCOME_OK && store_late_ok(engine->store, row);
 
-    log_warn("a late answer", LOG_NUM("run", result->job.run), LOG_NUM("attempt", result->job.attempt),
-             LOG_STR("outcome", outcome_name(verdict->outcome)), LOG_STR("noted", noted ? "yes" : "no"));
+    log_warn("a late answer", log_num("run", result->job.run), log_num("attempt", result->job.attempt),
+             log_str("outcome", outcome_name(verdict->outcome)), log_str("noted", noted ? "yes" : "no"));
 }
 
 static void settle_send(struct engine *engine, const struct result_mail *result)

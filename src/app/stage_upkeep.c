@@ -24,8 +24,8 @@ static void settle_left(struct engine *engine, struct send_row *send)
         if (!store_settle_send(engine->store, send))
             return;
     }
-    log_warn("send left over", LOG_NUM("run", send->run), LOG_NUM("attempt", send->attempt),
-             LOG_STR("state", send_state_name(send->state)));
+    log_warn("send left over", log_num("run", send->run), log_num("attempt", send->attempt),
+             log_str("state", send_state_name(send->state)));
 }
 
 enum store_status stage_take_over(struct engine *engine, struct fault *fault)
@@ -47,10 +47,10 @@ enum store_status stage_take_over(struct engine *engine, struct fault *fault)
     store_count(engine->store, &engine->counts);
     status = store_commit(engine->store, fault);
     if (status == STORE_OK)
-        log_info("store opened", LOG_NUM("notifications", engine->counts.notifications_new),
-                 LOG_NUM("fetches", engine->counts.entries_fetch),
-                 LOG_NUM("runs", engine->counts.runs[RUN_READY]),
-                 LOG_NUM("held", engine->counts.runs[RUN_HELD]));
+        log_info("store opened", log_num("notifications", engine->counts.notifications_new),
+                 log_num("fetches", engine->counts.entries_fetch),
+                 log_num("runs", engine->counts.runs[RUN_READY]),
+                 log_num("held", engine->counts.runs[RUN_HELD]));
     return status;
 }
 
@@ -86,8 +86,8 @@ static void expire_entries(struct engine *engine)
         rows[i].due_at = 0;
         store_update_entry(engine->store, &rows[i]);
         engine->delta.entries_fetch--;
-        log_warn("entry", LOG_NUM("id", rows[i].id), LOG_STR("state", "expired"),
-                 LOG_TEXT("reason", rows[i].reason));
+        log_warn("entry", log_num("id", rows[i].id), log_str("state", "expired"),
+                 log_text("reason", rows[i].reason));
     }
     engine->more = engine->more || n == PAGE;
 }
@@ -104,8 +104,9 @@ static void prune(struct engine *engine)
 /* The command line works on the store directly; what it did is seen here. */
 static void look(struct engine *engine)
 {
-    if (!store_changed(engine->store))
+    if (!store_changed(engine->store) && !engine->recount)
         return;
+    engine->recount = false;
     engine->look_for_new = engine->look_for_fetches = true;
     engine_load_channels(engine);
     store_count(engine->store, &engine->counts);

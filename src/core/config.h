@@ -9,7 +9,12 @@
 
 struct config_rate {
     double per_second; /* 0: no limit */
-    int burst;
+    int burst;         /* how many may go at once; 0 without a limit */
+};
+
+/* What rules may use as ${secret.NAME}. */
+struct config_secret {
+    const char *name, *ref;
 };
 
 struct config_channel {
@@ -33,7 +38,7 @@ struct config_limits {
 
 struct config {
     const char *path;
-    const char *listen, *admin;     /* HOST:PORT; admin may be NULL: none; "unix:PATH" too */
+    const char *listen, *admin;     /* HOST:PORT, [IPv6]:PORT; admin also unix:PATH, or NULL: none */
     const char *bound_file;         /* NULL: none */
     const char *public_url;         /* NULL: not said */
     const char *tls_cert, *tls_key; /* NULL: plain */
@@ -46,9 +51,11 @@ struct config {
     size_t n_sources;
     struct config_channel *channels;
     size_t n_channels;
+    struct config_secret *secrets;
+    size_t n_secrets;
     int64_t retention_ms, drain_ms; /* done things are kept that long; SIGTERM waits that long */
     bool log_json;
-    int log_level;
+    int log_level; /* enum log_level */
 };
 
 extern const struct schema config_schema;

@@ -9,7 +9,8 @@
 #define FINDINGS_MAX 1000
 #define ARENA_MAX ((size_t)16 << 20)
 #define LINE_MAX_CHARS 100 /* longer lines are cut around the caret */
-#define CARET_BEFORE 50    /* how much of a cut line stands before the caret */
+#define CONCEALED_MAX 1000
+#define CARET_BEFORE 50 /* how much of a cut line stands before the caret */
 
 /* A finding keeps what it shows, so that it outlives the file it is about. */
 struct item {
@@ -21,11 +22,21 @@ struct item {
     size_t order;
 };
 
+/* Characters of a line that are never shown. */
+struct concealed {
+    struct concealed *next;
+    const char *path;
+    int line, column, width;
+};
+
 struct findings {
     struct arena *arena;
     struct item *items[FINDINGS_MAX];
     size_t kept, total, counts[3];
     struct item *last; /* NULL: it was not kept */
+    struct concealed *concealed;
+    size_t n_concealed;
+    bool conceal_all; /* there was no room to note what must not be shown: no line is */
     bool sorted;
 };
 
@@ -95,23 +106,13 @@ static size_t char_bytes(struct text text, int count)
     return i;
 }
 
-static int char_count(struct text text)
-{
-    int count = 0;
-    unsigned c;
-
-    for (size_t i = 0; i < text.n; count++)
-        i += next_char(text.p + i, text.n - i, &c);
-    return count;
-}
-
 /* Takes what will be shown of the line. */
 static void keep_excerpt(struct findings *findings, struct item *item, const struct place *at)
 {
     struct text line = document_line(at->document, at->line);
     size_t from, to;
 
-    if (char_count(line) > LINE_MAX_CHARS) {
+    if (char_bytes(line, LINE_MAX_CHARS) < line.n) {
         item->skipped = at->column - 1 > LINE_MAX_CHARS - 20 ? at->column - 1 - CARET_BEFORE : 0;
         from = char_bytes(line, item->skipped);
         line = text_make(line.p + from, line.n - from);
@@ -135,7 +136,10 @@ static void keep_place(struct findings *findings, struct item *item, struct plac
 {
     if (!at.document)
         return;
-    item->document.path = at.document->path ? keep_path(findings, at.document->path) : NULL;
+    if (at.document->path)
+        item->document.path = keep_path(findings, at.document->path);
+    if (at.document->path && !item->document.path)
+        return;
     if (at.line > 0 && at.document->source.n)
         keep_excerpt(findings, item, &at);
     item->finding.at = at;
@@ -198,14 +202,39 @@ void finding_mark(struct findings *findings, const char *format, ...)
     va_end(args);
 }
 
-size_t findings_count(const struct findings *findings, enum finding_level level)
+void findings_conceal(struct findings *findings, struct place at)
 {
-    return findings->counts[level];
+    struct concealed *one;
+
+    if (!at.document || !at.document->path)
+        return;
+    one = findings->n_concealed++ < CONCEALED_MAX ? arena_alloc(findings->arena, sizeof(*one)) : NULL;
+    if (one) {
+        *one =
+            (struct concealed){ findings->concealed, arena_str(findings->arena, text_of(at.document->path)),
+                                at.line, at.column, at.width };
+        findings->concealed = one;
+    }
+    findings->conceal_all |= !one || !one->path;
 }
 
 static const char *item_path(const struct item *item)
 {
     return item->document.path ? item->document.path : "";
+}
+
+static bool is_concealed(const struct findings *findings, const struct item *item, int column)
+{
+    for (const struct concealed *one = findings->concealed; one; one = one->next)
+        if (one->line == item->finding.at.line && column >= one->column &&
+            column < one->column + one->width && strcmp(one->path, item_path(item)) == 0)
+            return true;
+    return false;
+}
+
+size_t findings_count(const struct findings *findings, enum finding_level level)
+{
+    return findings->counts[level];
 }
 
 static int compare(const void *left, const void *right)
@@ -243,13 +272,17 @@ static const char *level_name(enum finding_level level)
 }
 
 /* The line as a terminal shows it: one column for a tab or what cannot be shown. */
-static void print_line(struct text line, struct buf *out)
+static void print_line(const struct findings *findings, const struct item *item, struct buf *out)
 {
+    struct text line = item->excerpt;
+    int column = item->skipped + 1;
     unsigned c;
 
-    for (size_t i = 0, step; i < line.n; i += step) {
+    for (size_t i = 0, step; i < line.n; i += step, column++) {
         step = next_char(line.p + i, line.n - i, &c);
-        if (c == '\t')
+        if (is_concealed(findings, item, column))
+            buf_char(out, '*');
+        else if (c == '\t')
             buf_char(out, ' ');
         else if (c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0xFFFD)
             buf_char(out, '?');
@@ -275,14 +308,13 @@ static void print_caret(const struct item *item, struct buf *out)
 {
     const struct place *at = &item->finding.at;
     struct text line = item->excerpt;
+    /* a place behind the end of its line is shown at the end */
     size_t from = char_bytes(line, at->column - 1 - item->skipped), to;
-    /* a place may lie behind the end of its line */
-    int behind = at->column - 1 - item->skipped - char_count(text_make(line.p, from));
     int width;
 
     to = from + char_bytes(text_make(line.p + from, line.n - from), at->width);
     width = columns(line.p + from, to - from);
-    buf_printf(out, "%*s^", columns(line.p, from) + (behind > 0 ? 1 : 0) + (item->cut_before ? 1 : 0), "");
+    buf_printf(out, "%*s^", columns(line.p, from) + (item->cut_before ? 1 : 0), "");
     for (; width > 1; width--)
         buf_char(out, '~');
     if (item->finding.mark)
@@ -290,7 +322,7 @@ static void print_caret(const struct item *item, struct buf *out)
     buf_char(out, '\n');
 }
 
-static void print_item(const struct item *item, struct buf *out)
+static void print_item(const struct findings *findings, const struct item *item, struct buf *out)
 {
     const struct finding *finding = &item->finding;
     char number[16];
@@ -303,9 +335,9 @@ static void print_item(const struct item *item, struct buf *out)
     buf_printf(out, "%s: %s\n", level_name(finding->level), finding->text);
     snprintf(number, sizeof(number), "%d", finding->at.line);
     width = strlen(number) > 4 ? (int)strlen(number) : 4;
-    if (item->excerpt.p) {
+    if (item->excerpt.p && !findings->conceal_all) {
         buf_printf(out, "%*s | %s", width, number, item->cut_before ? "…" : "");
-        print_line(item->excerpt, out);
+        print_line(findings, item, out);
         buf_printf(out, "%s\n%*s | ", item->cut_after ? "…" : "", width, "");
         print_caret(item, out);
     }
@@ -318,7 +350,7 @@ void findings_print(struct findings *findings, struct buf *out)
     const struct item *item;
 
     for (size_t i = 0; (item = item_get(findings, i)); i++)
-        print_item(item, out);
+        print_item(findings, item, out);
     if (findings->total > findings->kept)
         buf_printf(out, "and %zu more\n", findings->total - findings->kept);
 }

@@ -27,6 +27,9 @@ void finding_add(struct findings *findings, enum finding_level level, struct pla
 /* finding_hint, finding_mark: for the finding added last. */
 void finding_hint(struct findings *findings, const char *format, ...) PRINTF(2, 3);
 void finding_mark(struct findings *findings, const char *format, ...) PRINTF(2, 3);
+/* findings_conceal: what stands at this place may be a secret: lines are printed with '*' there, whichever finding shows
+   them. */
+void findings_conceal(struct findings *findings, struct place at);
 size_t findings_count(const struct findings *findings, enum finding_level level);
 /* findings_get: the i-th, in printing order; NULL past the end. */
 const struct finding *findings_get(struct findings *findings, size_t i);

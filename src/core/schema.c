@@ -1,5 +1,7 @@
 #include "core/schema.h"
 
+#include "core/secret.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -282,6 +284,8 @@ static void check_custom(struct check *check, const struct schema *schema, const
     if (schema->check(node->text, &fault))
         return;
     finding_error(check->findings, node->at, "%s", fault.text);
+    if (schema->check == secret_check)
+        findings_conceal(check->findings, node->at);
     check->good = false;
 }
 
@@ -306,6 +310,10 @@ static void check_list(struct check *check, const struct schema *schema, const s
 
 static void check_dict(struct check *check, const struct schema *schema, const struct node *node)
 {
+    if (node->count == 0 && schema->least > 0) {
+        finding_error(check->findings, node->at, "this map is empty");
+        check->good = false;
+    }
     for (size_t i = 0; i < node->count; i++) {
         if (node->keys[i]->text.n == 0) {
             finding_error(check->findings, node->keys[i]->at, "a key is empty");

@@ -15,7 +15,7 @@ enum schema_kind {
     SCHEMA_SIZE,     /* text_size; least..most in bytes if most > 0 */
     SCHEMA_WORD,     /* one of `words` */
     SCHEMA_LIST,     /* of `item`; least..most elements if most > 0 */
-    SCHEMA_DICT,     /* any key, values of `item` */
+    SCHEMA_DICT,     /* any key, values of `item`; at least one if least > 0 */
     SCHEMA_MAP,      /* `keys` */
     SCHEMA_ANY_OF,   /* the first of `options` whose kind of node fits */
     SCHEMA_CUSTOM,   /* any scalar that `check` takes */

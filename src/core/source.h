@@ -75,12 +75,18 @@ void source_extract(const struct source *source, struct text body, int64_t store
 /* source_message_key: what makes one message one: source, (app or portal), conversation, message; for sign_digest. */
 void source_message_key(const struct source *source, const struct entry *entry, struct buf *out);
 
-enum fetch_kind { FETCH_NONE, FETCH_MESSAGE, FETCH_ORIGINAL, FETCH_CONTACT };
+enum fetch_kind {
+    FETCH_NONE,
+    FETCH_MESSAGE,
+    FETCH_ORIGINAL,
+    FETCH_CONTACT,
+    FETCH_THREAD, /* hubspot: names the contact */
+};
 
 /* A GET that an entry still needs. */
 struct fetch {
     enum fetch_kind kind;
-    char *url; /* in the arena */
+    char *url; /* in the arena; NULL when memory is out */
 };
 
 enum fetch_verdict {
@@ -94,11 +100,17 @@ enum fetch_verdict {
    as it will be; then source_finish. */
 void source_next_fetch(const struct source *source, const struct entry *entry, bool want_contact,
                        struct arena *arena, struct fetch *out);
-/* source_apply_fetch: an answer (status 0: no connection). `age_ms`: since the entry was stored. `retry_after_ms`: out, 0 if the
-   answer does not say. */
+/* source_apply_fetch: an answer (status 0: no connection). `age_ms`: since the entry was stored. The fault says why, for every
+   verdict but FETCH_GO_ON. A contact that cannot be had holds up nothing. */
 enum fetch_verdict source_apply_fetch(const struct source *source, struct entry *entry, enum fetch_kind kind,
                                       int status, struct text body, int64_t age_ms, struct arena *arena,
                                       struct fault *fault) CHECKED;
-/* source_finish: finds the callback data, the kind and the user id in a completed entry. */
+/* source_retry_after: how long the answer itself asks to wait (HubSpot's 423 and the policy of its 429), in ms; 0: it does not
+   say. Retry-After is the transport's. */
+int64_t source_retry_after(const struct source *source, int status, struct text body);
+/* source_finish: finds the callback data, the kind and the user id in a completed entry. Without a user id (user_id.p == NULL)
+   the entry cannot be answered. */
 void source_finish(const struct source *source, struct entry *entry, struct pattern_scratch *scratch,
                    struct arena *arena);
+/* source_looks_like_tap: for an ENTRY_EITHER: does its data look like callback data (`looks_like_tap`)? */
+bool source_looks_like_tap(const struct source *source, struct text data, struct pattern_scratch *scratch);

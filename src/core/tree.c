@@ -1,5 +1,7 @@
 #include "core/tree.h"
 
+#include "core/secret.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -171,6 +173,23 @@ static bool check_key(struct tree *tree, const struct node *key)
     return true;
 }
 
+/* Somebody may have written a secret where only a reference may stand; no finding on that line is to show it. */
+static void conceal(struct tree *tree, const struct node *key, const struct node *value)
+{
+    static const char *const words[] = { "key", "token", "secret", "password" };
+    struct fault fault;
+
+    if (value->kind != NODE_SCALAR || value->text.n < 8)
+        return;
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+        size_t n = strlen(words[i]);
+
+        if (key->text.n >= n && text_is_nocase(text_make(key->text.p + key->text.n - n, n), words[i]) &&
+            !secret_check(value->text, &fault))
+            findings_conceal(tree->findings, value->at);
+    }
+}
+
 /* Keys and values take turns on the stack. */
 static bool fill_map(struct tree *tree, struct node *map, struct node **pairs, size_t n)
 {
@@ -181,6 +200,7 @@ static bool fill_map(struct tree *tree, struct node *map, struct node **pairs, s
     for (size_t i = 0; i < n; i++) {
         if (!check_key(tree, pairs[2 * i]))
             continue;
+        conceal(tree, pairs[2 * i], pairs[2 * i + 1]);
         map->keys[map->count] = pairs[2 * i];
         map->items[map->count++] = pairs[2 * i + 1];
     }

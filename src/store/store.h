@@ -220,6 +220,8 @@ void store_start_send(struct store *store, int64_t run, int step, int n, int att
 /* store_issue: ledger rows for the data of one send's buttons, valid until `until`. */
 void store_issue(struct store *store, int64_t chat, int64_t run, int step, int n, const struct text *data,
                  size_t count, int64_t until);
+/* store_keep_chat: writes not_before of a chat that stays with its owner. */
+void store_keep_chat(struct store *store, int64_t chat, int64_t not_before);
 /* store_release_chat: clears the owner, sets due_at (0: nothing waits) and not_before. */
 void store_release_chat(struct store *store, int64_t chat, int64_t due_at, int64_t not_before);
 /* store_hold_chat: held with this reason, or not held any more (p == NULL), then due now. */

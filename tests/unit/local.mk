@@ -10,3 +10,5 @@ include tests/unit/base.mk
 include tests/unit/sources.mk
 include tests/unit/files.mk
 include tests/unit/rules.mk
+include tests/unit/net.mk
+include tests/unit/store.mk

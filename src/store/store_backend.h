@@ -1,0 +1,136 @@
+#pragma once
+
+/* What a backend of the store gives, and what it may use of store.c. For the files of store/ only.
+
+   The dispatcher has done before each call: no call of this transaction failed yet; a change happens inside a
+   transaction; texts that go into text columns are UTF-8 without NUL. A backend reports by store_fail and gives nothing
+   back then. */
+
+#include "store/store.h"
+
+/* Which states store_list wants of each kind, a bit per state. */
+struct store_masks {
+    unsigned notification, entry, run;
+};
+
+struct store_backend {
+    bool (*begin)(struct store *store);
+    bool (*commit)(struct store *store);
+    void (*rollback)(struct store *store);
+    void (*close)(struct store *store);
+    /* May be NULL. Called before every other call; fails it by store_fail. */
+    void (*before)(struct store *store, bool commits);
+
+    void (*add_notification)(struct store *store, const struct notification_row *row);
+    size_t (*new_notifications)(struct store *store, int64_t after, size_t limit, struct arena *arena,
+                                struct notification_row **rows);
+    void (*end_notification)(struct store *store, int64_t id, enum notification_state state,
+                             struct text reason);
+    void (*try_notification)(struct store *store, int64_t id);
+    bool (*seen)(struct store *store, struct text key, int64_t notification, int64_t now);
+
+    void (*add_entry)(struct store *store, const struct entry_row *row);
+    size_t (*claim_entries)(struct store *store, struct text source, int64_t now, int64_t owner, size_t limit,
+                            struct arena *arena, struct entry_row **rows);
+    void (*update_entry)(struct store *store, const struct entry_row *row);
+    size_t (*old_entries)(struct store *store, int64_t before, size_t limit, struct arena *arena,
+                          struct entry_row **rows);
+
+    bool (*take_seq)(struct store *store, struct text channel, struct text user_id, int64_t new_id,
+                     int64_t *chat, int64_t *seq);
+    bool (*find_chat)(struct store *store, struct text channel, struct text user_id, struct arena *arena,
+                      struct chat_row *row);
+    bool (*tap)(struct store *store, int64_t chat, struct text rule, struct text data, int64_t said_at,
+                int64_t window_ms, int64_t now);
+    bool (*add_run)(struct store *store, const struct run_row *row, int64_t now);
+    bool (*is_issued)(struct store *store, int64_t chat, struct text data, int64_t now);
+
+    size_t (*claim_chats)(struct store *store, struct text channel, int64_t now, int64_t owner, size_t limit,
+                          struct arena *arena, struct chat_row **rows);
+    bool (*get_chat)(struct store *store, int64_t id, struct arena *arena, struct chat_row *row);
+    bool (*head_run)(struct store *store, int64_t chat, struct arena *arena, struct run_row *row);
+    bool (*get_run)(struct store *store, int64_t id, struct arena *arena, struct run_row *row);
+    bool (*get_entry)(struct store *store, int64_t id, struct arena *arena, struct entry_row *row);
+    void (*begin_run)(struct store *store, int64_t run);
+    void (*add_send)(struct store *store, const struct send_row *row);
+    size_t (*step_sends)(struct store *store, int64_t run, int step, struct arena *arena,
+                         struct send_row **rows);
+    size_t (*run_sends)(struct store *store, int64_t run, struct arena *arena, struct send_row **rows);
+    void (*start_send)(struct store *store, int64_t run, int step, int n, int attempt, int64_t owner,
+                       int64_t now);
+    void (*issue)(struct store *store, int64_t chat, int64_t run, int step, int n, struct text data,
+                  int64_t until);
+    void (*keep_chat)(struct store *store, int64_t chat, int64_t not_before);
+    void (*release_chat)(struct store *store, int64_t chat, int64_t due_at, int64_t not_before);
+    void (*hold_chat)(struct store *store, int64_t chat, struct text reason, int64_t now);
+
+    bool (*settle_send)(struct store *store, const struct send_row *row);
+    bool (*late_ok)(struct store *store, const struct send_row *row);
+    void (*end_send)(struct store *store, int64_t run, int step, int n, enum send_state state,
+                     struct text reason);
+    void (*step_run)(struct store *store, int64_t run, int step, struct text doc);
+    bool (*set_run)(struct store *store, int64_t run, enum run_state state, struct text reason, int64_t now);
+
+    size_t (*next_sending)(struct store *store, size_t limit, struct arena *arena, struct send_row **rows);
+    void (*disown)(struct store *store, int64_t now);
+
+    size_t (*expired_runs)(struct store *store, int64_t now, size_t limit, struct arena *arena,
+                           struct run_row **rows);
+    bool (*rearm_run)(struct store *store, int64_t run, int64_t now, int64_t expires_at);
+    bool (*rearm_notification)(struct store *store, int64_t id);
+    bool (*rearm_entry)(struct store *store, int64_t id, int64_t now);
+    bool (*drop_notification)(struct store *store, int64_t id, struct text reason);
+    bool (*drop_entry)(struct store *store, int64_t id, struct text reason);
+    size_t (*prune)(struct store *store, int64_t before, int64_t seen_before, size_t limit);
+
+    void (*put_ruleset)(struct store *store, struct text hash, struct text source, int64_t now);
+    bool (*get_ruleset)(struct store *store, struct text hash, struct arena *arena, struct text *source);
+    void (*put_channel)(struct store *store, const struct channel_row *row);
+    size_t (*channels)(struct store *store, struct arena *arena, struct channel_row **rows);
+    void (*count)(struct store *store, struct store_counts *counts);
+    void (*newest)(struct store *store, int64_t *id, int64_t *stored_at);
+    int64_t (*next_due)(struct store *store, const struct text *paused, size_t n_paused);
+    bool (*changed)(struct store *store);
+
+    size_t (*list)(struct store *store, const struct store_filter *filter, const struct store_masks *masks,
+                   size_t limit, struct arena *arena, struct store_item **items);
+    bool (*get_notification)(struct store *store, int64_t id, struct arena *arena,
+                             struct notification_row *row);
+    size_t (*notification_entries)(struct store *store, int64_t notification, struct arena *arena,
+                                   struct entry_row **rows);
+    size_t (*entry_runs)(struct store *store, int64_t entry, struct arena *arena, struct run_row **rows);
+};
+
+/* Every backend's own struct begins with this. */
+struct store {
+    const struct store_backend *backend;
+    bool open;                /* between begin and commit */
+    enum store_status status; /* of the first call that failed since the last begin, commit or rollback */
+    struct fault fault;
+};
+
+/* store_fail: the first failure of a transaction is kept, later ones are not. Returns false. */
+bool store_fail(struct store *store, enum store_status status, const char *format, ...) PRINTF(3, 4);
+
+/* store_may_read: may a call go on? Asks the backend's `before`. */
+bool store_may_read(struct store *store) CHECKED;
+
+/* The rows of a query while they come in: an array in an arena that doubles. */
+struct store_rows {
+    struct arena *arena;
+    size_t size; /* of one row */
+    void *rows;
+    size_t n, cap;
+};
+
+/* store_rows_add: a zeroed row at the end; NULL (and the store failed) when the arena has no room. */
+void *store_rows_add(struct store *store, struct store_rows *rows) CHECKED;
+/* store_lend_text: a copy in the arena; p == NULL stays. Fails the store when there is no room. */
+struct text store_lend_text(struct store *store, struct arena *arena, struct text text);
+/* store_state_name: of a listed item. */
+const char *store_state_name(enum store_kind kind, int state);
+
+/* The backends' constructors. */
+struct store *store_sqlite_open(const char *path, enum store_access access, enum store_status *status,
+                                struct fault *fault) CHECKED;
+struct store *store_mem_open(enum store_status *status, struct fault *fault) CHECKED;

@@ -1,0 +1,384 @@
+#include "store/store_backend.h"
+
+#include <string.h>
+
+/* The calls of store.h: each is checked for what holds for every backend and handed to the backend. */
+
+static bool may_write(struct store *store)
+{
+    if (!store_failed(store) && !store->open)
+        store_fail(store, STORE_BAD_DATA, "a change to the store outside a transaction");
+    return store_may_read(store);
+}
+
+/* For text columns. What one backend refuses the others must, or a change of the store changes what is possible. */
+static bool is_text(struct store *store, const char *what, struct text text)
+{
+    if (text.n == 0 || (!memchr(text.p, '\0', text.n) && text_utf8_count(text) >= 0))
+        return true;
+    return store_fail(store, STORE_BAD_DATA, "%s is not UTF-8 text", what);
+}
+
+/* --- T1, T2: notifications ---------------------------------------------------------------------------------- */
+
+void store_add_notifications(struct store *store, const struct notification_row *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (may_write(store) && is_text(store, "the source", rows[i].source) &&
+            is_text(store, "the reason", rows[i].reason))
+            store->backend->add_notification(store, &rows[i]);
+}
+
+size_t store_new_notifications(struct store *store, int64_t after, size_t limit, struct arena *arena,
+                               struct notification_row **rows)
+{
+    *rows = NULL;
+    return store_may_read(store) ? store->backend->new_notifications(store, after, limit, arena, rows) : 0;
+}
+
+void store_end_notification(struct store *store, int64_t id, enum notification_state state,
+                            struct text reason)
+{
+    if (may_write(store) && is_text(store, "the reason", reason))
+        store->backend->end_notification(store, id, state, reason);
+}
+
+void store_try_notification(struct store *store, int64_t id)
+{
+    if (may_write(store))
+        store->backend->try_notification(store, id);
+}
+
+void store_seen(struct store *store, const unsigned char *keys, size_t n, int64_t notification, int64_t now,
+                bool *fresh)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct text key = text_make((const char *)keys + i * STORE_KEY_BYTES, STORE_KEY_BYTES);
+
+        fresh[i] = may_write(store) && store->backend->seen(store, key, notification, now);
+    }
+}
+
+/* --- T2, T3: entries ---------------------------------------------------------------------------------------- */
+
+static bool is_entry(struct store *store, const struct entry_row *row)
+{
+    return is_text(store, "the reason", row->reason) && is_text(store, "the source", row->source) &&
+           is_text(store, "the conversation", row->conversation) &&
+           is_text(store, "the message", row->message);
+}
+
+void store_add_entries(struct store *store, const struct entry_row *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (may_write(store) && is_entry(store, &rows[i]))
+            store->backend->add_entry(store, &rows[i]);
+}
+
+size_t store_claim_entries(struct store *store, struct text source, int64_t now, int64_t owner, size_t limit,
+                           struct arena *arena, struct entry_row **rows)
+{
+    *rows = NULL;
+    return may_write(store) ? store->backend->claim_entries(store, source, now, owner, limit, arena, rows)
+                            : 0;
+}
+
+void store_update_entry(struct store *store, const struct entry_row *row)
+{
+    if (may_write(store) && is_text(store, "the reason", row->reason))
+        store->backend->update_entry(store, row);
+}
+
+size_t store_old_entries(struct store *store, int64_t before, size_t limit, struct arena *arena,
+                         struct entry_row **rows)
+{
+    *rows = NULL;
+    return store_may_read(store) ? store->backend->old_entries(store, before, limit, arena, rows) : 0;
+}
+
+/* --- T3: matching ------------------------------------------------------------------------------------------- */
+
+bool store_take_seq(struct store *store, struct text channel, struct text user_id, int64_t new_id,
+                    int64_t *chat, int64_t *seq)
+{
+    return may_write(store) && is_text(store, "the channel", channel) &&
+           is_text(store, "the user id", user_id) &&
+           store->backend->take_seq(store, channel, user_id, new_id, chat, seq);
+}
+
+bool store_find_chat(struct store *store, struct text channel, struct text user_id, struct arena *arena,
+                     struct chat_row *row)
+{
+    return store_may_read(store) && store->backend->find_chat(store, channel, user_id, arena, row);
+}
+
+bool store_tap(struct store *store, int64_t chat, struct text rule, struct text data, int64_t said_at,
+               int64_t window_ms, int64_t now)
+{
+    return may_write(store) && is_text(store, "the rule", rule) &&
+           store->backend->tap(store, chat, rule, data, said_at, window_ms, now);
+}
+
+bool store_add_run(struct store *store, const struct run_row *row, int64_t now)
+{
+    return may_write(store) && is_text(store, "the rule", row->rule) &&
+           is_text(store, "the reason", row->reason) && store->backend->add_run(store, row, now);
+}
+
+bool store_is_issued(struct store *store, int64_t chat, struct text data, int64_t now)
+{
+    return store_may_read(store) && store->backend->is_issued(store, chat, data, now);
+}
+
+/* --- T4: claiming ------------------------------------------------------------------------------------------- */
+
+size_t store_claim_chats(struct store *store, struct text channel, int64_t now, int64_t owner, size_t limit,
+                         struct arena *arena, struct chat_row **rows)
+{
+    *rows = NULL;
+    return may_write(store) ? store->backend->claim_chats(store, channel, now, owner, limit, arena, rows) : 0;
+}
+
+bool store_get_chat(struct store *store, int64_t id, struct arena *arena, struct chat_row *row)
+{
+    return store_may_read(store) && store->backend->get_chat(store, id, arena, row);
+}
+
+bool store_head_run(struct store *store, int64_t chat, struct arena *arena, struct run_row *row)
+{
+    return store_may_read(store) && store->backend->head_run(store, chat, arena, row);
+}
+
+bool store_get_run(struct store *store, int64_t id, struct arena *arena, struct run_row *row)
+{
+    return store_may_read(store) && store->backend->get_run(store, id, arena, row);
+}
+
+bool store_get_entry(struct store *store, int64_t id, struct arena *arena, struct entry_row *row)
+{
+    return store_may_read(store) && store->backend->get_entry(store, id, arena, row);
+}
+
+void store_begin_run(struct store *store, int64_t run)
+{
+    if (may_write(store))
+        store->backend->begin_run(store, run);
+}
+
+static bool is_answer(struct store *store, const struct send_row *row)
+{
+    return is_text(store, "the reply's id", row->reply_id) &&
+           is_text(store, "the status URL", row->status_url) && is_text(store, "the reason", row->reason);
+}
+
+void store_add_sends(struct store *store, const struct send_row *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (may_write(store) && is_text(store, "the channel", rows[i].channel) && is_answer(store, &rows[i]))
+            store->backend->add_send(store, &rows[i]);
+}
+
+size_t store_step_sends(struct store *store, int64_t run, int step, struct arena *arena,
+                        struct send_row **rows)
+{
+    *rows = NULL;
+    return store_may_read(store) ? store->backend->step_sends(store, run, step, arena, rows) : 0;
+}
+
+size_t store_run_sends(struct store *store, int64_t run, struct arena *arena, struct send_row **rows)
+{
+    *rows = NULL;
+    return store_may_read(store) ? store->backend->run_sends(store, run, arena, rows) : 0;
+}
+
+void store_start_send(struct store *store, int64_t run, int step, int n, int attempt, int64_t owner,
+                      int64_t now)
+{
+    if (may_write(store))
+        store->backend->start_send(store, run, step, n, attempt, owner, now);
+}
+
+void store_issue(struct store *store, int64_t chat, int64_t run, int step, int n, const struct text *data,
+                 size_t count, int64_t until)
+{
+    for (size_t i = 0; i < count; i++)
+        if (may_write(store))
+            store->backend->issue(store, chat, run, step, n, data[i], until);
+}
+
+void store_keep_chat(struct store *store, int64_t chat, int64_t not_before)
+{
+    if (may_write(store))
+        store->backend->keep_chat(store, chat, not_before);
+}
+
+void store_release_chat(struct store *store, int64_t chat, int64_t due_at, int64_t not_before)
+{
+    if (may_write(store))
+        store->backend->release_chat(store, chat, due_at, not_before);
+}
+
+void store_hold_chat(struct store *store, int64_t chat, struct text reason, int64_t now)
+{
+    if (may_write(store) && is_text(store, "the reason", reason))
+        store->backend->hold_chat(store, chat, reason, now);
+}
+
+/* --- T5: settling ------------------------------------------------------------------------------------------- */
+
+bool store_settle_send(struct store *store, const struct send_row *row)
+{
+    return may_write(store) && is_answer(store, row) && store->backend->settle_send(store, row);
+}
+
+bool store_late_ok(struct store *store, const struct send_row *row)
+{
+    return may_write(store) && is_answer(store, row) && store->backend->late_ok(store, row);
+}
+
+void store_end_send(struct store *store, int64_t run, int step, int n, enum send_state state,
+                    struct text reason)
+{
+    if (may_write(store) && is_text(store, "the reason", reason))
+        store->backend->end_send(store, run, step, n, state, reason);
+}
+
+void store_step_run(struct store *store, int64_t run, int step, struct text doc)
+{
+    if (may_write(store))
+        store->backend->step_run(store, run, step, doc);
+}
+
+bool store_set_run(struct store *store, int64_t run, enum run_state state, struct text reason, int64_t now)
+{
+    return may_write(store) && is_text(store, "the reason", reason) &&
+           store->backend->set_run(store, run, state, reason, now);
+}
+
+/* --- T6: taking over ---------------------------------------------------------------------------------------- */
+
+size_t store_next_sending(struct store *store, size_t limit, struct arena *arena, struct send_row **rows)
+{
+    *rows = NULL;
+    return store_may_read(store) ? store->backend->next_sending(store, limit, arena, rows) : 0;
+}
+
+void store_disown(struct store *store, int64_t now)
+{
+    if (may_write(store))
+        store->backend->disown(store, now);
+}
+
+/* --- T7: expiring, operating, pruning ----------------------------------------------------------------------- */
+
+size_t store_expired_runs(struct store *store, int64_t now, size_t limit, struct arena *arena,
+                          struct run_row **rows)
+{
+    *rows = NULL;
+    return store_may_read(store) ? store->backend->expired_runs(store, now, limit, arena, rows) : 0;
+}
+
+bool store_rearm_run(struct store *store, int64_t run, int64_t now, int64_t expires_at)
+{
+    return may_write(store) && store->backend->rearm_run(store, run, now, expires_at);
+}
+
+bool store_rearm_notification(struct store *store, int64_t id)
+{
+    return may_write(store) && store->backend->rearm_notification(store, id);
+}
+
+bool store_rearm_entry(struct store *store, int64_t id, int64_t now)
+{
+    return may_write(store) && store->backend->rearm_entry(store, id, now);
+}
+
+bool store_drop_notification(struct store *store, int64_t id, struct text reason)
+{
+    return may_write(store) && is_text(store, "the reason", reason) &&
+           store->backend->drop_notification(store, id, reason);
+}
+
+bool store_drop_entry(struct store *store, int64_t id, struct text reason)
+{
+    return may_write(store) && is_text(store, "the reason", reason) &&
+           store->backend->drop_entry(store, id, reason);
+}
+
+size_t store_prune(struct store *store, int64_t before, int64_t seen_before, size_t limit)
+{
+    size_t n = may_write(store) ? store->backend->prune(store, before, seen_before, limit) : 0;
+
+    return store_failed(store) ? 0 : n;
+}
+
+/* --- rulesets, channels, numbers ---------------------------------------------------------------------------- */
+
+void store_put_ruleset(struct store *store, struct text hash, struct text source, int64_t now)
+{
+    if (may_write(store))
+        store->backend->put_ruleset(store, hash, source, now);
+}
+
+bool store_get_ruleset(struct store *store, struct text hash, struct arena *arena, struct text *source)
+{
+    return store_may_read(store) && store->backend->get_ruleset(store, hash, arena, source);
+}
+
+void store_put_channel(struct store *store, const struct channel_row *row)
+{
+    if (may_write(store) && is_text(store, "the channel", row->name) &&
+        is_text(store, "the reason", row->paused))
+        store->backend->put_channel(store, row);
+}
+
+size_t store_channels(struct store *store, struct arena *arena, struct channel_row **rows)
+{
+    *rows = NULL;
+    return store_may_read(store) ? store->backend->channels(store, arena, rows) : 0;
+}
+
+void store_count(struct store *store, struct store_counts *counts)
+{
+    *counts = (struct store_counts){ 0 };
+    if (store_may_read(store))
+        store->backend->count(store, counts);
+}
+
+void store_newest(struct store *store, int64_t *id, int64_t *stored_at)
+{
+    *id = *stored_at = 0;
+    if (store_may_read(store))
+        store->backend->newest(store, id, stored_at);
+}
+
+int64_t store_next_due(struct store *store, const struct text *paused, size_t n_paused)
+{
+    return store_may_read(store) ? store->backend->next_due(store, paused, n_paused) : 0;
+}
+
+bool store_changed(struct store *store)
+{
+    return store_may_read(store) && store->backend->changed(store);
+}
+
+/* --- looking ------------------------------------------------------------------------------------------------ */
+
+bool store_get_notification(struct store *store, int64_t id, struct arena *arena,
+                            struct notification_row *row)
+{
+    return store_may_read(store) && store->backend->get_notification(store, id, arena, row);
+}
+
+size_t store_notification_entries(struct store *store, int64_t notification, struct arena *arena,
+                                  struct entry_row **rows)
+{
+    *rows = NULL;
+    return store_may_read(store) ? store->backend->notification_entries(store, notification, arena, rows) : 0;
+}
+
+size_t store_entry_runs(struct store *store, int64_t entry, struct arena *arena, struct run_row **rows)
+{
+    *rows = NULL;
+    return store_may_read(store) ? store->backend->entry_runs(store, entry, arena, rows) : 0;
+}

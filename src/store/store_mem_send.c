@@ -1,0 +1,185 @@
+#include "store/store_mem_table.h"
+
+/* Sends and the buttons that they issued. */
+
+static const struct send_row *find_send(struct mem *mem, int64_t run, int step, int n)
+{
+    return mem_find(mem, MEM_SEND, MEM_KEY, &(struct send_row){ .run = run, .step = step, .n = n });
+}
+
+void mem_add_send(struct store *store, const struct send_row *row)
+{
+    struct send_row copy = *row;
+
+    if (!row->channel.p)
+        copy.channel = text_of("");
+    if (!row->body.p)
+        copy.body = text_of("");
+    mem_insert(mem_of(store), MEM_SEND, &copy);
+}
+
+/* The sends of a run from one step on, up to another. */
+static size_t sends_of(struct mem *mem, int64_t run, int from, int to, struct arena *arena,
+                       struct send_row **rows)
+{
+    struct store_rows out = { .arena = arena };
+    const struct send_row *row, key = { .run = run, .step = from, .n = INT32_MIN };
+    size_t n;
+
+    for (row = mem_first(mem, MEM_SEND, MEM_KEY, &key); row && row->run == run && row->step <= to;
+         row = mem_after(mem, MEM_SEND, MEM_KEY, row))
+        mem_give(mem, MEM_SEND, row, &out);
+    *rows = mem_given(mem, &out, &n);
+    return n;
+}
+
+size_t mem_step_sends(struct store *store, int64_t run, int step, struct arena *arena, struct send_row **rows)
+{
+    return sends_of(mem_of(store), run, step, step, arena, rows);
+}
+
+size_t mem_run_sends(struct store *store, int64_t run, struct arena *arena, struct send_row **rows)
+{
+    return sends_of(mem_of(store), run, INT32_MIN, INT32_MAX, arena, rows);
+}
+
+void mem_start_send(struct store *store, int64_t run, int step, int n, int attempt, int64_t owner,
+                    int64_t now)
+{
+    const struct send_row *found = find_send(mem_of(store), run, step, n);
+    struct send_row changed;
+
+    (void)owner; /* a store in memory has one */
+    if (!found || found->state != SEND_READY)
+        return;
+    changed = *found;
+    changed.state = SEND_SENDING;
+    changed.attempt = attempt;
+    changed.sent_at = now;
+    mem_replace(mem_of(store), MEM_SEND, found, &changed);
+}
+
+bool mem_settle_send(struct store *store, const struct send_row *row)
+{
+    const struct send_row *found = find_send(mem_of(store), row->run, row->step, row->n);
+    struct send_row changed;
+
+    if (!found || found->state != SEND_SENDING || found->attempt != row->attempt)
+        return false;
+    changed = *found;
+    changed.state = row->state;
+    changed.due_at = row->due_at;
+    changed.reply_id = row->reply_id;
+    changed.status_url = row->status_url;
+    changed.reason = row->reason;
+    return mem_replace(mem_of(store), MEM_SEND, found, &changed);
+}
+
+bool mem_late_ok(struct store *store, const struct send_row *row)
+{
+    const struct send_row *found = find_send(mem_of(store), row->run, row->step, row->n);
+    struct send_row changed;
+
+    if (!found || found->state != SEND_UNKNOWN || found->attempt != row->attempt)
+        return false;
+    changed = *found;
+    changed.state = SEND_OK;
+    changed.reply_id = row->reply_id;
+    changed.status_url = row->status_url;
+    changed.reason = TEXT_NONE;
+    return mem_replace(mem_of(store), MEM_SEND, found, &changed);
+}
+
+void mem_end_send(struct store *store, int64_t run, int step, int n, enum send_state state,
+                  struct text reason)
+{
+    const struct send_row *found = find_send(mem_of(store), run, step, n);
+    struct send_row changed;
+
+    if (!found || found->state != SEND_READY)
+        return;
+    changed = *found;
+    changed.state = state;
+    changed.reason = reason;
+    mem_replace(mem_of(store), MEM_SEND, found, &changed);
+}
+
+size_t mem_next_sending(struct store *store, size_t limit, struct arena *arena, struct send_row **rows)
+{
+    struct mem *mem = mem_of(store);
+    struct store_rows out = { .arena = arena };
+    const struct send_row *row;
+
+    for (row = mem_first(mem, MEM_SEND, MEM_SEND_SENDING, NULL); row && out.n < limit;
+         row = mem_after(mem, MEM_SEND, MEM_SEND_SENDING, row))
+        mem_give(mem, MEM_SEND, row, &out);
+    *rows = mem_given(mem, &out, &limit);
+    return limit;
+}
+
+void mem_issue(struct store *store, int64_t chat, int64_t run, int step, int n, struct text data,
+               int64_t until)
+{
+    struct mem_issued row = { chat, data, run, step, n, until };
+    const struct mem_issued *same = mem_find(mem_of(store), MEM_ISSUED, MEM_KEY, &row);
+
+    if (same)
+        mem_replace(mem_of(store), MEM_ISSUED, same, &row);
+    else
+        mem_insert(mem_of(store), MEM_ISSUED, &row);
+}
+
+/* A send that was pruned is taken for a good one: pruning takes the buttons of the others with it. */
+static bool is_good(struct mem *mem, const struct mem_issued *row)
+{
+    const struct send_row *send = find_send(mem, row->run, row->step, row->n);
+
+    return !send || send->state == SEND_SENDING || send->state == SEND_OK || send->state == SEND_UNKNOWN;
+}
+
+bool mem_is_issued(struct store *store, int64_t chat, struct text data, int64_t now)
+{
+    struct mem *mem = mem_of(store);
+    const struct mem_issued *row, key = { chat, data, INT64_MIN, INT32_MIN, INT32_MIN, 0 };
+
+    for (row = mem_first(mem, MEM_ISSUED, MEM_KEY, &key);
+         row && row->chat == chat && text_eq(row->token, data);
+         row = mem_after(mem, MEM_ISSUED, MEM_KEY, row))
+        if (row->until >= now && is_good(mem, row))
+            return true;
+    return false;
+}
+
+/* --- pruning -------------------------------------------------------------------------------------------------------- */
+
+static size_t delete_buttons(struct mem *mem, int64_t chat, const struct send_row *send)
+{
+    const struct mem_issued *row, key = { chat, TEXT_NONE, INT64_MIN, INT32_MIN, INT32_MIN, 0 };
+    size_t gone = 0;
+
+    if (send->state == SEND_OK || send->state == SEND_UNKNOWN)
+        return 0;
+    for (row = mem_first(mem, MEM_ISSUED, MEM_KEY, &key); row && row->chat == chat;
+         row = mem_after(mem, MEM_ISSUED, MEM_KEY, row))
+        if (row->run == send->run && row->step == send->step && row->n == send->n)
+            gone += mem_delete(mem, MEM_ISSUED, row);
+    return gone;
+}
+
+size_t mem_prune_sends(struct mem *mem, int64_t before, size_t limit, size_t *buttons)
+{
+    const struct run_row *run;
+    size_t gone = 0;
+
+    for (run = mem_first(mem, MEM_RUN, MEM_RUN_ENDED, NULL); run && run->ended_at < before && gone < limit;
+         run = mem_after(mem, MEM_RUN, MEM_RUN_ENDED, run)) {
+        const struct send_row *row, key = { .run = run->id, .step = INT32_MIN, .n = INT32_MIN };
+
+        for (row = mem_first(mem, MEM_SEND, MEM_KEY, &key); row && row->run == run->id && gone < limit;
+             row = mem_after(mem, MEM_SEND, MEM_KEY, row)) {
+            *buttons += delete_buttons(mem, run->chat, row);
+            gone += mem_delete(mem, MEM_SEND, row);
+        }
+    }
+    return gone;
+}

@@ -1,0 +1,274 @@
+#include "store/store_mem_table.h"
+
+/* Pruning, numbers and lists: T7. */
+
+static bool has_sends(struct mem *mem, int64_t run)
+{
+    const struct send_row *row, key = { .run = run, .step = INT32_MIN, .n = INT32_MIN };
+
+    row = mem_first(mem, MEM_SEND, MEM_KEY, &key);
+    return row && row->run == run;
+}
+
+static size_t prune_runs(struct mem *mem, int64_t before, size_t limit)
+{
+    const struct run_row *run;
+    size_t gone = 0;
+
+    for (run = mem_first(mem, MEM_RUN, MEM_RUN_ENDED, NULL); run && run->ended_at < before && gone < limit;
+         run = mem_after(mem, MEM_RUN, MEM_RUN_ENDED, run))
+        if (!has_sends(mem, run->id))
+            gone += mem_delete(mem, MEM_RUN, run);
+    return gone;
+}
+
+static bool has_runs(struct mem *mem, int64_t entry)
+{
+    const struct run_row *row, key = { .entry = entry, .rule = { "", 0 } };
+
+    row = mem_first(mem, MEM_RUN, MEM_RUN_ENTRY, &key);
+    return row && row->entry == entry;
+}
+
+static const struct mem_entry *next_entry(struct mem *mem, int64_t notification,
+                                          const struct mem_entry *after)
+{
+    const struct mem_entry *row, key = { .row = { .notification = notification, .n = INT32_MIN } };
+
+    row = after ? mem_after(mem, MEM_ENTRY, MEM_ENTRY_PLACE, after)
+                : mem_first(mem, MEM_ENTRY, MEM_ENTRY_PLACE, &key);
+    return row && row->row.notification == notification ? row : NULL;
+}
+
+static bool is_over(struct mem *mem, int64_t notification)
+{
+    for (const struct mem_entry *row = next_entry(mem, notification, NULL); row;
+         row = next_entry(mem, notification, row))
+        if (row->row.state == ENTRY_FETCH || has_runs(mem, row->row.id))
+            return false;
+    return true;
+}
+
+static const struct notification_row *next_done(struct mem *mem, const struct notification_row *after,
+                                                int64_t before)
+{
+    const struct notification_row *row = after
+                                             ? mem_after(mem, MEM_NOTIFICATION, MEM_NOTIFICATION_DONE, after)
+                                             : mem_first(mem, MEM_NOTIFICATION, MEM_NOTIFICATION_DONE, NULL);
+
+    return row && row->stored_at < before ? row : NULL;
+}
+
+static size_t prune_entries(struct mem *mem, int64_t before, size_t limit)
+{
+    size_t gone = 0;
+
+    for (const struct notification_row *n = next_done(mem, NULL, before); n; n = next_done(mem, n, before)) {
+        if (!is_over(mem, n->id))
+            continue;
+        for (const struct mem_entry *row = next_entry(mem, n->id, NULL); row && gone < limit;
+             row = next_entry(mem, n->id, row))
+            gone += mem_delete(mem, MEM_ENTRY, row);
+    }
+    return gone;
+}
+
+static size_t prune_notifications(struct mem *mem, int64_t before, size_t limit)
+{
+    size_t gone = 0;
+
+    for (const struct notification_row *n = next_done(mem, NULL, before); n && gone < limit;
+         n = next_done(mem, n, before))
+        if (!next_entry(mem, n->id, NULL))
+            gone += mem_delete(mem, MEM_NOTIFICATION, n);
+    return gone;
+}
+
+static size_t prune_taps(struct mem *mem, int64_t before, size_t limit)
+{
+    const struct mem_tap *row;
+    size_t gone = 0;
+
+    for (row = mem_first(mem, MEM_TAP, MEM_TAP_STORED, NULL); row && row->stored_at < before && gone < limit;
+         row = mem_after(mem, MEM_TAP, MEM_TAP_STORED, row))
+        gone += mem_delete(mem, MEM_TAP, row);
+    return gone;
+}
+
+static size_t prune_issued(struct mem *mem, int64_t before, size_t limit)
+{
+    const struct mem_issued *row;
+    size_t gone = 0;
+
+    for (row = mem_first(mem, MEM_ISSUED, MEM_ISSUED_UNTIL, NULL); row && row->until < before && gone < limit;
+         row = mem_after(mem, MEM_ISSUED, MEM_ISSUED_UNTIL, row))
+        gone += mem_delete(mem, MEM_ISSUED, row);
+    return gone;
+}
+
+static size_t prune_seen(struct mem *mem, int64_t before, size_t limit)
+{
+    const struct mem_seen *row;
+    size_t gone = 0;
+
+    for (row = mem_first(mem, MEM_SEEN, MEM_SEEN_AT, NULL); row && row->at < before && gone < limit;
+         row = mem_after(mem, MEM_SEEN, MEM_SEEN_AT, row))
+        gone += mem_delete(mem, MEM_SEEN, row);
+    return gone;
+}
+
+size_t mem_prune(struct store *store, int64_t before, int64_t seen_before, size_t limit)
+{
+    struct mem *mem = mem_of(store);
+    size_t buttons = 0, gone = mem_prune_sends(mem, before, limit, &buttons);
+
+    gone += buttons + prune_runs(mem, before, limit);
+    gone += prune_entries(mem, before, limit);
+    gone += prune_notifications(mem, before, limit);
+    gone += prune_taps(mem, before, limit);
+    gone += prune_issued(mem, before, limit);
+    return gone + prune_seen(mem, seen_before, limit);
+}
+
+/* --- rulesets, channels, numbers --------------------------------------------------------------------------------- */
+
+void mem_put_ruleset(struct store *store, struct text hash, struct text source, int64_t now)
+{
+    struct mem_ruleset row = { hash, source.p ? source : text_of("") };
+
+    (void)now;
+    if (!mem_find(mem_of(store), MEM_RULESET, MEM_KEY, &row))
+        mem_insert(mem_of(store), MEM_RULESET, &row);
+}
+
+bool mem_get_ruleset(struct store *store, struct text hash, struct arena *arena, struct text *source)
+{
+    const struct mem_ruleset *found =
+        mem_find(mem_of(store), MEM_RULESET, MEM_KEY, &(struct mem_ruleset){ .hash = hash });
+
+    if (!found)
+        return false;
+    *source = store_lend_text(store, arena, found->source);
+    return !store_failed(store);
+}
+
+void mem_put_channel(struct store *store, const struct channel_row *row)
+{
+    const void *found = mem_find(mem_of(store), MEM_CHANNEL, MEM_KEY, row);
+    struct channel_row copy = *row;
+
+    if (!row->name.p)
+        copy.name = text_of("");
+    if (found)
+        mem_replace(mem_of(store), MEM_CHANNEL, found, &copy);
+    else
+        mem_insert(mem_of(store), MEM_CHANNEL, &copy);
+}
+
+size_t mem_channels(struct store *store, struct arena *arena, struct channel_row **rows)
+{
+    struct mem *mem = mem_of(store);
+    struct store_rows out = { .arena = arena };
+    size_t n;
+
+    for (const void *row = mem_first(mem, MEM_CHANNEL, MEM_KEY, NULL); row;
+         row = mem_after(mem, MEM_CHANNEL, MEM_KEY, row))
+        mem_give(mem, MEM_CHANNEL, row, &out);
+    *rows = mem_given(mem, &out, &n);
+    return n;
+}
+
+void mem_count(struct store *store, struct store_counts *counts)
+{
+    struct mem *mem = mem_of(store);
+
+    for (const struct notification_row *row = mem_first(mem, MEM_NOTIFICATION, MEM_KEY, NULL); row;
+         row = mem_after(mem, MEM_NOTIFICATION, MEM_KEY, row)) {
+        counts->notifications_new += row->state == NOTIFICATION_NEW;
+        counts->notifications_stuck += row->state == NOTIFICATION_STUCK;
+    }
+    for (const struct mem_entry *row = mem_first(mem, MEM_ENTRY, MEM_KEY, NULL); row;
+         row = mem_after(mem, MEM_ENTRY, MEM_KEY, row)) {
+        counts->entries_fetch += row->row.state == ENTRY_FETCH;
+        counts->entries_unaddressed += row->row.state == ENTRY_UNADDRESSED;
+        counts->entries_stuck += row->row.state == ENTRY_STUCK;
+    }
+    for (const struct run_row *row = mem_first(mem, MEM_RUN, MEM_KEY, NULL); row;
+         row = mem_after(mem, MEM_RUN, MEM_KEY, row))
+        if (row->state < RUN_STATES)
+            counts->runs[row->state]++;
+}
+
+static void raise_to(int64_t *newest, int64_t value)
+{
+    if (*newest < value)
+        *newest = value;
+}
+
+void mem_newest(struct store *store, int64_t *id, int64_t *stored_at)
+{
+    struct mem *mem = mem_of(store);
+
+    for (const struct notification_row *row = mem_first(mem, MEM_NOTIFICATION, MEM_KEY, NULL); row;
+         row = mem_after(mem, MEM_NOTIFICATION, MEM_KEY, row)) {
+        raise_to(id, row->id);
+        raise_to(stored_at, row->stored_at);
+    }
+    for (const struct mem_entry *row = mem_first(mem, MEM_ENTRY, MEM_KEY, NULL); row;
+         row = mem_after(mem, MEM_ENTRY, MEM_KEY, row)) {
+        raise_to(id, row->row.id);
+        raise_to(stored_at, row->row.stored_at);
+    }
+    for (const struct chat_row *row = mem_first(mem, MEM_CHAT, MEM_KEY, NULL); row;
+         row = mem_after(mem, MEM_CHAT, MEM_KEY, row))
+        raise_to(id, row->id);
+    for (const struct run_row *row = mem_first(mem, MEM_RUN, MEM_KEY, NULL); row;
+         row = mem_after(mem, MEM_RUN, MEM_KEY, row)) {
+        raise_to(id, row->id);
+        raise_to(stored_at, row->stored_at > row->ended_at ? row->stored_at : row->ended_at);
+    }
+    for (const struct mem_tap *row = mem_first(mem, MEM_TAP, MEM_KEY, NULL); row;
+         row = mem_after(mem, MEM_TAP, MEM_KEY, row))
+        raise_to(stored_at, row->stored_at);
+    for (const struct mem_seen *row = mem_first(mem, MEM_SEEN, MEM_KEY, NULL); row;
+         row = mem_after(mem, MEM_SEEN, MEM_KEY, row))
+        raise_to(stored_at, row->at);
+}
+
+static bool is_in(const struct text *names, size_t n, struct text name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (text_eq(names[i], name))
+            return true;
+    return false;
+}
+
+static void lower_to(int64_t *due, int64_t at)
+{
+    if (*due == 0 || at < *due)
+        *due = at > 0 ? at : 1;
+}
+
+int64_t mem_next_due(struct store *store, const struct text *paused, size_t n_paused)
+{
+    struct mem *mem = mem_of(store);
+    const struct mem_entry *entry = mem_first(mem, MEM_ENTRY, MEM_ENTRY_DUE, NULL);
+    const struct run_row *run = mem_first(mem, MEM_RUN, MEM_RUN_EXPIRES, NULL);
+    const struct chat_row *chat = mem_first(mem, MEM_CHAT, MEM_CHAT_DUE, NULL);
+    int64_t due = 0;
+
+    while (chat) {
+        struct chat_row last = { .channel = chat->channel, .due_at = INT64_MAX, .id = INT64_MAX };
+
+        if (!is_in(paused, n_paused, chat->channel))
+            lower_to(&due, chat->due_at);
+        chat = mem_after(mem, MEM_CHAT, MEM_CHAT_DUE, &last);
+    }
+    if (entry)
+        lower_to(&due, entry->row.due_at);
+    while (run && mem_is_sending(mem, run->id))
+        run = mem_after(mem, MEM_RUN, MEM_RUN_EXPIRES, run);
+    if (run)
+        lower_to(&due, run->expires_at);
+    return due;
+}

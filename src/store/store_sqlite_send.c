@@ -1,0 +1,164 @@
+#include "store/store_sqlite_db.h"
+
+#include <stdlib.h>
+
+/* Claiming and settling: T4 to T6. */
+
+static int longest_due_first(const void *a, const void *b)
+{
+    const struct chat_row *x = a, *y = b;
+
+    if (x->due_at != y->due_at)
+        return x->due_at < y->due_at ? -1 : 1;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+/* RETURNING promises no order. */
+size_t db_claim_chats(struct store *store, struct text channel, int64_t now, int64_t owner, size_t limit,
+                      struct arena *arena, struct chat_row **rows)
+{
+    size_t n;
+
+    *rows = db_rows(db_of(store), SQL_CLAIM_CHATS,
+                    DB_VALUES(db_text(channel), db_int(now), db_int(owner), db_limit(limit)), &db_chat, arena,
+                    &n);
+    if (n)
+        qsort(*rows, n, sizeof(**rows), longest_due_first);
+    return n;
+}
+
+bool db_get_chat(struct store *store, int64_t id, struct arena *arena, struct chat_row *row)
+{
+    return db_one(db_of(store), SQL_GET_CHAT, DB_VALUES(db_int(id)), &db_chat, arena, row);
+}
+
+bool db_head_run(struct store *store, int64_t chat, struct arena *arena, struct run_row *row)
+{
+    return db_one(db_of(store), SQL_HEAD_RUN, DB_VALUES(db_int(chat)), &db_run, arena, row);
+}
+
+bool db_get_run(struct store *store, int64_t id, struct arena *arena, struct run_row *row)
+{
+    return db_one(db_of(store), SQL_GET_RUN, DB_VALUES(db_int(id)), &db_run, arena, row);
+}
+
+bool db_get_entry(struct store *store, int64_t id, struct arena *arena, struct entry_row *row)
+{
+    return db_one(db_of(store), SQL_GET_ENTRY, DB_VALUES(db_int(id)), &db_entry, arena, row);
+}
+
+void db_begin_run(struct store *store, int64_t run)
+{
+    db_do(db_of(store), SQL_BEGIN_RUN, DB_VALUES(db_int(run)));
+}
+
+void db_add_send(struct store *store, const struct send_row *row)
+{
+    db_do(db_of(store), SQL_ADD_SEND,
+          DB_VALUES(db_int(row->run), db_int(row->step), db_int(row->n), db_int(row->kind),
+                    db_text(row->channel), db_blob(row->body), db_int(row->state), db_int(row->attempt),
+                    db_int(row->due_at), db_int(row->sent_at), db_text0(row->reply_id),
+                    db_text0(row->status_url), db_text0(row->reason)));
+}
+
+size_t db_step_sends(struct store *store, int64_t run, int step, struct arena *arena, struct send_row **rows)
+{
+    size_t n;
+
+    *rows = db_rows(db_of(store), SQL_STEP_SENDS, DB_VALUES(db_int(run), db_int(step)), &db_send, arena, &n);
+    return n;
+}
+
+size_t db_run_sends(struct store *store, int64_t run, struct arena *arena, struct send_row **rows)
+{
+    size_t n;
+
+    *rows = db_rows(db_of(store), SQL_RUN_SENDS, DB_VALUES(db_int(run)), &db_send, arena, &n);
+    return n;
+}
+
+void db_start_send(struct store *store, int64_t run, int step, int n, int attempt, int64_t owner, int64_t now)
+{
+    db_do(db_of(store), SQL_START_SEND,
+          DB_VALUES(db_int(run), db_int(step), db_int(n), db_int(attempt), db_int(owner), db_int(now)));
+}
+
+void db_issue(struct store *store, int64_t chat, int64_t run, int step, int n, struct text data,
+              int64_t until)
+{
+    db_do(db_of(store), SQL_ISSUE,
+          DB_VALUES(db_int(chat), db_blob(data), db_int(run), db_int(step), db_int(n), db_int(until)));
+}
+
+void db_keep_chat(struct store *store, int64_t chat, int64_t not_before)
+{
+    db_do(db_of(store), SQL_KEEP_CHAT, DB_VALUES(db_int(chat), db_int(not_before)));
+}
+
+void db_release_chat(struct store *store, int64_t chat, int64_t due_at, int64_t not_before)
+{
+    db_do(db_of(store), SQL_RELEASE_CHAT, DB_VALUES(db_int(chat), db_int(due_at), db_int(not_before)));
+}
+
+void db_hold_chat(struct store *store, int64_t chat, struct text reason, int64_t now)
+{
+    if (reason.p)
+        db_do(db_of(store), SQL_HOLD_CHAT, DB_VALUES(db_int(chat), db_text(reason)));
+    else
+        db_do(db_of(store), SQL_FREE_CHAT, DB_VALUES(db_int(chat), db_int(now)));
+}
+
+bool db_settle_send(struct store *store, const struct send_row *row)
+{
+    return db_do(db_of(store), SQL_SETTLE_SEND,
+                 DB_VALUES(db_int(row->run), db_int(row->step), db_int(row->n), db_int(row->attempt),
+                           db_int(row->state), db_int(row->due_at), db_text0(row->reply_id),
+                           db_text0(row->status_url), db_text0(row->reason))) > 0;
+}
+
+bool db_late_ok(struct store *store, const struct send_row *row)
+{
+    return db_do(db_of(store), SQL_LATE_OK,
+                 DB_VALUES(db_int(row->run), db_int(row->step), db_int(row->n), db_int(row->attempt),
+                           db_text0(row->reply_id), db_text0(row->status_url))) > 0;
+}
+
+void db_end_send(struct store *store, int64_t run, int step, int n, enum send_state state, struct text reason)
+{
+    db_do(db_of(store), SQL_END_SEND,
+          DB_VALUES(db_int(run), db_int(step), db_int(n), db_int(state), db_text0(reason)));
+}
+
+void db_step_run(struct store *store, int64_t run, int step, struct text doc)
+{
+    db_do(db_of(store), SQL_STEP_RUN, DB_VALUES(db_int(run), db_int(step), db_blob0(doc)));
+}
+
+/* A run that is ready again, of a chat that nobody owns, would never be looked at if the chat were not due. */
+bool db_set_run(struct store *store, int64_t run, enum run_state state, struct text reason, int64_t now)
+{
+    struct db *db = db_of(store);
+    bool changed =
+        db_do(db, SQL_SET_RUN, DB_VALUES(db_int(run), db_int(state), db_text0(reason), db_int(now))) > 0;
+
+    if (changed && state == RUN_READY)
+        db_do(db, SQL_RUN_CHAT_DUE, DB_VALUES(db_int(run), db_int(now)));
+    return changed && !store_failed(store);
+}
+
+size_t db_next_sending(struct store *store, size_t limit, struct arena *arena, struct send_row **rows)
+{
+    size_t n;
+
+    *rows = db_rows(db_of(store), SQL_NEXT_SENDING, DB_VALUES(db_limit(limit)), &db_send, arena, &n);
+    return n;
+}
+
+void db_disown(struct store *store, int64_t now)
+{
+    struct db *db = db_of(store);
+
+    db_do(db, SQL_DISOWN_CHATS, DB_NOTHING);
+    db_do(db, SQL_DISOWN_ENTRIES, DB_NOTHING);
+    db_do(db, SQL_DISOWN_DUE, DB_VALUES(db_int(now)));
+}

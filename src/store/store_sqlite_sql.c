@@ -1,0 +1,209 @@
+#include "store/store_sqlite_sql.h"
+
+/* States stand as numbers, because a partial index is used only where the statement repeats its condition literally:
+   notification 0 new, 1 done, 2 stuck; entry 0 fetch, 1 done, 2 unaddressed, 3 expired, 4 stuck; run 0 ready, 1 held,
+   from 2 ends; send 0 ready, 1 sending, 2 ok, 5 unknown. */
+
+/* clang-format off */
+#define NOTIFICATION "id, source, state, reason, tries, stored_at, headers, body"
+#define ENTRY "id, notification, n, state, reason, tries, due_at, said_at, stored_at, source, conversation, message, doc"
+#define CHAT "id, channel, user_id, next_seq, due_at, owner, not_before, held"
+#define RUN \
+    "id, entry, rule, chat, seq, ruleset, state, reason, step, begun, doc, said_at, stored_at, expires_at, ended_at"
+#define SEND \
+    "run, step, n, kind, channel, body, state, attempt, due_at, sent_at, reply_id, status_url, reason"
+
+/* A chat's ready runs, head first; run_head has this order. */
+#define READY_OF(chat) "FROM run WHERE chat = " chat " AND state = 0 ORDER BY begun DESC, said_at, seq LIMIT 1"
+
+const char *const sql_texts[SQL_COUNT] = {
+    [SQL_BEGIN] = "BEGIN IMMEDIATE",
+    [SQL_COMMIT] = "COMMIT",
+    [SQL_ROLLBACK] = "ROLLBACK",
+    [SQL_DATA_VERSION] = "PRAGMA data_version",
+
+    [SQL_ADD_NOTIFICATION] =
+        "INSERT INTO notification(" NOTIFICATION ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [SQL_NEW_NOTIFICATIONS] =
+        "SELECT " NOTIFICATION " FROM notification WHERE state = 0 AND id > ?1 ORDER BY id LIMIT ?2",
+    [SQL_END_NOTIFICATION] = "UPDATE notification SET state = ?2, reason = ?3 WHERE id = ?1 AND state = 0",
+    [SQL_TRY_NOTIFICATION] = "UPDATE notification SET tries = tries + 1 WHERE id = ?1",
+    [SQL_SEEN] = "INSERT INTO seen(key, notification, at) VALUES(?1, ?2, ?3) ON CONFLICT(key) DO NOTHING",
+
+    [SQL_ADD_ENTRY] =
+        "INSERT INTO entry(" ENTRY ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+    [SQL_CLAIM_ENTRIES] =
+        "UPDATE entry SET owner = ?3 WHERE id IN (SELECT id FROM entry"
+        " WHERE state = 0 AND owner IS NULL AND source = ?1 AND due_at <= ?2 ORDER BY id DESC LIMIT ?4)"
+        " RETURNING " ENTRY,
+    [SQL_UPDATE_ENTRY] =
+        "UPDATE entry SET state = ?2, reason = ?3, tries = ?4, due_at = ?5, said_at = ?6, doc = ?7, owner = NULL"
+        " WHERE id = ?1 AND state = 0",
+    [SQL_OLD_ENTRIES] =
+        "SELECT " ENTRY " FROM entry WHERE state = 0 AND owner IS NULL AND stored_at < ?1 ORDER BY stored_at, id LIMIT ?2",
+
+    [SQL_TAKE_SEQ] =
+        "INSERT INTO chat(id, channel, user_id, next_seq, not_before) VALUES(?1, ?2, ?3, 2, 0)"
+        " ON CONFLICT(channel, user_id) DO UPDATE SET next_seq = next_seq + 1 RETURNING id, next_seq - 1",
+    [SQL_FIND_CHAT] = "SELECT " CHAT " FROM chat WHERE channel = ?1 AND user_id = ?2",
+    [SQL_TAP] =
+        "INSERT INTO tap(chat, rule, data, said_at, stored_at) SELECT ?1, ?2, ?3, ?4, ?6"
+        " WHERE NOT EXISTS (SELECT 1 FROM tap WHERE chat = ?1 AND rule = ?2 AND data = ?3"
+        " AND said_at > ?4 - ?5 AND said_at < ?4 + ?5)"
+        " ON CONFLICT(chat, rule, data, said_at) DO UPDATE SET stored_at = excluded.stored_at",
+    [SQL_ADD_RUN] =
+        "INSERT INTO run(" RUN ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
+        " ON CONFLICT(entry, rule) DO NOTHING",
+    [SQL_CHAT_DUE] =
+        "UPDATE chat SET due_at = ?2 WHERE id = ?1 AND owner IS NULL AND (due_at IS NULL OR due_at > ?2)",
+    /* A send that was pruned is taken for a good one: pruning takes the buttons of the others with it. */
+    [SQL_IS_ISSUED] =
+        "SELECT 1 FROM issued AS i WHERE chat = ?1 AND token = ?2 AND until >= ?3 AND NOT EXISTS (SELECT 1 FROM send"
+        " WHERE run = i.run AND step = i.step AND n = i.n AND state NOT IN (1, 2, 5)) LIMIT 1",
+
+    [SQL_CLAIM_CHATS] =
+        "UPDATE chat SET owner = ?3 WHERE id IN (SELECT id FROM chat"
+        " WHERE channel = ?1 AND due_at <= ?2 AND owner IS NULL AND held IS NULL ORDER BY due_at, id LIMIT ?4)"
+        " RETURNING " CHAT,
+    [SQL_GET_CHAT] = "SELECT " CHAT " FROM chat WHERE id = ?1",
+    [SQL_HEAD_RUN] = "SELECT " RUN " " READY_OF("?1"),
+    [SQL_GET_RUN] = "SELECT " RUN " FROM run WHERE id = ?1",
+    [SQL_GET_ENTRY] = "SELECT " ENTRY " FROM entry WHERE id = ?1",
+    [SQL_BEGIN_RUN] = "UPDATE run SET begun = 1 WHERE id = ?1",
+    [SQL_ADD_SEND] = "INSERT INTO send(" SEND ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+    [SQL_STEP_SENDS] = "SELECT " SEND " FROM send WHERE run = ?1 AND step = ?2 ORDER BY n",
+    [SQL_RUN_SENDS] = "SELECT " SEND " FROM send WHERE run = ?1 ORDER BY step, n",
+    [SQL_START_SEND] =
+        "UPDATE send SET state = 1, attempt = ?4, owner = ?5, sent_at = ?6"
+        " WHERE run = ?1 AND step = ?2 AND n = ?3 AND state = 0",
+    [SQL_ISSUE] =
+        "INSERT INTO issued(chat, token, run, step, n, until) VALUES(?1, ?2, ?3, ?4, ?5, ?6)"
+        " ON CONFLICT(chat, token, run, step, n) DO UPDATE SET until = excluded.until",
+    [SQL_KEEP_CHAT] = "UPDATE chat SET not_before = ?2 WHERE id = ?1",
+    /* A run may have come while the chat was owned: then the chat has been due since that was stored. */
+    [SQL_RELEASE_CHAT] =
+        "UPDATE chat SET owner = NULL, not_before = ?3, due_at = CASE WHEN ?2 <> 0 THEN ?2"
+        " ELSE (SELECT max(1, stored_at, ?3) " READY_OF("?1") ") END WHERE id = ?1",
+    [SQL_HOLD_CHAT] = "UPDATE chat SET held = ?2 WHERE id = ?1",
+    [SQL_FREE_CHAT] = "UPDATE chat SET held = NULL, due_at = ?2 WHERE id = ?1",
+
+    [SQL_SETTLE_SEND] =
+        "UPDATE send SET state = ?5, due_at = ?6, reply_id = ?7, status_url = ?8, reason = ?9, owner = NULL"
+        " WHERE run = ?1 AND step = ?2 AND n = ?3 AND attempt = ?4 AND state = 1",
+    [SQL_LATE_OK] =
+        "UPDATE send SET state = 2, reply_id = ?5, status_url = ?6, reason = NULL"
+        " WHERE run = ?1 AND step = ?2 AND n = ?3 AND attempt = ?4 AND state = 5",
+    [SQL_END_SEND] =
+        "UPDATE send SET state = ?4, reason = ?5 WHERE run = ?1 AND step = ?2 AND n = ?3 AND state = 0",
+    [SQL_STEP_RUN] = "UPDATE run SET step = ?2, doc = ?3 WHERE id = ?1 AND ended_at IS NULL",
+    [SQL_SET_RUN] =
+        "UPDATE run SET state = ?2, reason = ?3, ended_at = CASE WHEN ?2 > 1 THEN ?4 END"
+        " WHERE id = ?1 AND ended_at IS NULL",
+    [SQL_RUN_CHAT_DUE] =
+        "UPDATE chat SET due_at = ?2 WHERE id = (SELECT chat FROM run WHERE id = ?1) AND owner IS NULL"
+        " AND (due_at IS NULL OR due_at > ?2)",
+
+    [SQL_NEXT_SENDING] = "SELECT " SEND " FROM send WHERE state = 1 ORDER BY run, step, n LIMIT ?1",
+    [SQL_DISOWN_CHATS] = "UPDATE chat SET owner = NULL WHERE owner IS NOT NULL",
+    [SQL_DISOWN_ENTRIES] = "UPDATE entry SET owner = NULL WHERE state = 0 AND owner IS NOT NULL",
+    [SQL_DISOWN_DUE] =
+        "UPDATE chat SET due_at = ?1 WHERE (due_at IS NULL OR due_at > ?1)"
+        " AND id IN (SELECT chat FROM run WHERE state = 0)",
+
+    [SQL_EXPIRED_RUNS] =
+        "SELECT " RUN " FROM run WHERE ended_at IS NULL AND expires_at BETWEEN 1 AND ?1"
+        " AND NOT EXISTS (SELECT 1 FROM send WHERE run = run.id AND state = 1) ORDER BY expires_at, id LIMIT ?2",
+    /* The guard of the whole: no row back, no change. */
+    [SQL_REARM_SEQ] =
+        "UPDATE chat SET next_seq = next_seq + 1 WHERE id = (SELECT chat FROM run WHERE id = ?1 AND state > 0"
+        " AND NOT EXISTS (SELECT 1 FROM send WHERE run = ?1 AND state = 1)) RETURNING next_seq - 1",
+    [SQL_REARM_RUN] =
+        "UPDATE run SET state = 0, reason = NULL, seq = ?2, said_at = ?3, expires_at = ?4, ended_at = NULL, begun = 0"
+        " WHERE id = ?1",
+    [SQL_REARM_SENDS] =
+        "UPDATE send SET state = 0, reason = NULL, due_at = 0 WHERE run = ?1 AND state <> 2",
+    [SQL_REARM_NOTIFICATION] =
+        "UPDATE notification SET state = 0, reason = NULL, tries = 0 WHERE id = ?1 AND state = 2",
+    [SQL_REARM_ENTRY] =
+        "UPDATE entry SET state = 0, reason = NULL, tries = 0, due_at = ?2, stored_at = ?2, owner = NULL"
+        " WHERE id = ?1 AND state > 1",
+    [SQL_DROP_NOTIFICATION] = "UPDATE notification SET state = 1, reason = ?2 WHERE id = ?1 AND state <> 1",
+    [SQL_DROP_ENTRY] =
+        "UPDATE entry SET state = 1, reason = ?2, owner = NULL WHERE id = ?1 AND state IN (0, 2, 4)",
+
+    [SQL_OLD_SENDS] =
+        "SELECT send.run, send.step, send.n, send.state, chat FROM run CROSS JOIN send ON send.run = run.id"
+        " WHERE ended_at < ?1 ORDER BY ended_at, expires_at, run.id, send.step, send.n LIMIT ?2",
+    [SQL_DELETE_ISSUED] = "DELETE FROM issued WHERE chat = ?1 AND run = ?2 AND step = ?3 AND n = ?4",
+    [SQL_DELETE_SEND] = "DELETE FROM send WHERE run = ?1 AND step = ?2 AND n = ?3",
+    [SQL_PRUNE_RUNS] =
+        "DELETE FROM run WHERE id IN (SELECT id FROM run WHERE ended_at < ?1"
+        " AND NOT EXISTS (SELECT 1 FROM send WHERE run = run.id) ORDER BY ended_at, expires_at, id LIMIT ?2)",
+    [SQL_PRUNE_ENTRIES] =
+        "DELETE FROM entry WHERE id IN (SELECT e.id FROM notification AS n"
+        " CROSS JOIN entry AS e ON e.notification = n.id WHERE n.state <> 0 AND n.state = 1 AND n.stored_at < ?1"
+        " AND NOT EXISTS (SELECT 1 FROM entry AS o WHERE o.notification = n.id"
+        " AND (o.state = 0 OR EXISTS (SELECT 1 FROM run WHERE entry = o.id)))"
+        " ORDER BY n.stored_at, n.id, e.n LIMIT ?2)",
+    [SQL_PRUNE_NOTIFICATIONS] =
+        "DELETE FROM notification WHERE id IN (SELECT id FROM notification AS n WHERE state <> 0 AND state = 1"
+        " AND stored_at < ?1"
+        " AND NOT EXISTS (SELECT 1 FROM entry WHERE notification = n.id) ORDER BY stored_at, id LIMIT ?2)",
+    [SQL_OLD_TAPS] =
+        "SELECT chat, rule, data, said_at FROM tap WHERE stored_at < ?1"
+        " ORDER BY stored_at, chat, rule, data, said_at LIMIT ?2",
+    [SQL_DELETE_TAP] = "DELETE FROM tap WHERE chat = ?1 AND rule = ?2 AND data = ?3 AND said_at = ?4",
+    [SQL_OLD_BUTTONS] =
+        "SELECT chat, token, run, step, n FROM issued WHERE until < ?1"
+        " ORDER BY until, chat, token, run, step, n LIMIT ?2",
+    [SQL_DELETE_BUTTON] =
+        "DELETE FROM issued WHERE chat = ?1 AND token = ?2 AND run = ?3 AND step = ?4 AND n = ?5",
+    [SQL_PRUNE_SEEN] =
+        "DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE at < ?1 ORDER BY at, key LIMIT ?2)",
+
+    [SQL_PUT_RULESET] =
+        "INSERT INTO ruleset(hash, source, seen_at) VALUES(?1, ?2, ?3)"
+        " ON CONFLICT(hash) DO UPDATE SET seen_at = excluded.seen_at",
+    [SQL_GET_RULESET] = "SELECT source FROM ruleset WHERE hash = ?1",
+    [SQL_PUT_CHANNEL] =
+        "INSERT INTO channel(name, tokens, at, not_before, paused) VALUES(?1, 0, 0, ?2, ?3)"
+        " ON CONFLICT(name) DO UPDATE SET not_before = excluded.not_before, paused = excluded.paused",
+    [SQL_CHANNELS] = "SELECT name, not_before, paused FROM channel ORDER BY name",
+    [SQL_COUNT_NOTIFICATIONS] =
+        "SELECT 0, count(*) FROM notification WHERE state = 0"
+        " UNION ALL SELECT 2, count(*) FROM notification WHERE state <> 0 AND state = 2",
+    [SQL_COUNT_ENTRIES] = "SELECT state, count(*) FROM entry GROUP BY state",
+    [SQL_COUNT_RUNS] = "SELECT state, count(*) FROM run GROUP BY state",
+    [SQL_NEWEST_ID] =
+        "SELECT max(coalesce((SELECT max(id) FROM notification), 0), coalesce((SELECT max(id) FROM entry), 0),"
+        " coalesce((SELECT max(id) FROM chat), 0), coalesce((SELECT max(id) FROM run), 0))",
+    /* Ids grow with time: the row with the newest id is the one stored last. */
+    [SQL_NEWEST_AT] =
+        "SELECT max(coalesce((SELECT stored_at FROM notification ORDER BY id DESC LIMIT 1), 0),"
+        " coalesce((SELECT stored_at FROM entry ORDER BY id DESC LIMIT 1), 0),"
+        " coalesce((SELECT stored_at FROM run ORDER BY id DESC LIMIT 1), 0),"
+        " coalesce((SELECT max(ended_at) FROM run), 0), coalesce((SELECT max(stored_at) FROM tap), 0),"
+        " coalesce((SELECT max(at) FROM seen), 0))",
+    [SQL_NEXT_CHANNEL] =
+        "SELECT channel, due_at FROM chat WHERE channel > ?1 AND due_at IS NOT NULL AND owner IS NULL AND held IS NULL"
+        " ORDER BY channel, due_at LIMIT 1",
+    [SQL_NEXT_ENTRY] =
+        "SELECT max(1, min(due_at)) FROM entry WHERE state = 0 AND owner IS NULL",
+    [SQL_NEXT_EXPIRY] =
+        "SELECT expires_at FROM run WHERE ended_at IS NULL AND expires_at > 0"
+        " AND NOT EXISTS (SELECT 1 FROM send WHERE run = run.id AND state = 1) ORDER BY expires_at LIMIT 1",
+
+    [SQL_LIST] =
+        "SELECT 0, id, stored_at, state, reason, source, NULL, NULL, NULL, 0 FROM notification"
+        " WHERE ?1 <> 0 AND id > ?4 AND (?1 >> state) & 1 AND (?5 IS NULL OR source = ?5)"
+        " UNION ALL SELECT 1, id, stored_at, state, reason, source, NULL, NULL, NULL, 0 FROM entry"
+        " WHERE ?2 <> 0 AND id > ?4 AND (?2 >> state) & 1 AND (?5 IS NULL OR source = ?5)"
+        " UNION ALL SELECT 2, r.id, r.stored_at, r.state, r.reason, e.source, c.channel, c.user_id, r.rule, r.expires_at"
+        " FROM run AS r LEFT JOIN chat AS c ON c.id = r.chat LEFT JOIN entry AS e ON e.id = r.entry"
+        " WHERE ?3 <> 0 AND r.id > ?4 AND (?3 >> r.state) & 1 AND (?5 IS NULL OR e.source = ?5)"
+        " AND (?6 IS NULL OR c.channel = ?6) AND (?7 IS NULL OR c.user_id = ?7) AND (?8 IS NULL OR r.rule = ?8)"
+        " ORDER BY 2, 1 LIMIT ?9",
+    [SQL_GET_NOTIFICATION] = "SELECT " NOTIFICATION " FROM notification WHERE id = ?1",
+    [SQL_NOTIFICATION_ENTRIES] = "SELECT " ENTRY " FROM entry WHERE notification = ?1 ORDER BY n",
+    [SQL_ENTRY_RUNS] = "SELECT " RUN " FROM run WHERE entry = ?1 ORDER BY rule",
+};

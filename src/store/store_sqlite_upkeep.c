@@ -1,0 +1,261 @@
+#include "store/store_sqlite_db.h"
+
+/* Expiring, operating, pruning, numbers and lists: T7. */
+
+static bool is_in(const struct text *names, size_t n, struct text name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (text_eq(names[i], name))
+            return true;
+    return false;
+}
+
+size_t db_expired_runs(struct store *store, int64_t now, size_t limit, struct arena *arena,
+                       struct run_row **rows)
+{
+    size_t n;
+
+    *rows =
+        db_rows(db_of(store), SQL_EXPIRED_RUNS, DB_VALUES(db_int(now), db_limit(limit)), &db_run, arena, &n);
+    return n;
+}
+
+bool db_rearm_run(struct store *store, int64_t run, int64_t now, int64_t expires_at)
+{
+    struct db *db = db_of(store);
+    struct db_pair seq;
+
+    if (!db_one(db, SQL_REARM_SEQ, DB_VALUES(db_int(run)), &db_one_number, NULL, &seq))
+        return false;
+    db_do(db, SQL_REARM_RUN, DB_VALUES(db_int(run), db_int(seq.first), db_int(now), db_int(expires_at)));
+    db_do(db, SQL_REARM_SENDS, DB_VALUES(db_int(run)));
+    db_do(db, SQL_RUN_CHAT_DUE, DB_VALUES(db_int(run), db_int(now)));
+    return !store_failed(store);
+}
+
+bool db_rearm_notification(struct store *store, int64_t id)
+{
+    return db_do(db_of(store), SQL_REARM_NOTIFICATION, DB_VALUES(db_int(id))) > 0;
+}
+
+bool db_rearm_entry(struct store *store, int64_t id, int64_t now)
+{
+    return db_do(db_of(store), SQL_REARM_ENTRY, DB_VALUES(db_int(id), db_int(now))) > 0;
+}
+
+bool db_drop_notification(struct store *store, int64_t id, struct text reason)
+{
+    return db_do(db_of(store), SQL_DROP_NOTIFICATION, DB_VALUES(db_int(id), db_text0(reason))) > 0;
+}
+
+bool db_drop_entry(struct store *store, int64_t id, struct text reason)
+{
+    return db_do(db_of(store), SQL_DROP_ENTRY, DB_VALUES(db_int(id), db_text0(reason))) > 0;
+}
+
+/* The buttons of a send that did not go well leave with it: they are told to be no good by their send only. */
+static size_t prune_sends(struct db *db, int64_t before, size_t limit, struct arena *arena)
+{
+    struct db_old_send *sends;
+    size_t n, gone = 0;
+
+    sends = db_rows(db, SQL_OLD_SENDS, DB_VALUES(db_int(before), db_limit(limit)), &db_old_sends, arena, &n);
+    for (size_t i = 0; i < n; i++) {
+        struct db_old_send *s = &sends[i];
+
+        if (s->state != SEND_OK && s->state != SEND_UNKNOWN)
+            gone += (size_t)db_do(db, SQL_DELETE_ISSUED,
+                                  DB_VALUES(db_int(s->chat), db_int(s->run), db_int(s->step), db_int(s->n)));
+        gone += (size_t)db_do(db, SQL_DELETE_SEND, DB_VALUES(db_int(s->run), db_int(s->step), db_int(s->n)));
+    }
+    return gone;
+}
+
+/* One by one: for a list of such keys SQLite would read all rows of each chat. */
+static size_t prune_taps(struct db *db, int64_t before, size_t limit, struct arena *arena)
+{
+    struct db_tap *taps;
+    size_t n, gone = 0;
+
+    taps = db_rows(db, SQL_OLD_TAPS, DB_VALUES(db_int(before), db_limit(limit)), &db_taps, arena, &n);
+    for (size_t i = 0; i < n; i++)
+        gone += (size_t)db_do(db, SQL_DELETE_TAP,
+                              DB_VALUES(db_int(taps[i].chat), db_text(taps[i].rule), db_blob(taps[i].data),
+                                        db_int(taps[i].said_at)));
+    return gone;
+}
+
+static size_t prune_buttons(struct db *db, int64_t before, size_t limit, struct arena *arena)
+{
+    struct db_button *buttons;
+    size_t n, gone = 0;
+
+    buttons =
+        db_rows(db, SQL_OLD_BUTTONS, DB_VALUES(db_int(before), db_limit(limit)), &db_buttons, arena, &n);
+    for (size_t i = 0; i < n; i++)
+        gone +=
+            (size_t)db_do(db, SQL_DELETE_BUTTON,
+                          DB_VALUES(db_int(buttons[i].chat), db_blob(buttons[i].token),
+                                    db_int(buttons[i].run), db_int(buttons[i].step), db_int(buttons[i].n)));
+    return gone;
+}
+
+/* Children before parents, so that a step that stops at the limit leaves nothing without its parent. */
+size_t db_prune(struct store *store, int64_t before, int64_t seen_before, size_t limit)
+{
+    static const enum sql steps[] = { SQL_PRUNE_RUNS, SQL_PRUNE_ENTRIES, SQL_PRUNE_NOTIFICATIONS };
+    struct arena *arena = arena_new(SIZE_MAX);
+    struct db *db = db_of(store);
+    size_t gone;
+
+    if (!arena) {
+        store_fail(store, STORE_TEMPFAIL, "no memory for pruning");
+        return 0;
+    }
+    gone = prune_sends(db, before, limit, arena);
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+        gone += (size_t)db_do(db, steps[i], DB_VALUES(db_int(before), db_limit(limit)));
+    gone += prune_taps(db, before, limit, arena) + prune_buttons(db, before, limit, arena);
+    arena_free(arena);
+    return gone + (size_t)db_do(db, SQL_PRUNE_SEEN, DB_VALUES(db_int(seen_before), db_limit(limit)));
+}
+
+/* --- rulesets, channels, numbers --------------------------------------------------------------------------------- */
+
+void db_put_ruleset(struct store *store, struct text hash, struct text source, int64_t now)
+{
+    db_do(db_of(store), SQL_PUT_RULESET, DB_VALUES(db_blob(hash), db_blob(source), db_int(now)));
+}
+
+bool db_get_ruleset(struct store *store, struct text hash, struct arena *arena, struct text *source)
+{
+    return db_one(db_of(store), SQL_GET_RULESET, DB_VALUES(db_blob(hash)), &db_text_only, arena, source);
+}
+
+void db_put_channel(struct store *store, const struct channel_row *row)
+{
+    db_do(db_of(store), SQL_PUT_CHANNEL,
+          DB_VALUES(db_text(row->name), db_int(row->not_before), db_text0(row->paused)));
+}
+
+size_t db_channels(struct store *store, struct arena *arena, struct channel_row **rows)
+{
+    size_t n;
+
+    *rows = db_rows(db_of(store), SQL_CHANNELS, DB_NOTHING, &db_channel, arena, &n);
+    return n;
+}
+
+/* The rows (state, number) of a counting statement, into an array by state. */
+static void count_states(struct db *db, enum sql sql, int64_t *counts, size_t states)
+{
+    struct arena *arena = arena_new(65536);
+    struct db_pair *pairs = NULL;
+    size_t n = 0;
+
+    if (arena)
+        pairs = db_rows(db, sql, DB_NOTHING, &db_two, arena, &n);
+    else
+        store_fail(&db->store, STORE_TEMPFAIL, "no memory for counting");
+    for (size_t i = 0; i < n; i++)
+        if (pairs[i].first >= 0 && (size_t)pairs[i].first < states)
+            counts[pairs[i].first] = pairs[i].second;
+    arena_free(arena);
+}
+
+void db_count(struct store *store, struct store_counts *counts)
+{
+    int64_t notifications[NOTIFICATION_STUCK + 1] = { 0 }, entries[ENTRY_STUCK + 1] = { 0 };
+    struct db *db = db_of(store);
+
+    count_states(db, SQL_COUNT_NOTIFICATIONS, notifications, NOTIFICATION_STUCK + 1);
+    count_states(db, SQL_COUNT_ENTRIES, entries, ENTRY_STUCK + 1);
+    count_states(db, SQL_COUNT_RUNS, counts->runs, RUN_STATES);
+    counts->notifications_new = notifications[NOTIFICATION_NEW];
+    counts->notifications_stuck = notifications[NOTIFICATION_STUCK];
+    counts->entries_fetch = entries[ENTRY_FETCH];
+    counts->entries_unaddressed = entries[ENTRY_UNADDRESSED];
+    counts->entries_stuck = entries[ENTRY_STUCK];
+}
+
+static int64_t number(struct db *db, enum sql sql)
+{
+    struct db_pair row = { 0 };
+
+    return db_one(db, sql, DB_NOTHING, &db_one_number, NULL, &row) ? row.first : 0;
+}
+
+void db_newest(struct store *store, int64_t *id, int64_t *stored_at)
+{
+    *id = number(db_of(store), SQL_NEWEST_ID);
+    *stored_at = number(db_of(store), SQL_NEWEST_AT);
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a && (!b || a < b) ? a : b;
+}
+
+/* From channel to channel: with one question for all SQLite would read every chat that is due. */
+static int64_t next_chat(struct db *db, const struct text *paused, size_t n_paused)
+{
+    struct arena *arena = arena_new(1 << 20);
+    struct db_next next = { .channel = text_of("") };
+    int64_t due = 0;
+
+    if (!arena)
+        store_fail(&db->store, STORE_TEMPFAIL, "no memory for looking at chats");
+    while (arena &&
+           db_one(db, SQL_NEXT_CHANNEL, DB_VALUES(db_text(next.channel)), &db_next_chat, arena, &next))
+        if (!is_in(paused, n_paused, next.channel))
+            due = earlier(next.due_at, due);
+    arena_free(arena);
+    return due;
+}
+
+int64_t db_next_due(struct store *store, const struct text *paused, size_t n_paused)
+{
+    struct db *db = db_of(store);
+    int64_t due = next_chat(db, paused, n_paused);
+
+    due = earlier(number(db, SQL_NEXT_ENTRY), due);
+    return earlier(number(db, SQL_NEXT_EXPIRY), due);
+}
+
+/* --- looking ------------------------------------------------------------------------------------------------------ */
+
+size_t db_list(struct store *store, const struct store_filter *filter, const struct store_masks *masks,
+               size_t limit, struct arena *arena, struct store_item **items)
+{
+    size_t n;
+
+    *items = db_rows(db_of(store), SQL_LIST,
+                     DB_VALUES(db_int(masks->notification), db_int(masks->entry), db_int(masks->run),
+                               db_int(filter->after), db_text0(filter->source), db_text0(filter->channel),
+                               db_text0(filter->user_id), db_text0(filter->rule), db_limit(limit)),
+                     &db_item, arena, &n);
+    return n;
+}
+
+bool db_get_notification(struct store *store, int64_t id, struct arena *arena, struct notification_row *row)
+{
+    return db_one(db_of(store), SQL_GET_NOTIFICATION, DB_VALUES(db_int(id)), &db_notification, arena, row);
+}
+
+size_t db_notification_entries(struct store *store, int64_t notification, struct arena *arena,
+                               struct entry_row **rows)
+{
+    size_t n;
+
+    *rows = db_rows(db_of(store), SQL_NOTIFICATION_ENTRIES, DB_VALUES(db_int(notification)), &db_entry, arena,
+                    &n);
+    return n;
+}
+
+size_t db_entry_runs(struct store *store, int64_t entry, struct arena *arena, struct run_row **rows)
+{
+    size_t n;
+
+    *rows = db_rows(db_of(store), SQL_ENTRY_RUNS, DB_VALUES(db_int(entry)), &db_run, arena, &n);
+    return n;
+}
