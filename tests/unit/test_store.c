@@ -82,7 +82,8 @@ struct notification_row a_notification(struct fixture *f, enum notification_stat
 
 struct entry_row an_entry(struct fixture *f, int64_t notification, enum entry_state state)
 {
-    return (struct entry_row){ .id = ++f->id,
+    f->id++;
+    return (struct entry_row){ .id = f->id,
                                .notification = notification,
                                .n = (int)f->id,
                                .state = state,
@@ -94,7 +95,8 @@ struct entry_row an_entry(struct fixture *f, int64_t notification, enum entry_st
 
 struct run_row a_run(struct fixture *f, int64_t chat, int64_t seq, int64_t said_at)
 {
-    return (struct run_row){ .id = ++f->id,
+    f->id++;
+    return (struct run_row){ .id = f->id,
                              .entry = f->id - 1,
                              .rule = T("r1"),
                              .chat = chat,
