@@ -1,2 +1,32 @@
 src_libapp_a_CFLAGS = $(AM_CFLAGS) $(JSON_CFLAGS)
-src_libapp_a_SOURCES =
+src_libapp_a_SOURCES = \
+	src/app/adminpages.c src/app/adminpages.h \
+	src/app/cmd.h \
+	src/app/cmd_check.c \
+	src/app/cmd_explain.c \
+	src/app/cmd_queue.c \
+	src/app/cmd_serve.c \
+	src/app/cmdline.c src/app/cmdline.h \
+	src/app/configfile.c src/app/configfile.h \
+	src/app/contacts.c src/app/contacts.h \
+	src/app/daemon.c src/app/daemon.h \
+	src/app/engine.c src/app/engine.h src/app/engine_state.h \
+	src/app/engine_generation.c \
+	src/app/frontdoor.c src/app/frontdoor.h \
+	src/app/generation.c src/app/generation.h \
+	src/app/health.c src/app/health.h \
+	src/app/mail.c src/app/mail.h \
+	src/app/metrics.c src/app/metrics.h \
+	src/app/notify.c src/app/notify.h \
+	src/app/outbound.c src/app/outbound.h \
+	src/app/rulefiles.c src/app/rulefiles.h \
+	src/app/schedule.c src/app/schedule.h \
+	src/app/secrets.c src/app/secrets.h \
+	src/app/show.c src/app/show.h \
+	src/app/stage_accept.c \
+	src/app/stage_extract.c \
+	src/app/stage_fetch.c \
+	src/app/stage_match.c \
+	src/app/stage_send.c \
+	src/app/stage_settle.c \
+	src/app/stage_upkeep.c

@@ -16,9 +16,21 @@ struct log_field {
     int64_t number;
 };
 
-#define LOG_STR(key, string) ((struct log_field){ (key), text_of((string) ? (string) : "-"), 0 })
-#define LOG_TEXT(key, text) ((struct log_field){ (key), (text).p ? (text) : text_of("-"), 0 })
-#define LOG_NUM(key, number) ((struct log_field){ (key), TEXT_NONE, (number) })
+/* log_str: a string, NULL shown as "-". log_text: borrowed bytes, the same. log_num: a number. */
+static inline struct log_field log_str(const char *key, const char *string)
+{
+    return (struct log_field){ key, text_of(string ? string : "-"), 0 };
+}
+
+static inline struct log_field log_text(const char *key, struct text text)
+{
+    return (struct log_field){ key, text.p ? text : text_of("-"), 0 };
+}
+
+static inline struct log_field log_num(const char *key, int64_t number)
+{
+    return (struct log_field){ key, TEXT_NONE, number };
+}
 
 /* log_setup: level and form for the whole process; call before threads start, or at reload from any thread. */
 void log_setup(enum log_level least, bool json);
@@ -26,8 +38,9 @@ bool log_enabled(enum log_level level);
 /* log_write: `fields` end with a key of NULL. */
 void log_write(enum log_level level, const char *message, const struct log_field *fields);
 
-/* log_info("sent", LOG_NUM("run", id), LOG_STR("outcome", "ok")): one field at least. */
-#define LOG_WRITE_(level, message, ...) log_write((level), (message), (struct log_field[]){ __VA_ARGS__, { NULL } })
+/* log_info("sent", log_num("run", id), log_str("outcome", "ok")): one field at least. */
+#define LOG_WRITE_(level, message, ...) \
+    log_write((level), (message), (struct log_field[]){ __VA_ARGS__, { NULL } })
 #define log_debug(message, ...) LOG_WRITE_(LOG_DEBUG, message, __VA_ARGS__)
 #define log_info(message, ...) LOG_WRITE_(LOG_INFO, message, __VA_ARGS__)
 #define log_warn(message, ...) LOG_WRITE_(LOG_WARN, message, __VA_ARGS__)

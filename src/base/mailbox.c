@@ -16,7 +16,7 @@ struct mailbox {
     pthread_mutex_t lock;
     pthread_cond_t filled;
     struct queue plain, reserved;
-    size_t items, bytes;         /* plain messages that wait */
+    size_t items, bytes; /* plain messages that wait */
     size_t reserved_items;
     size_t max_items, max_bytes; /* bounds for them */
     bool sleeping;               /* the taker is in mailbox_take */
@@ -132,7 +132,8 @@ void mailbox_post_reserved(struct mailbox *box, struct mail *mail)
 static void wait_filled(struct mailbox *box, int64_t wait_ms)
 {
     int64_t end_us = now_mono_us() + wait_ms * 1000;
-    struct timespec end = { .tv_sec = (time_t)(end_us / 1000000), .tv_nsec = (long)(end_us % 1000000) * 1000 };
+    struct timespec end = { .tv_sec = (time_t)(end_us / 1000000),
+                            .tv_nsec = (long)(end_us % 1000000) * 1000 };
 
     box->sleeping = true;
     while (empty(box)) {

@@ -218,7 +218,7 @@ static bool scaled(struct text a, const struct unit *units, int64_t *out)
 
 bool text_duration(struct text a, int64_t *ms)
 {
-    static const struct unit units[] = { { "ms", 1 },        { "s", 1000 },         { "m", 60000 },
+    static const struct unit units[] = { { "ms", 1 },          { "s", 1000 },         { "m", 60000 },
                                          { "h", 3600 * 1000 }, { "d", 86400 * 1000 }, { NULL, 0 } };
 
     return scaled(a, units, ms);
@@ -291,7 +291,8 @@ static size_t distance(struct text a, struct text b)
                 best = last[j] + 1u;
             if (now[j - 1] + 1u < best)
                 best = now[j - 1] + 1u;
-            if (i > 1 && j > 1 && a.p[i - 1] == b.p[j - 2] && a.p[i - 2] == b.p[j - 1] && before[j - 2] + 1u < best)
+            if (i > 1 && j > 1 && a.p[i - 1] == b.p[j - 2] && a.p[i - 2] == b.p[j - 1] &&
+                before[j - 2] + 1u < best)
                 best = before[j - 2] + 1u;
             now[j] = (unsigned char)best;
         }

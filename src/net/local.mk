@@ -1,3 +1,11 @@
 NET_LIBS = $(EVENT_OPENSSL_LIBS) $(EVENT_LIBS) $(CURL_LIBS) $(CRYPTO_LIBS)
 src_libnet_a_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(EVENT_OPENSSL_CFLAGS) $(CURL_CFLAGS) $(CRYPTO_CFLAGS)
-src_libnet_a_SOURCES =
+src_libnet_a_SOURCES = \
+	src/net/conn.c src/net/conn.h \
+	src/net/intake.c src/net/intake.h \
+	src/net/intake_check.c src/net/intake_check.h \
+	src/net/listen.c src/net/listen.h \
+	src/net/loop.c src/net/loop.h \
+	src/net/peers.c src/net/peers.h \
+	src/net/tls.c src/net/tls.h \
+	src/net/xfer.c src/net/xfer.h

@@ -99,7 +99,7 @@ struct run_row {
     enum run_state state;
     struct text reason;
     int step;
-    bool begun; /* was claimed once: stays its chat's head */
+    bool begun;      /* was claimed once: stays its chat's head */
     struct text doc; /* JSON */
     int64_t said_at, stored_at, expires_at, ended_at;
 };
@@ -130,8 +130,8 @@ enum store_access {
 
 /* store_open: "sqlite:PATH" or "memory:". NULL with a fault; *status says why (TEMPFAIL: locked by another daemon, no
    such folder, ...; BROKEN: corrupt or newer than this program). */
-struct store *store_open(const char *url, enum store_access access, enum store_status *status, struct fault *fault)
-    CHECKED;
+struct store *store_open(const char *url, enum store_access access, enum store_status *status,
+                         struct fault *fault) CHECKED;
 void store_close(struct store *store);
 
 /* --- transactions --------------------------------------------------------------------------------------------- */
@@ -150,13 +150,15 @@ void store_add_notifications(struct store *store, const struct notification_row 
 size_t store_new_notifications(struct store *store, int64_t after, size_t limit, struct arena *arena,
                                struct notification_row **rows);
 /* store_end_notification: new -> done or stuck; does nothing to one that is not new. */
-void store_end_notification(struct store *store, int64_t id, enum notification_state state, struct text reason);
+void store_end_notification(struct store *store, int64_t id, enum notification_state state,
+                            struct text reason);
 /* store_try_notification: tries + 1. */
 void store_try_notification(struct store *store, int64_t id);
 
 /* store_seen: inserts the keys (STORE_KEY_BYTES each, one after the other); fresh[i] says that key i was not there. A
    key that stands twice in `keys` is fresh the first time. */
-void store_seen(struct store *store, const unsigned char *keys, size_t n, int64_t notification, int64_t now, bool *fresh);
+void store_seen(struct store *store, const unsigned char *keys, size_t n, int64_t notification, int64_t now,
+                bool *fresh);
 
 /* --- T2, T3: entries ------------------------------------------------------------------------------------------- */
 
@@ -169,21 +171,22 @@ size_t store_claim_entries(struct store *store, struct text source, int64_t now,
    owner. */
 void store_update_entry(struct store *store, const struct entry_row *row);
 /* store_old_entries: entries of state fetch without owner that were stored before `before`. */
-size_t store_old_entries(struct store *store, int64_t before, size_t limit, struct arena *arena, struct entry_row **rows);
+size_t store_old_entries(struct store *store, int64_t before, size_t limit, struct arena *arena,
+                         struct entry_row **rows);
 
 /* --- T3: matching ---------------------------------------------------------------------------------------------- */
 
 /* store_take_seq: finds or makes the chat (new_id is used for a new one), and takes its next number. False when the
    transaction has failed. */
-bool store_take_seq(struct store *store, struct text channel, struct text user_id, int64_t new_id, int64_t *chat,
-                    int64_t *seq) CHECKED;
+bool store_take_seq(struct store *store, struct text channel, struct text user_id, int64_t new_id,
+                    int64_t *chat, int64_t *seq) CHECKED;
 /* store_find_chat: its row without taking a number; false if there is none. */
 bool store_find_chat(struct store *store, struct text channel, struct text user_id, struct arena *arena,
                      struct chat_row *row) CHECKED;
 /* store_tap: the tap window, check and write in one: true if no tap of this chat, rule and data was accepted within
    window_ms of said_at (either side). */
-bool store_tap(struct store *store, int64_t chat, struct text rule, struct text data, int64_t said_at, int64_t window_ms,
-               int64_t now) CHECKED;
+bool store_tap(struct store *store, int64_t chat, struct text rule, struct text data, int64_t said_at,
+               int64_t window_ms, int64_t now) CHECKED;
 /* store_add_run: inserts; false if a run of this entry and rule is there. Makes the chat due now unless it has an
    owner. */
 bool store_add_run(struct store *store, const struct run_row *row, int64_t now) CHECKED;
@@ -207,14 +210,18 @@ bool store_get_entry(struct store *store, int64_t id, struct arena *arena, struc
 void store_begin_run(struct store *store, int64_t run);
 void store_add_sends(struct store *store, const struct send_row *rows, size_t n);
 /* store_step_sends: the sends of one step, by n. */
-size_t store_step_sends(struct store *store, int64_t run, int step, struct arena *arena, struct send_row **rows);
+size_t store_step_sends(struct store *store, int64_t run, int step, struct arena *arena,
+                        struct send_row **rows);
 /* store_run_sends: all sends of a run, by step and n. */
 size_t store_run_sends(struct store *store, int64_t run, struct arena *arena, struct send_row **rows);
 /* store_start_send: ready -> sending with this attempt number, owner and time. */
-void store_start_send(struct store *store, int64_t run, int step, int n, int attempt, int64_t owner, int64_t now);
+void store_start_send(struct store *store, int64_t run, int step, int n, int attempt, int64_t owner,
+                      int64_t now);
 /* store_issue: ledger rows for the data of one send's buttons, valid until `until`. */
-void store_issue(struct store *store, int64_t chat, int64_t run, int step, int n, const struct text *data, size_t count,
-                 int64_t until);
+void store_issue(struct store *store, int64_t chat, int64_t run, int step, int n, const struct text *data,
+                 size_t count, int64_t until);
+/* store_keep_chat: writes not_before of a chat that stays with its owner. */
+void store_keep_chat(struct store *store, int64_t chat, int64_t not_before);
 /* store_release_chat: clears the owner, sets due_at (0: nothing waits) and not_before. */
 void store_release_chat(struct store *store, int64_t chat, int64_t due_at, int64_t not_before);
 /* store_hold_chat: held with this reason, or not held any more (p == NULL), then due now. */
@@ -228,7 +235,8 @@ bool store_settle_send(struct store *store, const struct send_row *row) CHECKED;
 /* store_late_ok: unknown -> ok for the same attempt, with reply_id and status_url. False: it was not unknown. */
 bool store_late_ok(struct store *store, const struct send_row *row) CHECKED;
 /* store_end_send: an end state for a send that is ready (expired, dropped, failed before it left). */
-void store_end_send(struct store *store, int64_t run, int step, int n, enum send_state state, struct text reason);
+void store_end_send(struct store *store, int64_t run, int step, int n, enum send_state state,
+                    struct text reason);
 /* store_step_run: the run goes on at `step` with this doc. */
 void store_step_run(struct store *store, int64_t run, int step, struct text doc);
 /* store_set_run: ready <-> held, or an end state (ended_at = now); guarded: an ended run stays as it is. Returns
@@ -245,7 +253,8 @@ void store_disown(struct store *store, int64_t now);
 /* --- T7: expiring, operating, pruning --------------------------------------------------------------------------- */
 
 /* store_expired_runs: runs, ready or held, with expires_at <= now and no send in state sending. */
-size_t store_expired_runs(struct store *store, int64_t now, size_t limit, struct arena *arena, struct run_row **rows);
+size_t store_expired_runs(struct store *store, int64_t now, size_t limit, struct arena *arena,
+                          struct run_row **rows);
 /* store_rearm_run: puts an ended or held run back to ready at its chat's tail: a new seq and said_at = now, expires_at;
    its sends that are not ok become ready with attempt kept; the chat is due now. False if it is neither or is
    sending. */
@@ -266,7 +275,8 @@ size_t store_prune(struct store *store, int64_t before, int64_t seen_before, siz
 
 void store_put_ruleset(struct store *store, struct text hash, struct text source, int64_t now);
 /* store_get_ruleset: the canonical source; false if the store has none of this hash. */
-bool store_get_ruleset(struct store *store, struct text hash, struct arena *arena, struct text *source) CHECKED;
+bool store_get_ruleset(struct store *store, struct text hash, struct arena *arena,
+                       struct text *source) CHECKED;
 void store_put_channel(struct store *store, const struct channel_row *row);
 size_t store_channels(struct store *store, struct arena *arena, struct channel_row **rows);
 
@@ -291,10 +301,10 @@ bool store_changed(struct store *store);
 enum store_kind { STORE_NOTIFICATION, STORE_ENTRY, STORE_RUN };
 
 struct store_filter {
-    bool all;               /* else only what waits, is held, stuck, unaddressed or ended without success */
-    struct text state;      /* only this state's name; p == NULL: any */
+    bool all;          /* else only what waits, is held, stuck, unaddressed or ended without success */
+    struct text state; /* only this state's name; p == NULL: any */
     struct text channel, user_id, source, rule; /* p == NULL: any */
-    int64_t after;          /* ids above this one */
+    int64_t after;                              /* ids above this one */
 };
 
 struct store_item {
@@ -308,6 +318,8 @@ struct store_item {
 /* store_list: at most `limit` items in order of id. */
 size_t store_list(struct store *store, const struct store_filter *filter, size_t limit, struct arena *arena,
                   struct store_item **items);
-bool store_get_notification(struct store *store, int64_t id, struct arena *arena, struct notification_row *row) CHECKED;
-size_t store_notification_entries(struct store *store, int64_t notification, struct arena *arena, struct entry_row **rows);
+bool store_get_notification(struct store *store, int64_t id, struct arena *arena,
+                            struct notification_row *row) CHECKED;
+size_t store_notification_entries(struct store *store, int64_t notification, struct arena *arena,
+                                  struct entry_row **rows);
 size_t store_entry_runs(struct store *store, int64_t entry, struct arena *arena, struct run_row **rows);

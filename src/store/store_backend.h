@@ -60,6 +60,7 @@ struct store_backend {
                        int64_t now);
     void (*issue)(struct store *store, int64_t chat, int64_t run, int step, int n, struct text data,
                   int64_t until);
+    void (*keep_chat)(struct store *store, int64_t chat, int64_t not_before);
     void (*release_chat)(struct store *store, int64_t chat, int64_t due_at, int64_t not_before);
     void (*hold_chat)(struct store *store, int64_t chat, struct text reason, int64_t now);
 

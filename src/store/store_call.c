@@ -206,6 +206,12 @@ void store_issue(struct store *store, int64_t chat, int64_t run, int step, int n
             store->backend->issue(store, chat, run, step, n, data[i], until);
 }
 
+void store_keep_chat(struct store *store, int64_t chat, int64_t not_before)
+{
+    if (may_write(store))
+        store->backend->keep_chat(store, chat, not_before);
+}
+
 void store_release_chat(struct store *store, int64_t chat, int64_t due_at, int64_t not_before)
 {
     if (may_write(store))

@@ -81,6 +81,7 @@ static const struct store_backend backend = {
     .run_sends = mem_run_sends,
     .start_send = mem_start_send,
     .issue = mem_issue,
+    .keep_chat = mem_keep_chat,
     .release_chat = mem_release_chat,
     .hold_chat = mem_hold_chat,
     .settle_send = mem_settle_send,

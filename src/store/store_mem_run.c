@@ -127,6 +127,18 @@ static int64_t later(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+void mem_keep_chat(struct store *store, int64_t chat, int64_t not_before)
+{
+    const struct chat_row *found = find_chat(mem_of(store), chat);
+    struct chat_row changed;
+
+    if (!found)
+        return;
+    changed = *found;
+    changed.not_before = not_before;
+    mem_replace(mem_of(store), MEM_CHAT, found, &changed);
+}
+
 /* A run may have come while the chat was owned: then the chat has been due since that was stored. */
 void mem_release_chat(struct store *store, int64_t chat, int64_t due_at, int64_t not_before)
 {

@@ -173,6 +173,7 @@ void mem_start_send(struct store *store, int64_t run, int step, int n, int attem
                     int64_t now);
 void mem_issue(struct store *store, int64_t chat, int64_t run, int step, int n, struct text data,
                int64_t until);
+void mem_keep_chat(struct store *store, int64_t chat, int64_t not_before);
 void mem_release_chat(struct store *store, int64_t chat, int64_t due_at, int64_t not_before);
 void mem_hold_chat(struct store *store, int64_t chat, struct text reason, int64_t now);
 bool mem_settle_send(struct store *store, const struct send_row *row);

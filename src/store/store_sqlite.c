@@ -103,6 +103,7 @@ static const struct store_backend backend = {
     .run_sends = db_run_sends,
     .start_send = db_start_send,
     .issue = db_issue,
+    .keep_chat = db_keep_chat,
     .release_chat = db_release_chat,
     .hold_chat = db_hold_chat,
     .settle_send = db_settle_send,

@@ -182,6 +182,7 @@ void db_start_send(struct store *store, int64_t run, int step, int n, int attemp
                    int64_t now);
 void db_issue(struct store *store, int64_t chat, int64_t run, int step, int n, struct text data,
               int64_t until);
+void db_keep_chat(struct store *store, int64_t chat, int64_t not_before);
 void db_release_chat(struct store *store, int64_t chat, int64_t due_at, int64_t not_before);
 void db_hold_chat(struct store *store, int64_t chat, struct text reason, int64_t now);
 bool db_settle_send(struct store *store, const struct send_row *row);

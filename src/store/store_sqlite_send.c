@@ -90,6 +90,11 @@ void db_issue(struct store *store, int64_t chat, int64_t run, int step, int n, s
           DB_VALUES(db_int(chat), db_blob(data), db_int(run), db_int(step), db_int(n), db_int(until)));
 }
 
+void db_keep_chat(struct store *store, int64_t chat, int64_t not_before)
+{
+    db_do(db_of(store), SQL_KEEP_CHAT, DB_VALUES(db_int(chat), db_int(not_before)));
+}
+
 void db_release_chat(struct store *store, int64_t chat, int64_t due_at, int64_t not_before)
 {
     db_do(db_of(store), SQL_RELEASE_CHAT, DB_VALUES(db_int(chat), db_int(due_at), db_int(not_before)));

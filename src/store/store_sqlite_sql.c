@@ -79,6 +79,7 @@ const char *const sql_texts[SQL_COUNT] = {
     [SQL_ISSUE] =
         "INSERT INTO issued(chat, token, run, step, n, until) VALUES(?1, ?2, ?3, ?4, ?5, ?6)"
         " ON CONFLICT(chat, token, run, step, n) DO UPDATE SET until = excluded.until",
+    [SQL_KEEP_CHAT] = "UPDATE chat SET not_before = ?2 WHERE id = ?1",
     /* A run may have come while the chat was owned: then the chat has been due since that was stored. */
     [SQL_RELEASE_CHAT] =
         "UPDATE chat SET owner = NULL, not_before = ?3, due_at = CASE WHEN ?2 <> 0 THEN ?2"

@@ -34,6 +34,7 @@ enum sql {
     SQL_RUN_SENDS,
     SQL_START_SEND,
     SQL_ISSUE,
+    SQL_KEEP_CHAT,
     SQL_RELEASE_CHAT,
     SQL_HOLD_CHAT,
     SQL_FREE_CHAT,

@@ -7,4 +7,8 @@ STORE_TEST_LIBS = src/libstore.a src/libbase.a $(STORE_LIBS) $(CMOCKA_LIBS)
 NET_TEST_LIBS = src/libnet.a src/libbase.a $(NET_LIBS) $(CMOCKA_LIBS)
 
 include tests/unit/base.mk
+include tests/unit/sources.mk
+include tests/unit/files.mk
+include tests/unit/rules.mk
+include tests/unit/net.mk
 include tests/unit/store.mk

@@ -1,0 +1,23 @@
+# `make bench`: the yardsticks, the notifications and what drives them. Never installed, not built by `make all`.
+
+EXTRA_PROGRAMS = contrib/bench/bare contrib/bench/relay contrib/bench/notes
+CLEANFILES += $(EXTRA_PROGRAMS)
+EXTRA_DIST += contrib/bench/bench.py contrib/bench/feed.lua contrib/bench/RESULTS
+
+BENCH_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(CRYPTO_CFLAGS)
+contrib_bench_notes_SOURCES = contrib/bench/notes.c contrib/bench/hub.c contrib/bench/hub.h
+contrib_bench_notes_CFLAGS = $(BENCH_CFLAGS)
+contrib_bench_notes_LDADD = src/libbase.a $(CRYPTO_LIBS)
+contrib_bench_bare_SOURCES = contrib/bench/bare.c contrib/bench/hub.c contrib/bench/hub.h \
+	contrib/bench/serve.c contrib/bench/serve.h
+contrib_bench_bare_CFLAGS = $(BENCH_CFLAGS)
+contrib_bench_bare_LDADD = src/libbase.a $(EVENT_LIBS) $(CRYPTO_LIBS)
+contrib_bench_relay_SOURCES = contrib/bench/relay.c contrib/bench/hub.c contrib/bench/hub.h \
+	contrib/bench/post.c contrib/bench/post.h contrib/bench/serve.c contrib/bench/serve.h
+contrib_bench_relay_CFLAGS = $(BENCH_CFLAGS) $(CURL_CFLAGS) $(JSON_CFLAGS) $(PCRE2_CFLAGS)
+contrib_bench_relay_LDADD = src/libbase.a $(EVENT_LIBS) $(CURL_LIBS) $(JSON_LIBS) $(PCRE2_LIBS) $(CRYPTO_LIBS)
+
+# BENCH_FLAGS: --quick, --rounds N, ... (see bench.py --help)
+bench: $(EXTRA_PROGRAMS) tests/sim/callbackd-sim callbackd
+	$(PYTHON) $(srcdir)/contrib/bench/bench.py --build . $(BENCH_FLAGS)
+.PHONY: bench

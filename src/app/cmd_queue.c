@@ -1,0 +1,326 @@
+/* `callbackd queue`: opens the store directly, with a daemon on it or not. Short guarded updates, short paged reads. */
+
+#include "app/cmd.h"
+#include "app/cmdline.h"
+#include "app/show.h"
+#include "base/now.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ARENA_MAX ((size_t)256 << 20)
+#define SEND_WITHIN_MS 900000 /* for what is sent anew by hand */
+
+struct queue {
+    struct store *store;
+    struct arena *arena;
+    struct store_filter filter;
+    int64_t limit, now;
+    bool may_duplicate, json;
+    const char *channel, *reason;
+};
+
+/* --- list and show ------------------------------------------------------------------------------------------------------ */
+
+static int list(struct queue *queue, int argc, char **argv)
+{
+    struct store_item *items;
+    size_t n;
+
+    (void)argv;
+    if (argc != 0)
+        return EXIT_USAGE;
+    n = store_list(queue->store, &queue->filter, (size_t)queue->limit, queue->arena, &items);
+    show_items(items, n, queue->json);
+    if (n == (size_t)queue->limit && !queue->json)
+        printf("more behind these: --after %" PRId64 "\n", items[n - 1].id);
+    return EXIT_FINE;
+}
+
+static bool parse_id(const char *word, int64_t *id)
+{
+    if (text_i64(text_of(word), id) && *id > 0)
+        return true;
+    fprintf(stderr, "callbackd: '%s' is no id; 'callbackd queue list' shows ids in its first column\n", word);
+    return false;
+}
+
+static int not_there(int64_t id)
+{
+    fprintf(stderr, "callbackd: the store has nothing with the id %" PRId64 "\n", id);
+    return EXIT_FINDINGS;
+}
+
+static int show(struct queue *queue, int argc, char **argv)
+{
+    struct notification_row notification;
+    struct entry_row entry;
+    struct run_row run;
+    int64_t id;
+
+    if (argc != 1 || !parse_id(argv[0], &id))
+        return EXIT_USAGE;
+    if (store_get_run(queue->store, id, queue->arena, &run))
+        show_run(queue->store, queue->arena, &run, 0);
+    else if (store_get_entry(queue->store, id, queue->arena, &entry))
+        show_entry(queue->store, queue->arena, &entry, 0);
+    else if (store_get_notification(queue->store, id, queue->arena, &notification))
+        show_notification(queue->store, queue->arena, &notification);
+    else
+        return not_there(id);
+    return EXIT_FINE;
+}
+
+/* --- changes --------------------------------------------------------------------------------------------------------------- */
+
+static int refused(int64_t id, const char *why)
+{
+    fprintf(stderr, "callbackd: %" PRId64 ": %s\n", id, why);
+    return EXIT_FINDINGS;
+}
+
+static bool has_send(struct queue *queue, int64_t run, enum send_state state)
+{
+    struct send_row *sends;
+    size_t n = store_run_sends(queue->store, run, queue->arena, &sends);
+
+    for (size_t i = 0; i < n; i++)
+        if (sends[i].state == state)
+            return true;
+    return false;
+}
+
+static int retry_run(struct queue *queue, const struct run_row *run)
+{
+    if (run->state == RUN_DONE)
+        return refused(run->id, "this run is done; there is nothing to send again");
+    if (run->state == RUN_READY)
+        return refused(run->id, "this run is waiting already");
+    if (has_send(queue, run->id, SEND_SENDING))
+        return refused(run->id, "a request of this run is under way; look again in a moment");
+    if (has_send(queue, run->id, SEND_UNKNOWN) && !queue->may_duplicate)
+        return refused(run->id, "a request left and no answer came: the customer may have the message "
+                                "already; to send it again all "
+                                "the same, add --may-duplicate");
+    if (!store_rearm_run(queue->store, run->id, queue->now, queue->now + SEND_WITHIN_MS))
+        return refused(run->id, "this run cannot be tried again");
+    printf("run %" PRId64 " waits at the end of its chat\n", run->id);
+    return EXIT_FINE;
+}
+
+static int retry(struct queue *queue, int64_t id)
+{
+    struct run_row run;
+
+    if (store_get_run(queue->store, id, queue->arena, &run))
+        return retry_run(queue, &run);
+    if (store_rearm_entry(queue->store, id, queue->now) || store_rearm_notification(queue->store, id)) {
+        printf("%" PRId64 " will be worked on again\n", id);
+        return EXIT_FINE;
+    }
+    return refused(
+        id, "there is no run, stuck, expired or unaddressed entry, or stuck notification with this id");
+}
+
+static int end_run(struct queue *queue, const struct run_row *run, enum run_state state, const char *word)
+{
+    if (has_send(queue, run->id, SEND_SENDING))
+        return refused(run->id, "a request of this run is under way; look again in a moment");
+    if (!store_set_run(queue->store, run->id, state, text_of(queue->reason ? queue->reason : "by hand"),
+                       queue->now))
+        return refused(run->id, "this run has ended already");
+    printf("run %" PRId64 " is %s\n", run->id, word);
+    return EXIT_FINE;
+}
+
+static int drop(struct queue *queue, int64_t id)
+{
+    struct text reason = text_of(queue->reason ? queue->reason : "dropped by hand");
+    struct run_row run;
+
+    if (store_get_run(queue->store, id, queue->arena, &run))
+        return end_run(queue, &run, RUN_DROPPED, "dropped");
+    if (store_drop_entry(queue->store, id, reason) || store_drop_notification(queue->store, id, reason)) {
+        printf("%" PRId64 " is dropped\n", id);
+        return EXIT_FINE;
+    }
+    return refused(id, "there is nothing with this id that waits or is stuck");
+}
+
+static int hold(struct queue *queue, int64_t id)
+{
+    struct run_row run;
+
+    if (!store_get_run(queue->store, id, queue->arena, &run))
+        return not_there(id);
+    return end_run(queue, &run, RUN_HELD, "held");
+}
+
+static int release(struct queue *queue, int64_t id)
+{
+    struct run_row run;
+
+    if (!store_get_run(queue->store, id, queue->arena, &run))
+        return not_there(id);
+    if (run.state != RUN_HELD)
+        return refused(id, "this run is not held");
+    return retry_run(queue, &run);
+}
+
+static int release_channel(struct queue *queue)
+{
+    struct channel_row *rows;
+    size_t n = store_channels(queue->store, queue->arena, &rows);
+
+    for (size_t i = 0; i < n; i++) {
+        if (!text_is(rows[i].name, queue->channel))
+            continue;
+        rows[i].paused = TEXT_NONE;
+        rows[i].not_before = 0;
+        store_put_channel(queue->store, &rows[i]);
+        printf("channel %s is open\n", queue->channel);
+        return EXIT_FINE;
+    }
+    fprintf(stderr, "callbackd: channel '%s' is not paused\n", queue->channel);
+    return EXIT_FINDINGS;
+}
+
+static int change_each(struct queue *queue, int argc, char **argv,
+                       int (*change)(struct queue *queue, int64_t id))
+{
+    int code = EXIT_FINE;
+
+    if (argc == 0)
+        return EXIT_USAGE;
+    for (int i = 0; i < argc && !store_failed(queue->store); i++) {
+        int64_t id;
+        int one = parse_id(argv[i], &id) ? change(queue, id) : EXIT_USAGE;
+
+        code = one > code ? one : code;
+    }
+    return code;
+}
+
+static int do_retry(struct queue *queue, int argc, char **argv)
+{
+    return change_each(queue, argc, argv, retry);
+}
+
+static int do_drop(struct queue *queue, int argc, char **argv)
+{
+    return change_each(queue, argc, argv, drop);
+}
+
+static int do_hold(struct queue *queue, int argc, char **argv)
+{
+    return change_each(queue, argc, argv, hold);
+}
+
+static int do_release(struct queue *queue, int argc, char **argv)
+{
+    return queue->channel && argc == 0 ? release_channel(queue) : change_each(queue, argc, argv, release);
+}
+
+static const struct action {
+    const char *name;
+    int (*run)(struct queue *queue, int argc, char **argv);
+} actions[] = { { "list", list },    { "show", show },    { "retry", do_retry },
+                { "drop", do_drop }, { "hold", do_hold }, { "release", do_release } };
+
+/* --- the command ------------------------------------------------------------------------------------------------------------ */
+
+static const struct action *find_action(const char *name)
+{
+    for (size_t i = 0; name && i < sizeof(actions) / sizeof(*actions); i++)
+        if (strcmp(name, actions[i].name) == 0)
+            return &actions[i];
+    return NULL;
+}
+
+static int usage(void)
+{
+    fprintf(stderr,
+            "usage: callbackd queue -c FILE list [--all] [--state NAME] [--channel NAME] [--chat USER-ID] "
+            "[--source NAME]\n"
+            "                                [--rule NAME] [--after ID] [--limit N] [--format text|json]\n"
+            "       callbackd queue -c FILE show ID\n"
+            "       callbackd queue -c FILE retry [--may-duplicate] ID...\n"
+            "       callbackd queue -c FILE drop|hold [--reason TEXT] ID...\n"
+            "       callbackd queue -c FILE release ID... | --channel NAME\n");
+    return EXIT_USAGE;
+}
+
+/* Everything of one call is one transaction; what was printed before a failed commit did not happen, and is said so. */
+static int run_action(struct queue *queue, const struct action *action, int argc, char **argv)
+{
+    struct fault fault;
+    enum store_status status = store_begin(queue->store, &fault);
+    int code = EXIT_TROUBLE;
+
+    if (status == STORE_OK) {
+        code = action->run(queue, argc, argv);
+        status = store_commit(queue->store, &fault);
+    }
+    if (status != STORE_OK) {
+        fprintf(stderr, "callbackd: the store failed, nothing was changed: %s\n", fault.text);
+        return EXIT_TROUBLE;
+    }
+    return code == EXIT_USAGE ? usage() : code;
+}
+
+static int with_store(const char *path, struct queue *queue, const struct action *action, int argc,
+                      char **argv)
+{
+    struct config *config;
+    int code;
+
+    queue->store = cmdline_store(path, &config, &code);
+    if (!queue->store)
+        return code;
+    queue->arena = arena_new(ARENA_MAX);
+    code = queue->arena ? run_action(queue, action, argc, argv) : EXIT_TROUBLE;
+    arena_free(queue->arena);
+    store_close(queue->store);
+    config_free(config);
+    return code;
+}
+
+static bool read_number(const char *word, int64_t least, int64_t *out)
+{
+    return !word || (text_i64(text_of(word), out) && *out >= least);
+}
+
+int cmd_queue(int argc, char **argv)
+{
+    const char *path = CMDLINE_CONFIG, *state = NULL, *chat = NULL, *source = NULL, *rule = NULL,
+               *after = NULL, *limit = NULL, *format = "text";
+    struct queue queue = { .limit = 50, .now = now_wall_ms() };
+    const struct cmdline_option options[] = { { "c", &path, NULL },
+                                              { "all", NULL, &queue.filter.all },
+                                              { "state", &state, NULL },
+                                              { "channel", &queue.channel, NULL },
+                                              { "chat", &chat, NULL },
+                                              { "source", &source, NULL },
+                                              { "rule", &rule, NULL },
+                                              { "after", &after, NULL },
+                                              { "limit", &limit, NULL },
+                                              { "format", &format, NULL },
+                                              { "reason", &queue.reason, NULL },
+                                              { "may-duplicate", NULL, &queue.may_duplicate },
+                                              { NULL, NULL, NULL } };
+    const struct action *action;
+    int n;
+
+    if (!cmdline_parse(argc, argv, options, &n) || !(action = find_action(n ? argv[1] : NULL)) ||
+        !read_number(after, 0, &queue.filter.after) || !read_number(limit, 1, &queue.limit))
+        return usage();
+    queue.json = strcmp(format, "json") == 0;
+    queue.filter.state = state ? text_of(state) : TEXT_NONE;
+    queue.filter.channel = queue.channel ? text_of(queue.channel) : TEXT_NONE;
+    queue.filter.user_id = chat ? text_of(chat) : TEXT_NONE;
+    queue.filter.source = source ? text_of(source) : TEXT_NONE;
+    queue.filter.rule = rule ? text_of(rule) : TEXT_NONE;
+    return with_store(path, &queue, action, n - 1, argv + 2);
+}

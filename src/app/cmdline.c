@@ -1,0 +1,130 @@
+#include "app/cmdline.h"
+
+#include "app/cmd.h"
+#include "app/configfile.h"
+#include "base/now.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const struct cmd cmd_table[] = { { "serve", "serve -c FILE", "run the daemon in the foreground", cmd_serve },
+                                 { "check", "check -c FILE [--format text|json] [--strict]",
+                                   "check configuration and rules, offline", cmd_check },
+                                 { "queue", "queue -c FILE list|show|retry|drop|hold|release ...",
+                                   "look at what waits or failed, and act on it", cmd_queue },
+                                 { "explain", "explain -c FILE NOTIFICATION-ID",
+                                   "what became of a notification, step by step", cmd_explain },
+                                 { NULL, NULL, NULL, NULL } };
+
+static const struct cmdline_option *find_option(const struct cmdline_option *options, struct text word)
+{
+    for (; options->name; options++)
+        if (text_is(word, options->name))
+            return options;
+    return NULL;
+}
+
+/* One option at argv[i]; returns how many words it takes, 0 after saying what is wrong. */
+static int take_option(int argc, char **argv, int i, const struct cmdline_option *options)
+{
+    struct text word = text_of(argv[i] + (argv[i][1] == '-' ? 2 : 1)), name = word, value = TEXT_NONE;
+    const struct cmdline_option *option;
+
+    text_cut(word, '=', &name, &value);
+    option = find_option(options, name);
+    if (!option || (option->flag && value.p)) {
+        fprintf(stderr, "callbackd: unknown option '%s'\n", argv[i]);
+        return 0;
+    }
+    if (option->flag) {
+        *option->flag = true;
+        return 1;
+    }
+    *option->value = value.p ? value.p : i + 1 < argc ? argv[i + 1] : NULL;
+    if (!*option->value)
+        fprintf(stderr, "callbackd: '%s' needs a value\n", argv[i]);
+    return !*option->value ? 0 : value.p ? 1 : 2;
+}
+
+bool cmdline_parse(int argc, char **argv, const struct cmdline_option *options, int *n)
+{
+    bool only_words = false;
+
+    *n = 0;
+    for (int i = 1; i < argc;) {
+        int used = 1;
+
+        if (!only_words && strcmp(argv[i], "--") == 0)
+            only_words = true;
+        else if (!only_words && argv[i][0] == '-' && argv[i][1])
+            used = take_option(argc, argv, i, options);
+        else
+            argv[++*n] = argv[i];
+        if (!used)
+            return false;
+        i += used;
+    }
+    return true;
+}
+
+void cmdline_findings(struct findings *findings, bool to_stdout)
+{
+    struct buf out = BUF(64u << 20);
+
+    findings_print(findings, &out);
+    fwrite(buf_get(&out).p, 1, out.len, to_stdout ? stdout : stderr);
+    buf_free(&out);
+}
+
+static struct store *open_store(const struct config *config, int *code)
+{
+    char *url = configfile_store(config);
+    enum store_status status;
+    struct fault fault;
+    struct store *store = url ? store_open(url, STORE_OPERATE, &status, &fault) : NULL;
+
+    if (!store) {
+        fprintf(stderr, "callbackd: %s\n", url ? fault.text : "out of memory");
+        *code = EXIT_TROUBLE;
+    }
+    free(url);
+    return store;
+}
+
+struct store *cmdline_store(const char *config_path, struct config **config, int *code)
+{
+    struct findings *findings = findings_new();
+    struct store *store = NULL;
+
+    *code = EXIT_CONFIG;
+    *config = findings ? configfile_read(config_path, findings) : NULL;
+    if (*config)
+        store = open_store(*config, code);
+    else if (findings)
+        cmdline_findings(findings, false);
+    findings_free(findings);
+    if (!store) {
+        config_free(*config);
+        *config = NULL;
+    }
+    return store;
+}
+
+void cmdline_age(int64_t since_ms, char *out, size_t size)
+{
+    static const struct {
+        int64_t ms;
+        const char *unit;
+    } units[] = { { 86400000, "d" }, { 3600000, "h" }, { 60000, "m" }, { 1000, "s" } };
+    int64_t age = now_wall_ms() - since_ms;
+
+    for (size_t i = 0; i < 4; i++) {
+        if (age < 2 * units[i].ms && i < 3)
+            continue;
+        snprintf(out, size, "%" PRId64 "%s", age < 0 ? 0 : age / units[i].ms, units[i].unit);
+        return;
+    }
+}

@@ -1,0 +1,181 @@
+#include "app/engine_state.h"
+
+#include "base/log.h"
+#include "base/now.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FINDINGS_SHOWN 20
+
+static struct channel_state *build_channels(struct engine *engine, const struct config *config)
+{
+    struct channel_state *states = calloc(config->n_channels + 1, sizeof(*states));
+
+    for (size_t i = 0; states && i < config->n_channels; i++) {
+        const struct config_channel *channel = &config->channels[i];
+        const struct channel_state *old = engine_channel(engine, text_of(channel->name));
+
+        snprintf(states[i].name, NAME_BYTES, "%s", channel->name);
+        states[i].pace = pace_make(channel->rate.per_second, channel->rate.burst);
+        if (old) {
+            states[i].pace.full_at_ms = old->pace.full_at_ms;
+            states[i].not_before = old->not_before;
+        }
+        states[i].dirty = old && old->paused[0]; /* a reload opens what was paused */
+    }
+    return states;
+}
+
+static struct source_state *build_sources(struct engine *engine, const struct config *config)
+{
+    struct source_state *states = calloc(config->n_sources + 1, sizeof(*states));
+
+    for (size_t i = 0; states && i < config->n_sources; i++) {
+        const char *name = source_name(config->sources[i]);
+        const struct source_state *old = engine_source(engine, text_of(name));
+
+        snprintf(states[i].name, NAME_BYTES, "%s", name);
+        states[i].in_flight = old ? old->in_flight : 0;
+    }
+    return states;
+}
+
+bool engine_adopt(struct engine *engine, struct generation *generation)
+{
+    struct channel_state *channels = build_channels(engine, generation->config);
+    struct source_state *sources = build_sources(engine, generation->config);
+
+    if (!channels || !sources) {
+        free(channels);
+        free(sources);
+        return false;
+    }
+    free(engine->channels);
+    free(engine->sources);
+    engine->channels = channels;
+    engine->n_channels = generation->config->n_channels;
+    engine->sources = sources;
+    engine->n_sources = generation->config->n_sources;
+    generation_unref(engine->generation);
+    engine->generation = generation;
+    engine->look_for_fetches = true;
+    metrics_set(engine->setup.metrics, METRIC_RULES_LOADED, NULL, NULL,
+                (double)ruleset_count(generation->ruleset));
+    engine_show_paused(engine);
+    return true;
+}
+
+void engine_load_channels(struct engine *engine)
+{
+    struct channel_row *rows;
+    size_t n = store_channels(engine->store, engine->arena, &rows);
+
+    for (size_t i = 0; i < n; i++) {
+        struct channel_state *channel = engine_channel(engine, rows[i].name);
+
+        if (!channel || channel->dirty)
+            continue;
+        channel->not_before = rows[i].not_before;
+        if (rows[i].paused.p && !channel->paused[0]) {
+            text_printable(rows[i].paused, channel->paused, sizeof(channel->paused) - 1);
+            channel->probe_at = engine->now;
+        } else if (!rows[i].paused.p && channel->paused[0]) {
+            engine_open(engine, channel);
+            channel->dirty = false;
+        }
+    }
+    engine_show_paused(engine);
+}
+
+/* --- reload -------------------------------------------------------------------------------------------------------- */
+
+static bool same(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* What is bound or opened at start cannot change under way. */
+static bool can_follow(const struct config *now, const struct config *next, struct findings *findings)
+{
+    const struct {
+        const char *key, *now, *next;
+    } fixed[] = { { "listen", now->listen, next->listen },
+                  { "admin", now->admin, next->admin },
+                  { "store", now->store, next->store } };
+    bool ok = true;
+
+    for (size_t i = 0; i < sizeof(fixed) / sizeof(*fixed); i++) {
+        if (same(fixed[i].now, fixed[i].next))
+            continue;
+        ok = false;
+        finding_error(findings, (struct place){ 0 }, "%s: '%s' cannot change while callbackd runs",
+                      next->path, fixed[i].key);
+        finding_hint(findings, "restart callbackd, or put '%s' back", fixed[i].key);
+    }
+    return ok;
+}
+
+static void log_finding(const struct finding *finding)
+{
+    struct buf place = BUF(1024);
+
+    if (finding->at.document)
+        buf_printf(&place, "%s:%d:%d", finding->at.document->path, finding->at.line, finding->at.column);
+    log_error("reload refused", log_str("at", place.len ? place.data : "-"), log_str("error", finding->text),
+              log_str("hint", finding->hint));
+    buf_free(&place);
+}
+
+static void refuse(struct engine *engine, struct findings *findings)
+{
+    const struct finding *finding;
+    size_t shown = 0;
+    char line[512];
+
+    metrics_add(engine->setup.metrics, METRIC_RELOAD_FAILURES, NULL, NULL, 1);
+    for (size_t i = 0; (finding = findings_get(findings, i)) && shown < FINDINGS_SHOWN; i++) {
+        if (finding->level != FINDING_ERROR)
+            continue;
+        if (shown++ == 0) {
+            snprintf(line, sizeof(line), "%zu errors, the old generation works on; the first: %s",
+                     findings_count(findings, FINDING_ERROR), finding->text);
+            health_set(engine->setup.health, HEALTH_RELOAD, line);
+        }
+        log_finding(finding);
+    }
+}
+
+static bool adopt_everywhere(struct engine *engine, struct generation *generation)
+{
+    struct generation_mail *mail = mail_new(MAIL_GENERATION, sizeof(*mail));
+
+    if (!mail || !engine_adopt(engine, generation)) {
+        free(mail);
+        return false;
+    }
+    mail->generation = generation_ref(generation);
+    mailbox_post_reserved(engine->setup.out, &mail->mail);
+    return true;
+}
+
+void engine_reload(struct engine *engine)
+{
+    struct findings *findings = findings_new();
+    struct generation *generation;
+
+    if (!findings)
+        return;
+    generation = generation_load(engine->setup.config_path, SECRETS_NEEDED, findings);
+    if (generation && can_follow(engine->generation->config, generation->config, findings) &&
+        adopt_everywhere(engine, generation)) {
+        health_set(engine->setup.health, HEALTH_RELOAD, NULL);
+        metrics_add(engine->setup.metrics, METRIC_RELOADS, NULL, NULL, 1);
+        log_info("reloaded", log_num("rules", (int64_t)ruleset_count(generation->ruleset)));
+    } else {
+        generation_unref(generation);
+        refuse(engine, findings);
+    }
+    findings_free(findings);
+}

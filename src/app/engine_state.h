@@ -1,0 +1,158 @@
+#pragma once
+
+/* What the engine's stages share. Private to app/engine*.c and app/stage_*.c; one thread.
+
+   Everything that a batch decides is held back until its transaction is committed: rows in the store, mails in `outbox`, numbers in
+   `delta`. A failed transaction leaves nothing of it behind but spent rate tokens. */
+
+#include "app/contacts.h"
+#include "app/engine.h"
+#include "app/mail.h"
+#include "app/schedule.h"
+#include "core/entry.h"
+#include "core/outcome.h"
+
+#include <pthread.h>
+
+#define NAME_BYTES 65
+#define REASON_BYTES 256
+#define OLD_RULESETS 8
+
+struct channel_state {
+    char name[NAME_BYTES];
+    struct pace pace;
+    int64_t not_before;        /* after a 429 */
+    char paused[REASON_BYTES]; /* "": it is not */
+    int64_t probe_at;          /* while paused: when one send is let through */
+    int64_t forbidden[3];      /* chats that got a 403 since the last success */
+    int n_forbidden;
+    bool dirty; /* to be written with the next transaction */
+};
+
+struct source_state {
+    char name[NAME_BYTES];
+    char paused[REASON_BYTES];
+    int64_t not_before; /* after a 429, or while paused */
+    int in_flight;
+};
+
+struct old_ruleset {
+    struct ruleset *ruleset;
+    int64_t used_at;
+};
+
+struct outbox {
+    struct mail *head, **tail;
+};
+
+/* One transaction's worth of mails. */
+struct batch {
+    struct accept_mail **accepts;
+    size_t n_accepts;
+    struct result_mail **results;
+    size_t n_results;
+    bool at_once;    /* new notifications are extracted and matched in the transaction that stores them */
+    bool background; /* and so is what waits in the store */
+};
+
+struct engine {
+    struct engine_setup setup;
+    struct store *store;
+    struct generation *generation;
+    struct pattern_scratch *scratch;
+    struct arena *arena; /* of the batch */
+    struct schedule schedule;
+    struct contacts *contacts;
+    pthread_t thread;
+    bool started;
+
+    int64_t now, owner, first_id; /* first_id: what is older was stored by an earlier process */
+    struct channel_state *channels;
+    size_t n_channels;
+    struct source_state *sources;
+    size_t n_sources;
+    struct old_ruleset old[OLD_RULESETS];
+
+    struct accept_mail **accepts; /* taken from the mailbox, not answered yet */
+    size_t n_accepts;
+    struct result_mail **results; /* taken from the mailbox, not settled yet */
+    size_t n_results, room_results;
+    struct outbox outbox;
+    int sends_in_flight;
+    struct store_counts counts, delta;
+
+    int64_t wake_at, look_at, expire_at, prune_at;
+    const void *stored_hash,
+        *storing_hash;  /* the ruleset that is in the store; the one this transaction puts there */
+    int64_t working_on; /* the notification under work, for the case that it cannot be stored */
+    bool recovered;     /* what an earlier process left as new is worked off */
+    bool more;          /* work was left over: do not sleep */
+    bool look_for_new, look_for_fetches; /* the store may have some */
+    bool store_down, recount;            /* recount: the counts may be off */
+    int64_t store_retry_ms;
+    bool stopping, ended;
+};
+
+/* --- engine.c --------------------------------------------------------------------------------------------------- */
+
+struct channel_state *engine_channel(struct engine *engine, struct text name);
+struct source_state *engine_source(struct engine *engine, struct text name);
+/* engine_rule: the rule of a run, in the version that the run began with; NULL: its ruleset cannot be had. */
+const struct rule *engine_rule(struct engine *engine, const struct run_row *run);
+/* engine_post: hands a mail to the loop after the commit. */
+void engine_post(struct engine *engine, struct mail *mail);
+/* engine_wake: do not sleep past this time. */
+void engine_wake(struct engine *engine, int64_t at);
+/* engine_end_run, engine_hold_run: store_set_run with the counts. */
+void engine_set_run(struct engine *engine, const struct run_row *run, enum run_state state,
+                    struct text reason);
+/* engine_pause: the channel waits for a person; engine_open ends that. */
+void engine_pause(struct engine *engine, struct channel_state *channel, struct text reason);
+void engine_open(struct engine *engine, struct channel_state *channel);
+/* engine_show_paused: tells health which channels and sources are paused. */
+void engine_show_paused(struct engine *engine);
+
+/* --- engine_generation.c ----------------------------------------------------------------------------------------- */
+
+/* engine_adopt: works with this generation (takes the reference). False when memory is out: the old one stays. */
+bool engine_adopt(struct engine *engine, struct generation *generation) CHECKED;
+/* engine_reload: loads anew and adopts, or logs, counts and shows why not. */
+void engine_reload(struct engine *engine);
+/* engine_load_channels: what the store knows of them. */
+void engine_load_channels(struct engine *engine);
+
+/* --- the stages, in the order of an entry's way ------------------------------------------------------------------- */
+
+/* stage_accept (T1, and T2, T3 if at_once): stores the batch's notifications. */
+void stage_accept(struct engine *engine, const struct batch *batch);
+/* stage_extract (T2): works on notifications that wait in the store, until the time given (now_mono_us). */
+void stage_extract(struct engine *engine, int64_t until_us);
+/* stage_extract_recover: before the first try of what an earlier process left: counts the try, gives up after the third. In
+   transactions of its own. */
+enum store_status stage_extract_recover(struct engine *engine, struct fault *fault) CHECKED;
+/* extract_notification: reads the entries of one notification and works on each; the reason to keep with it. */
+struct text extract_notification(struct engine *engine, const struct notification_row *row);
+/* stage_fetch: claims entries that need a GET; fetch_settle applies an answer. */
+void stage_fetch(struct engine *engine);
+void fetch_settle(struct engine *engine, const struct result_mail *result);
+/* fetch_advance: does all that needs no network. True: the entry is complete, or ignored (row->state is set then); false: `next` is
+   the GET to make. */
+bool fetch_advance(struct engine *engine, const struct source *source, struct entry_row *row,
+                   struct entry *entry, struct fetch *next);
+/* stage_match (T3): finds the rule, makes the run; sets row->state and reason. */
+void stage_match(struct engine *engine, const struct source *source, struct entry_row *row,
+                 struct entry *entry);
+/* stage_send (T4): claims due chats and starts their next send. */
+void stage_send(struct engine *engine);
+/* send_work: goes on with a chat that is ours: starts its next send, or releases it. */
+void send_work(struct engine *engine, struct chat_row *chat);
+/* stage_settle (T5): the results of sends and fetches. */
+void stage_settle(struct engine *engine, const struct batch *batch);
+/* settle_unknown: what the rule wants when the answer is not known; for T5 and T6. `row` is the send, which is `sending`. */
+void settle_unknown(struct engine *engine, const struct run_row *run, struct send_row *row);
+/* stage_take_over (T6): at start, before anything is claimed. Transactions of its own. */
+enum store_status stage_take_over(struct engine *engine, struct fault *fault) CHECKED;
+/* stage_upkeep (T7): expires, prunes, looks for changes by the command line; each at its time. */
+void stage_upkeep(struct engine *engine);
+
+#define REASON(string) text_of(string)

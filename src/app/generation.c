@@ -1,0 +1,197 @@
+#include "app/generation.h"
+
+#include "app/configfile.h"
+#include "app/rulefiles.h"
+#include "app/secrets.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct source_secrets {
+    struct text *secrets;
+    size_t count;
+    struct text token;
+};
+
+/* What the public struct points to, and what must go with it. */
+struct whole {
+    struct generation public;
+    atomic_int references;
+    struct config *config;
+    struct ruleset *ruleset;
+    struct source_secrets *sources; /* by index of the configuration */
+    struct text *keys;              /* of the channels */
+    struct text admin_token;
+};
+
+static struct whole *whole_of(const struct generation *generation)
+{
+    return (struct whole *)generation;
+}
+
+static void free_sources(struct whole *whole)
+{
+    for (size_t i = 0; whole->sources && i < whole->config->n_sources; i++) {
+        struct source_secrets *source = &whole->sources[i];
+
+        for (size_t j = 0; j < source->count; j++)
+            secrets_free(&source->secrets[j]);
+        free(source->secrets);
+        secrets_free(&source->token);
+    }
+    free(whole->sources);
+}
+
+static void whole_free(struct whole *whole)
+{
+    free_sources(whole);
+    for (size_t i = 0; whole->keys && i < whole->config->n_channels; i++)
+        secrets_free(&whole->keys[i]);
+    free(whole->keys);
+    secrets_free(&whole->admin_token);
+    ruleset_free(whole->ruleset);
+    config_free(whole->config);
+    free(whole);
+}
+
+/* A missing secret is one finding among the others: all of them show at once. */
+static bool read_secret(const struct whole *whole, const char *reference, struct text *out,
+                        struct findings *findings)
+{
+    struct fault fault;
+
+    *out = secrets_read(reference, whole->config->path, &fault);
+    if (!out->p)
+        finding_error(findings, (struct place){ 0 }, "%s: %s", whole->config->path, fault.text);
+    return out->p != NULL;
+}
+
+static bool read_source(struct whole *whole, size_t i, struct findings *findings)
+{
+    const struct source *source = whole->config->sources[i];
+    const char *token = source_token_ref(source);
+    const char *const *refs;
+    size_t n = source_secret_refs(source, &refs);
+    bool ok = true;
+
+    whole->sources[i].secrets = calloc(n ? n : 1, sizeof(struct text));
+    if (!whole->sources[i].secrets)
+        return false;
+    whole->sources[i].count = n;
+    for (size_t j = 0; j < n; j++)
+        ok = read_secret(whole, refs[j], &whole->sources[i].secrets[j], findings) && ok;
+    if (token)
+        ok = read_secret(whole, token, &whole->sources[i].token, findings) && ok;
+    return ok;
+}
+
+static bool read_secrets(struct whole *whole, struct findings *findings)
+{
+    const struct config *config = whole->config;
+    bool ok = true;
+
+    whole->sources = calloc(config->n_sources + 1, sizeof(*whole->sources));
+    whole->keys = calloc(config->n_channels + 1, sizeof(*whole->keys));
+    if (!whole->sources || !whole->keys)
+        return false;
+    for (size_t i = 0; i < config->n_sources; i++)
+        ok = read_source(whole, i, findings) && ok;
+    for (size_t i = 0; i < config->n_channels; i++)
+        ok = read_secret(whole, config->channels[i].key_ref, &whole->keys[i], findings) && ok;
+    if (config->admin_token_ref)
+        ok = read_secret(whole, config->admin_token_ref, &whole->admin_token, findings) && ok;
+    return ok;
+}
+
+static bool read_rules(struct whole *whole, struct findings *findings)
+{
+    const struct config *config = whole->config;
+    struct ruleset_channel *channels = calloc(config->n_channels + 1, sizeof(*channels));
+    struct rulefiles files = { 0 };
+
+    if (!channels)
+        return false;
+    for (size_t i = 0; i < config->n_channels; i++)
+        channels[i] = (struct ruleset_channel){ config->channels[i].name, config->channels[i].dialect };
+    if (rulefiles_read(config, &files, findings))
+        whole->ruleset = ruleset_build(files.files, files.count, channels, config->n_channels, findings);
+    rulefiles_free(&files);
+    free(channels);
+    whole->public.ruleset = whole->ruleset;
+    return whole->ruleset != NULL;
+}
+
+struct generation *generation_load(const char *path, enum secrets_need secrets, struct findings *findings)
+{
+    struct whole *whole = calloc(1, sizeof(*whole));
+    bool ok;
+
+    if (!whole) {
+        finding_error(findings, (struct place){ 0 }, "out of memory");
+        return NULL;
+    }
+    atomic_init(&whole->references, 1);
+    whole->public.config = whole->config = configfile_read(path, findings);
+    ok = whole->config != NULL;
+    if (ok) {
+        ok = read_rules(whole, findings);
+        if (secrets == SECRETS_NEEDED)
+            ok = read_secrets(whole, findings) && ok;
+    }
+    if (!ok) {
+        if (findings_count(findings, FINDING_ERROR) == 0)
+            finding_error(findings, (struct place){ 0 }, "out of memory");
+        whole_free(whole);
+        return NULL;
+    }
+    return &whole->public;
+}
+
+struct generation *generation_ref(struct generation *generation)
+{
+    atomic_fetch_add(&whole_of(generation)->references, 1);
+    return generation;
+}
+
+void generation_unref(struct generation *generation)
+{
+    if (generation && atomic_fetch_sub(&whole_of(generation)->references, 1) == 1)
+        whole_free(whole_of(generation));
+}
+
+static const struct source_secrets *secrets_of(const struct whole *whole, const struct source *source)
+{
+    for (size_t i = 0; whole->sources && i < whole->config->n_sources; i++)
+        if (whole->config->sources[i] == source)
+            return &whole->sources[i];
+    return NULL;
+}
+
+const struct text *generation_secrets(const struct generation *generation, const struct source *source,
+                                      size_t *n)
+{
+    const struct source_secrets *secrets = secrets_of(whole_of(generation), source);
+
+    *n = secrets ? secrets->count : 0;
+    return secrets ? secrets->secrets : NULL;
+}
+
+struct text generation_token(const struct generation *generation, const struct source *source)
+{
+    const struct source_secrets *secrets = secrets_of(whole_of(generation), source);
+
+    return secrets ? secrets->token : TEXT_NONE;
+}
+
+struct text generation_channel_key(const struct generation *generation, const struct config_channel *channel)
+{
+    const struct whole *whole = whole_of(generation);
+
+    return whole->keys ? whole->keys[channel - whole->config->channels] : TEXT_NONE;
+}
+
+struct text generation_admin_token(const struct generation *generation)
+{
+    return whole_of(generation)->admin_token;
+}

@@ -1,0 +1,33 @@
+#pragma once
+
+/* A generation: configuration, secrets and rules that belong together, loaded as a whole and then only read. Counted
+   references: the engine, the loop and mails under way each hold one. */
+
+#include "core/config.h"
+#include "core/finding.h"
+#include "core/ruleset.h"
+
+struct generation {
+    const struct config *config;
+    const struct ruleset *ruleset;
+};
+
+enum secrets_need {
+    SECRETS_NONE,  /* check, explain, queue: read none, need none */
+    SECRETS_NEEDED /* serve: an empty or missing one refuses */
+};
+
+/* generation_load: reads the configuration file, its rules and secrets. NULL after adding errors to findings (which may hold
+   warnings also when it works). The caller holds the one reference. */
+struct generation *generation_load(const char *path, enum secrets_need secrets,
+                                   struct findings *findings) CHECKED;
+struct generation *generation_ref(struct generation *generation);
+void generation_unref(struct generation *generation);
+
+/* generation_secrets: the active secrets of a source; lends. */
+const struct text *generation_secrets(const struct generation *generation, const struct source *source,
+                                      size_t *n);
+/* generation_token: of a source's REST API; p == NULL: none configured. */
+struct text generation_token(const struct generation *generation, const struct source *source);
+struct text generation_channel_key(const struct generation *generation, const struct config_channel *channel);
+struct text generation_admin_token(const struct generation *generation);

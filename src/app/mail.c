@@ -1,0 +1,71 @@
+#include "app/mail.h"
+
+#include "app/generation.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void *mail_new(enum mail_kind kind, size_t size)
+{
+    struct mail *mail = calloc(1, size);
+
+    if (mail)
+        mail->kind = kind;
+    return mail;
+}
+
+static void free_accept(struct accept_mail *mail)
+{
+    free(mail->source);
+    free(mail->headers);
+    free(mail->body);
+}
+
+static void free_request(struct request_mail *mail)
+{
+    free(mail->url);
+    free(mail->body);
+    for (int i = 0; i < REQUEST_HEADERS; i++) {
+        if (mail->headers[i])
+            explicit_bzero(mail->headers[i], strlen(mail->headers[i]));
+        free(mail->headers[i]);
+    }
+}
+
+void mail_free(struct mail *mail)
+{
+    if (!mail)
+        return;
+    switch ((enum mail_kind)mail->kind) {
+    case MAIL_ACCEPT:
+        free_accept((struct accept_mail *)mail);
+        break;
+    case MAIL_REQUEST:
+        free_request((struct request_mail *)mail);
+        break;
+    case MAIL_RESULT:
+        free(((struct result_mail *)mail)->body);
+        free(((struct result_mail *)mail)->error);
+        break;
+    case MAIL_GENERATION:
+        generation_unref(((struct generation_mail *)mail)->generation);
+        break;
+    case MAIL_RELOAD:
+    case MAIL_STOP:
+    case MAIL_ACKS:
+    case MAIL_RELOADED:
+    case MAIL_ENDED:
+        break;
+    }
+    free(mail);
+}
+
+void mail_free_all(struct mail *mail)
+{
+    while (mail) {
+        struct mail *next = mail->next;
+
+        mail_free(mail);
+        mail = next;
+    }
+}

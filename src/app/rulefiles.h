@@ -1,0 +1,16 @@
+#pragma once
+
+/* Finds and reads the rule files of a configuration. */
+
+#include "core/config.h"
+#include "core/ruleset.h"
+
+struct rulefiles {
+    struct ruleset_file *files;
+    size_t count;
+};
+
+/* rulefiles_read: every *.yaml, *.yml and *.json of the folders (not *.test.*: those are test cases), in byte order of their
+   names, and the files named. False after adding errors. */
+bool rulefiles_read(const struct config *config, struct rulefiles *out, struct findings *findings) CHECKED;
+void rulefiles_free(struct rulefiles *files);

@@ -1,0 +1,78 @@
+#include "app/schedule.h"
+
+#include "base/log.h"
+#include "base/now.h"
+
+#include <math.h>
+
+#define JUMP_MS 5000
+
+void schedule_start(struct schedule *schedule, int64_t newest_stored_ms, int64_t newest_id)
+{
+    int64_t wall = now_wall_ms();
+
+    *schedule = (struct schedule){ .base_ms = wall > newest_stored_ms ? wall : newest_stored_ms,
+                                   .base_boot_ms = now_boot_ms(),
+                                   .last_id = newest_id };
+    schedule->drift_ms = wall - schedule->base_ms;
+    if (schedule->drift_ms < -JUMP_MS)
+        log_warn("the clock is behind the store; scheduling goes on from the newest stored time",
+                 log_num("behind_ms", -schedule->drift_ms));
+}
+
+int64_t schedule_now(struct schedule *schedule)
+{
+    int64_t now = schedule->base_ms + now_boot_ms() - schedule->base_boot_ms;
+    int64_t drift = now_wall_ms() - now;
+
+    if (drift - schedule->drift_ms > JUMP_MS || schedule->drift_ms - drift > JUMP_MS) {
+        log_warn("the wall clock jumped; scheduling does not follow",
+                 log_num("jump_ms", drift - schedule->drift_ms));
+        schedule->drift_ms = drift;
+    }
+    return now;
+}
+
+int64_t schedule_id(struct schedule *schedule, int64_t now)
+{
+    int64_t id = now << 22;
+
+    if (id <= schedule->last_id) {
+        id = schedule->last_id + 1;
+        if ((id & 0xFFF) == 0) /* the counter is used up: the next millisecond's ids */
+            id = ((schedule->last_id >> 22) + 1) << 22;
+    }
+    schedule->last_id = id;
+    return id;
+}
+
+struct pace pace_make(double per_second, int burst)
+{
+    return (struct pace){ .interval_ms = per_second > 0 ? 1000 / per_second : 0,
+                          .burst = burst > 0 ? burst : 1 };
+}
+
+int64_t pace_next(const struct pace *pace, int64_t now)
+{
+    double at = pace->full_at_ms - (pace->burst - 1) * pace->interval_ms;
+
+    return pace->interval_ms > 0 && at > (double)now ? (int64_t)ceil(at) : now;
+}
+
+void pace_take(struct pace *pace, int64_t now)
+{
+    double from = pace->full_at_ms > (double)now ? pace->full_at_ms : (double)now;
+
+    pace->full_at_ms = from + pace->interval_ms;
+}
+
+int pace_tokens(const struct pace *pace, int64_t now, int most)
+{
+    double behind, tokens;
+
+    if (pace->interval_ms <= 0)
+        return most;
+    behind = pace->full_at_ms > (double)now ? pace->full_at_ms - (double)now : 0;
+    tokens = floor(pace->burst - behind / pace->interval_ms + 1e-9);
+    return tokens < 0 ? 0 : tokens < most ? (int)tokens : most;
+}

@@ -1,0 +1,35 @@
+#pragma once
+
+/* Scheduling time, ids made from it, and pacing. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Scheduling time is the later of the wall clock and the newest stored time at start, and from then on counts
+   CLOCK_BOOTTIME: it never jumps. */
+struct schedule {
+    int64_t base_ms, base_boot_ms;
+    int64_t drift_ms; /* of the wall clock, as last logged */
+    int64_t last_id;
+};
+
+void schedule_start(struct schedule *schedule, int64_t newest_stored_ms, int64_t newest_id);
+/* schedule_now: in ms. Logs, and does not follow, a jump of the wall clock over 5 s. */
+int64_t schedule_now(struct schedule *schedule);
+/* schedule_id: 41 bits of milliseconds, 10 of node number (0 here), 12 of counter; never backwards, never twice. */
+int64_t schedule_id(struct schedule *schedule, int64_t now);
+
+/* A token bucket, kept as one number: the time at which it is full again (GCRA). */
+struct pace {
+    double interval_ms; /* between two at the rate; 0: no limit */
+    double burst;
+    double full_at_ms;
+};
+
+/* pace_make: `per_second` 0: no limit. */
+struct pace pace_make(double per_second, int burst);
+/* pace_next: when the next token is there, `now` if at once. */
+int64_t pace_next(const struct pace *pace, int64_t now);
+void pace_take(struct pace *pace, int64_t now);
+/* pace_tokens: how many can be taken now, at most `most`. */
+int pace_tokens(const struct pace *pace, int64_t now, int most);

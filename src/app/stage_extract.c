@@ -1,0 +1,199 @@
+/* T2: entries out of notifications, each once. */
+
+#include "app/engine_state.h"
+
+#include "base/log.h"
+#include "base/now.h"
+#include "core/sign.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define PAGE 64
+#define TRIES_MAX 3
+
+/* The first half of a SHA-256 over a word that says what it is, and the parts. */
+static void make_key(const char *what, struct text a, struct text b, unsigned char *key)
+{
+    const struct text parts[] = { text_make(what, strlen(what) + 1), a, text_make("", 1), b };
+    unsigned char digest[SIGN_MAX] = { 0 };
+
+    if (!sign_digest(SIGN_SHA256, parts, 4, digest))
+        log_error("SHA-256 failed: messages may be taken twice", log_str("what", what));
+    memcpy(key, digest, STORE_KEY_BYTES);
+}
+
+static bool fresh_delivery(struct engine *engine, const struct notification_row *row, struct text delivery)
+{
+    unsigned char key[STORE_KEY_BYTES];
+    bool fresh = false;
+
+    if (!delivery.n)
+        return true;
+    make_key("delivery", row->source, delivery, key);
+    store_seen(engine->store, key, 1, row->id, engine->now, &fresh);
+    return fresh;
+}
+
+static bool fresh_messages(struct engine *engine, const struct notification_row *row,
+                           const struct source *source, const struct extraction *found, bool *fresh)
+{
+    unsigned char *keys = arena_array(engine->arena, found->count, STORE_KEY_BYTES);
+    struct buf key = BUF(4096);
+
+    if (!keys)
+        return false;
+    for (size_t i = 0; i < found->count; i++) {
+        buf_cut(&key, 0);
+        source_message_key(source, &found->entries[i], &key);
+        make_key("message", row->source, buf_get(&key), keys + i * STORE_KEY_BYTES);
+    }
+    buf_free(&key);
+    store_seen(engine->store, keys, found->count, row->id, engine->now, fresh);
+    return true;
+}
+
+static void add_entry(struct engine *engine, const struct source *source,
+                      const struct notification_row *notification, int n, struct entry *entry)
+{
+    struct entry_row row = { .id = schedule_id(&engine->schedule, engine->now),
+                             .notification = notification->id,
+                             .n = n,
+                             .state = ENTRY_FETCH,
+                             .due_at = engine->now,
+                             .said_at = entry->said_at,
+                             .stored_at = notification->stored_at,
+                             .source = notification->source,
+                             .conversation = entry->conversation,
+                             .message = entry->message };
+    struct fetch next;
+
+    if (fetch_advance(engine, source, &row, entry, &next)) {
+        if (row.state == ENTRY_FETCH)
+            stage_match(engine, source, &row, entry);
+    } else {
+        engine->look_for_fetches = true;
+        engine->delta.entries_fetch++;
+    }
+    if (!entry_print(entry, engine->arena, &row.doc))
+        row.doc = text_of("{}");
+    store_add_entries(engine->store, &row, 1);
+}
+
+static void count_entry(struct engine *engine, const struct notification_row *row, const char *kind)
+{
+    char name[NAME_BYTES];
+
+    text_printable(row->source, name, sizeof(name) - 1);
+    metrics_add(engine->setup.metrics, METRIC_ENTRIES, name, kind, 1);
+}
+
+static struct text work_on_entries(struct engine *engine, const struct notification_row *row,
+                                   const struct source *source, const struct extraction *found)
+{
+    bool *fresh = arena_array(engine->arena, found->count + 1, sizeof(*fresh));
+    size_t added = 0;
+
+    if (!fresh || !fresh_messages(engine, row, source, found, fresh)) {
+        store_rollback(engine->store);
+        return TEXT_NONE;
+    }
+    for (size_t i = 0; i < found->count && !store_failed(engine->store); i++) {
+        if (!fresh[i]) {
+            count_entry(engine, row, "duplicate");
+            continue;
+        }
+        add_entry(engine, source, row, (int)i, &found->entries[i]);
+        added++;
+    }
+    return added ? TEXT_NONE : REASON("duplicate message");
+}
+
+static void log_notification(const struct notification_row *row, size_t entries, struct text reason)
+{
+    log_info("notification", log_num("id", row->id), log_text("source", row->source),
+             log_num("bytes", (int64_t)row->body.n), log_num("entries", (int64_t)entries),
+             log_text("reason", reason));
+}
+
+struct text extract_notification(struct engine *engine, const struct notification_row *row)
+{
+    const struct source *source = config_source(engine->generation->config, row->source);
+    struct extraction found = { 0 };
+    struct text reason;
+
+    engine->working_on = row->id;
+    if (!source) {
+        reason = REASON("the source is not in the configuration any more");
+    } else {
+        source_extract(source, row->body, row->stored_at, engine->scratch, engine->arena, &found);
+        if (!fresh_delivery(engine, row, found.delivery))
+            reason = REASON("duplicate delivery");
+        else if (found.reason)
+            reason = text_of(found.reason);
+        else
+            reason = work_on_entries(engine, row, source, &found);
+    }
+    log_notification(row, found.count, reason);
+    return reason;
+}
+
+void stage_extract(struct engine *engine, int64_t until_us)
+{
+    struct notification_row *rows;
+    size_t n;
+
+    if (!engine->look_for_new || engine->stopping)
+        return;
+    do {
+        n = store_new_notifications(engine->store, 0, PAGE, engine->arena, &rows);
+        for (size_t i = 0; i < n && !store_failed(engine->store); i++) {
+            struct text reason = extract_notification(engine, &rows[i]);
+
+            store_end_notification(engine->store, rows[i].id, NOTIFICATION_DONE, reason);
+            engine->delta.notifications_new--;
+        }
+    } while (n == PAGE && !store_failed(engine->store) && now_mono_us() < until_us);
+    engine->look_for_new = n == PAGE;
+    engine->more = engine->more || n == PAGE;
+}
+
+/* --- what an earlier process left: an input that crashes the program may not crash every start ---------------------- */
+
+static void try_one(struct engine *engine, const struct notification_row *row)
+{
+    if (row->tries < TRIES_MAX) {
+        store_try_notification(engine->store, row->id);
+        return;
+    }
+    store_end_notification(engine->store, row->id, NOTIFICATION_STUCK,
+                           REASON("the program ended three times while working on it"));
+    engine->delta.notifications_new--;
+    engine->delta.notifications_stuck++;
+    log_error("a notification is stuck: see 'callbackd explain', 'callbackd queue retry'",
+              log_num("notification", row->id));
+}
+
+enum store_status stage_extract_recover(struct engine *engine, struct fault *fault)
+{
+    enum store_status status;
+    struct notification_row *rows;
+    size_t n;
+
+    if (engine->recovered || engine->stopping)
+        return STORE_OK;
+    status = store_begin(engine->store, fault);
+    if (status != STORE_OK)
+        return status;
+    n = store_new_notifications(engine->store, 0, PAGE, engine->arena, &rows);
+    engine->delta = (struct store_counts){ 0 };
+    for (size_t i = 0; i < n && rows[i].id < engine->first_id; i++)
+        try_one(engine, &rows[i]);
+    status = store_commit(engine->store, fault);
+    if (status == STORE_OK) {
+        engine->recovered = n == 0 || rows[0].id >= engine->first_id;
+        engine->counts.notifications_new += engine->delta.notifications_new;
+        engine->counts.notifications_stuck += engine->delta.notifications_stuck;
+    }
+    return status;
+}

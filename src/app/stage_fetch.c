@@ -1,0 +1,286 @@
+/* Between T2 and T3: entries whose message or contact must be read from the inbox first. */
+
+#include "app/engine_state.h"
+
+#include "base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RETRY_BASE_MS 500
+#define RETRY_MAX_MS 60000
+#define PAUSE_MS 60000
+
+static bool wants_contact(const struct engine *engine)
+{
+    return ruleset_wants_contact(engine->generation->ruleset);
+}
+
+/* A contact that was fetched lately is as good as a fetched one. */
+static bool apply_known(struct engine *engine, const struct source *source, struct entry *entry)
+{
+    struct text body = contacts_get(engine->contacts, source_name(source), entry->contact, engine->now);
+    struct fault fault;
+
+    return body.p && source_apply_fetch(source, entry, FETCH_CONTACT, 200, body, 0, engine->arena, &fault) ==
+                         FETCH_GO_ON;
+}
+
+bool fetch_advance(struct engine *engine, const struct source *source, struct entry_row *row,
+                   struct entry *entry, struct fetch *next)
+{
+    for (;;) {
+        source_next_fetch(source, entry, wants_contact(engine), engine->arena, next);
+        if (next->kind == FETCH_CONTACT && apply_known(engine, source, entry))
+            continue;
+        break;
+    }
+    if (next->kind != FETCH_NONE)
+        return false;
+    source_finish(source, entry, engine->scratch, engine->arena);
+    row->said_at = entry->said_at;
+    row->conversation = entry->conversation;
+    return true;
+}
+
+/* --- claiming -------------------------------------------------------------------------------------------------------- */
+
+static char *bearer(struct text token)
+{
+    struct buf header = BUF(70000);
+
+    buf_printf(&header, "Authorization: Bearer %.*s", TEXT_ARG(token));
+    return buf_take(&header);
+}
+
+static void post_fetch(struct engine *engine, const struct source *source, struct source_state *state,
+                       const struct entry_row *row, const struct fetch *fetch)
+{
+    struct request_mail *request = mail_new(MAIL_REQUEST, sizeof(*request));
+    struct text token = generation_token(engine->generation, source);
+
+    if (!request)
+        return;
+    request->job = (struct job){
+        .kind = JOB_FETCH, .entry = row->id, .fetch = fetch->kind, .stored_at = row->stored_at
+    };
+    memcpy(request->job.owner, state->name, NAME_BYTES);
+    request->method = "GET";
+    request->url = text_dup(text_of(fetch->url));
+    request->headers[0] = text_dup(text_of("Accept: application/json"));
+    request->headers[1] = token.p ? bearer(token) : NULL;
+    request->timeout_ms = 10000;
+    request->connect_timeout_ms = 5000;
+    request->answer_max = engine->generation->config->limits.answer;
+    state->in_flight++;
+    engine_post(engine, &request->mail);
+}
+
+static void later(struct engine *engine, struct entry_row *row, int64_t due_at)
+{
+    row->state = ENTRY_FETCH;
+    row->due_at = due_at;
+    store_update_entry(engine->store, row);
+    engine_wake(engine, due_at);
+}
+
+/* The entry is complete or ignored: it leaves the state fetch. */
+static void finish(struct engine *engine, const struct source *source, struct entry_row *row,
+                   struct entry *entry)
+{
+    if (row->state == ENTRY_FETCH)
+        stage_match(engine, source, row, entry);
+    row->due_at = 0;
+    if (!entry_print(entry, engine->arena, &row->doc))
+        row->doc = text_of("{}");
+    store_update_entry(engine->store, row);
+    engine->delta.entries_fetch--;
+}
+
+/* Goes on with an entry that is ours: the next GET, or the match. */
+static void go_on(struct engine *engine, const struct source *source, struct source_state *state,
+                  struct entry_row *row, struct entry *entry)
+{
+    struct fetch next;
+
+    if (fetch_advance(engine, source, row, entry, &next)) {
+        finish(engine, source, row, entry);
+        return;
+    }
+    post_fetch(engine, source, state, row, &next);
+}
+
+static void start(struct engine *engine, const struct source *source, struct source_state *state,
+                  struct entry_row *row)
+{
+    struct entry entry;
+    struct fault fault;
+
+    if (entry_read(row->doc, engine->arena, &entry, &fault)) {
+        go_on(engine, source, state, row, &entry);
+        return;
+    }
+    row->state = ENTRY_STUCK;
+    row->reason = arena_text(engine->arena, text_of(fault.text));
+    row->due_at = 0;
+    store_update_entry(engine->store, row);
+    engine->delta.entries_fetch--;
+    engine->delta.entries_stuck++;
+}
+
+static bool fetch_source(struct engine *engine, const struct source *source)
+{
+    struct source_state *state = engine_source(engine, text_of(source_name(source)));
+    int room = state ? engine->generation->config->limits.fetches - state->in_flight : 0;
+    struct entry_row *rows;
+    size_t n;
+
+    if (room <= 0)
+        return false;
+    if (state->not_before > engine->now) {
+        engine_wake(engine, state->not_before);
+        return true;
+    }
+    if (state->paused[0])
+        room = 1; /* one probe, until it works again */
+    n = store_claim_entries(engine->store, text_of(state->name), engine->now, engine->owner, (size_t)room,
+                            engine->arena, &rows);
+    for (size_t i = 0; i < n; i++)
+        start(engine, source, state, &rows[i]);
+    return n == (size_t)room;
+}
+
+void stage_fetch(struct engine *engine)
+{
+    const struct config *config = engine->generation->config;
+    bool more = false;
+
+    if (!engine->look_for_fetches)
+        return;
+    for (size_t i = 0; i < config->n_sources; i++)
+        more = fetch_source(engine, config->sources[i]) || more;
+    engine->look_for_fetches = more || engine->counts.entries_fetch + engine->delta.entries_fetch > 0;
+}
+
+/* --- settling -------------------------------------------------------------------------------------------------------- */
+
+static int64_t asked_to_wait(const struct source *source, const struct result_mail *result)
+{
+    int64_t body = source_retry_after(source, result->status, text_make(result->body, result->body_size));
+
+    return body > result->retry_after_ms ? body : result->retry_after_ms;
+}
+
+static void retry(struct engine *engine, const struct source *source, struct source_state *state,
+                  const struct result_mail *result, struct entry_row *row)
+{
+    int64_t asked = asked_to_wait(source, result);
+
+    /* Half of its age so far: the delays double by themselves, over restarts too. */
+    int64_t age = engine->now - row->stored_at, base = age / 2 > RETRY_BASE_MS ? age / 2 : RETRY_BASE_MS;
+    int64_t wait =
+        retry_delay(1, base < RETRY_MAX_MS ? base : RETRY_MAX_MS, RETRY_MAX_MS, asked, arc4random());
+
+    if (result->status == 429) {
+        int64_t open_at = engine->now + (asked > 0 ? asked : 10000);
+
+        state->not_before = open_at > state->not_before ? open_at : state->not_before;
+    }
+    later(engine, row, engine->now + wait);
+}
+
+static void refused(struct engine *engine, struct source_state *state, const struct result_mail *result,
+                    struct entry_row *row)
+{
+    char reason[REASON_BYTES];
+
+    state->not_before = engine->now + PAUSE_MS;
+    later(engine, row, state->not_before);
+    if (state->paused[0])
+        return;
+    snprintf(reason, sizeof(reason),
+             "the inbox refuses the token (HTTP %d): mend the source's token, then reload", result->status);
+    memcpy(state->paused, reason, sizeof(reason));
+    log_error("SOURCE PAUSED: its entries wait, nothing is lost", log_str("source", state->name),
+              log_str("reason", reason));
+    engine_show_paused(engine);
+}
+
+static void works(struct engine *engine, struct source_state *state)
+{
+    if (!state->paused[0])
+        return;
+    state->paused[0] = '\0';
+    log_warn("source works again", log_str("source", state->name));
+    engine_show_paused(engine);
+}
+
+static void ignore(struct engine *engine, const struct source *source, struct entry_row *row,
+                   struct entry *entry, const struct fault *why)
+{
+    row->state = ENTRY_DONE;
+    row->reason = arena_text(engine->arena, text_of(why->text));
+    finish(engine, source, row, entry);
+}
+
+/* What was read is stored before anything else happens; a further GET is claimed like the first. */
+static void completed(struct engine *engine, const struct source *source, struct entry_row *row,
+                      struct entry *entry)
+{
+    struct fetch next;
+
+    if (fetch_advance(engine, source, row, entry, &next))
+        finish(engine, source, row, entry);
+    else if (entry_print(entry, engine->arena, &row->doc))
+        later(engine, row, engine->now);
+}
+
+static void apply(struct engine *engine, const struct source *source, struct source_state *state,
+                  const struct result_mail *result, struct entry_row *row, struct entry *entry)
+{
+    static const char *const names[] = { "ok", "retry", "ignored", "refused" };
+    struct text body = text_make(result->body, result->body_size);
+    struct fault why = { "" };
+    enum fetch_verdict verdict =
+        source_apply_fetch(source, entry, result->job.fetch, result->whole ? result->status : 0, body,
+                           engine->now - row->stored_at, engine->arena, &why);
+
+    metrics_add(engine->setup.metrics, METRIC_FETCHES, state->name, names[verdict], 1);
+    log_info("fetch", log_num("entry", row->id), log_str("source", state->name),
+             log_num("status", result->status), log_str("result", names[verdict]),
+             log_num("ms", result->took_ms), log_str("reason", why.text[0] ? why.text : result->error));
+    if (verdict == FETCH_REFUSED) {
+        refused(engine, state, result, row);
+        return;
+    }
+    if (result->status > 0)
+        works(engine, state);
+    if (verdict == FETCH_RETRY) {
+        retry(engine, source, state, result, row);
+    } else if (verdict == FETCH_IGNORE) {
+        ignore(engine, source, row, entry, &why);
+    } else {
+        if (result->job.fetch == FETCH_CONTACT && result->status == 200)
+            contacts_put(engine->contacts, state->name, entry->contact, body, engine->now);
+        completed(engine, source, row, entry);
+    }
+}
+
+void fetch_settle(struct engine *engine, const struct result_mail *result)
+{
+    struct source_state *state = engine_source(engine, text_of(result->job.owner));
+    const struct source *source = config_source(engine->generation->config, text_of(result->job.owner));
+    struct entry_row row;
+    struct entry entry;
+    struct fault fault;
+
+    engine->look_for_fetches = true;
+    if (!store_get_entry(engine->store, result->job.entry, engine->arena, &row) || row.state != ENTRY_FETCH)
+        return;
+    if (!state || !source || !entry_read(row.doc, engine->arena, &entry, &fault)) {
+        later(engine, &row, engine->now + RETRY_MAX_MS);
+        return;
+    }
+    apply(engine, source, state, result, &row, &entry);
+}

@@ -1,0 +1,331 @@
+/* T4: the chats that are due are claimed, and each sends its head run's next message. The claim is committed before the request
+   leaves; the store's rows say at any moment what may be under way. */
+
+#include "app/engine_state.h"
+
+#include "base/log.h"
+#include "core/doc.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SEND_PATH "/api/v1/telegram/interactive"
+#define BODY_MAX (128u << 10)
+#define LEDGER_MS (30LL * 86400 * 1000)
+#define PROBE_MS 60000
+#define STEPS_AT_ONCE 64 /* of one chat in one transaction, so that a rule cannot hold up the others */
+
+enum go { GO_ON, GO_RELEASED };
+
+static const struct config_channel *channel_of(const struct engine *engine, struct text name)
+{
+    return config_channel(engine->generation->config, name);
+}
+
+/* --- rendering ------------------------------------------------------------------------------------------------------ */
+
+struct render {
+    struct json_object *doc;
+    struct template_names names;
+    struct text user_id;
+};
+
+static bool open_render(const struct run_row *run, struct render *render, struct fault *fault)
+{
+    render->doc = doc_parse(run->doc, fault);
+    if (!render->doc)
+        return fault_wrap(fault, "the run's own document");
+    render->names = (struct template_names){ .captures = doc_key(render->doc, "captures"),
+                                             .contact = doc_key(render->doc, "contact"),
+                                             .scopes = render->doc };
+    render->user_id = doc_str(render->doc, "user");
+    return true;
+}
+
+static bool print_body(struct engine *engine, const struct config_channel *channel,
+                       const struct rendered *message, struct text user_id, struct text *body,
+                       struct fault *fault)
+{
+    struct buf out = BUF(BODY_MAX);
+    bool ok = dialect_print(channel->dialect, message, user_id, &out);
+
+    *body = ok ? arena_text(engine->arena, buf_get(&out)) : TEXT_NONE;
+    buf_free(&out);
+    return body->p || fault_set(fault, "the message is larger than %u bytes", BODY_MAX);
+}
+
+static void issue(struct engine *engine, const struct run_row *run, int n, const struct rendered *message)
+{
+    struct text data[128];
+    size_t count = 0;
+
+    for (size_t i = 0; i < message->n_rows; i++)
+        for (size_t j = 0; j < message->rows[i].count && count < 128; j++)
+            if (message->rows[i].buttons[j].callback_data.p)
+                data[count++] = message->rows[i].buttons[j].callback_data;
+    if (count)
+        store_issue(engine->store, run->chat, run->id, run->step, n, data, count, engine->now + LEDGER_MS);
+}
+
+static bool render_one(struct engine *engine, const struct run_row *run, const struct chat_row *chat, int n,
+                       const struct message *message, const struct render *render, struct fault *fault)
+{
+    struct text name = message->channel ? text_of(message->channel) : chat->channel;
+    const struct config_channel *channel = channel_of(engine, name);
+    struct send_row send = {
+        .run = run->id, .step = run->step, .n = n, .channel = name, .state = SEND_READY
+    };
+    struct rendered rendered;
+
+    if (!channel)
+        return fault_set(fault, "channel '%.*s' is not in the configuration", TEXT_ARG(name));
+    if (!message_render(message, &render->names, engine->arena, &rendered, fault) ||
+        !message_check(&rendered, fault) ||
+        !print_body(engine, channel, &rendered, render->user_id, &send.body, fault))
+        return false;
+    store_add_sends(engine->store, &send, 1);
+    issue(engine, run, n, &rendered);
+    return true;
+}
+
+/* All messages of the step, once; a retry sends the same bytes. */
+static bool render_step(struct engine *engine, const struct run_row *run, const struct chat_row *chat,
+                        const struct step *step, struct fault *fault)
+{
+    struct render render = { 0 };
+    bool ok = open_render(run, &render, fault);
+
+    for (size_t i = 0; ok && i < step->count; i++)
+        ok = render_one(engine, run, chat, (int)i, step->messages[i], &render, fault);
+    json_object_put(render.doc);
+    return ok;
+}
+
+/* --- starting one send ------------------------------------------------------------------------------------------------ */
+
+static char *key_header(struct text key)
+{
+    struct buf header = BUF(70000);
+
+    buf_printf(&header, "X-Octopods-Auth: %.*s", TEXT_ARG(key));
+    return buf_take(&header);
+}
+
+static char *send_url(const struct config_channel *channel)
+{
+    struct buf url = BUF(4096);
+
+    buf_printf(&url, "%s%s", channel->url, SEND_PATH);
+    return buf_take(&url);
+}
+
+static struct request_mail *make_request(struct engine *engine, const struct config_channel *channel,
+                                         const struct run_row *run, const struct send_row *send)
+{
+    struct request_mail *request = mail_new(MAIL_REQUEST, sizeof(*request));
+
+    if (!request)
+        return NULL;
+    request->job = (struct job){ .kind = JOB_SEND,
+                                 .run = run->id,
+                                 .chat = run->chat,
+                                 .step = send->step,
+                                 .n = send->n,
+                                 .attempt = send->attempt + 1,
+                                 .stored_at = run->stored_at };
+    text_printable(send->channel, request->job.owner, NAME_BYTES - 1);
+    request->method = "POST";
+    request->url = send_url(channel);
+    request->body = text_dup(send->body);
+    request->headers[0] = text_dup(text_of("Content-Type: application/json"));
+    request->headers[1] = text_dup(text_of("Accept: application/json"));
+    request->headers[2] = key_header(generation_channel_key(engine->generation, channel));
+    request->timeout_ms = channel->timeout_ms;
+    request->connect_timeout_ms = channel->connect_timeout_ms;
+    request->answer_max = engine->generation->config->limits.answer;
+    if (request->url && request->body && request->headers[0] && request->headers[1] && request->headers[2])
+        return request;
+    mail_free(&request->mail);
+    return NULL;
+}
+
+/* When the chat may get its next message; takes the place if that is now. */
+static int64_t take_chat_pace(struct engine *engine, const struct config_channel *channel,
+                              struct chat_row *chat)
+{
+    struct pace pace = pace_make(channel->chat_rate.per_second, channel->chat_rate.burst);
+    int64_t at;
+
+    pace.full_at_ms = (double)chat->not_before;
+    at = pace_next(&pace, engine->now);
+    if (at <= engine->now) {
+        pace_take(&pace, engine->now);
+        chat->not_before = (int64_t)ceil(pace.full_at_ms);
+    }
+    return at;
+}
+
+/* When the channel lets a send through: now, or later. */
+static int64_t channel_ready_at(struct engine *engine, struct channel_state *state)
+{
+    if (state->paused[0])
+        return state->probe_at > engine->now ? state->probe_at : engine->now;
+    if (state->not_before > engine->now)
+        return state->not_before;
+    return pace_next(&state->pace, engine->now);
+}
+
+static void release(struct engine *engine, const struct chat_row *chat, int64_t due_at)
+{
+    store_release_chat(engine->store, chat->id, due_at, chat->not_before);
+    if (due_at)
+        engine_wake(engine, due_at > engine->now ? due_at : engine->now + 1);
+}
+
+static enum go hold_run(struct engine *engine, const struct run_row *run, const char *reason)
+{
+    engine_set_run(engine, run, RUN_HELD, text_of(reason));
+    return GO_ON;
+}
+
+static enum go start_send(struct engine *engine, struct chat_row *chat, const struct run_row *run,
+                          const struct send_row *send)
+{
+    const struct config_channel *channel = channel_of(engine, send->channel);
+    struct channel_state *state = engine_channel(engine, send->channel);
+    struct request_mail *request;
+    int64_t at;
+
+    if (!channel || !state)
+        return hold_run(engine, run, "its channel is not in the configuration any more");
+    at = channel_ready_at(engine, state);
+    if (at <= engine->now)
+        at = take_chat_pace(engine, channel, chat);
+    if (send->due_at > at)
+        at = send->due_at;
+    request = at <= engine->now ? make_request(engine, channel, run, send) : NULL;
+    if (!request) {
+        release(engine, chat, at > engine->now ? at : engine->now + 1000);
+        return GO_RELEASED;
+    }
+    if (state->paused[0])
+        state->probe_at = engine->now + PROBE_MS;
+    pace_take(&state->pace, engine->now);
+    store_start_send(engine->store, send->run, send->step, send->n, send->attempt + 1, engine->owner,
+                     engine->now);
+    store_keep_chat(engine->store, chat->id, chat->not_before);
+    engine->sends_in_flight++;
+    engine_post(engine, &request->mail);
+    return GO_RELEASED;
+}
+
+/* --- going through the head run's steps -------------------------------------------------------------------------------- */
+
+static enum go end_run(struct engine *engine, const struct run_row *run)
+{
+    struct send_row *sends;
+    size_t n = store_run_sends(engine->store, run->id, engine->arena, &sends);
+    enum run_state state = RUN_DONE;
+
+    for (size_t i = 0; i < n; i++)
+        if (sends[i].state == SEND_UNKNOWN)
+            state = RUN_UNKNOWN;
+    engine_set_run(engine, run, state,
+                   state == RUN_DONE ? TEXT_NONE : REASON("a request left and no answer came"));
+    return GO_ON;
+}
+
+static void expire(struct engine *engine, const struct run_row *run)
+{
+    engine_set_run(engine, run, RUN_EXPIRED, REASON("not sent within send_within"));
+}
+
+static enum go work_on_step(struct engine *engine, struct chat_row *chat, const struct run_row *run,
+                            const struct step *step)
+{
+    struct send_row *sends;
+    size_t n = store_step_sends(engine->store, run->id, run->step, engine->arena, &sends);
+    struct fault fault;
+
+    if (n == 0) {
+        if (!render_step(engine, run, chat, step, &fault)) {
+            engine_set_run(engine, run, RUN_FAILED, arena_text(engine->arena, text_of(fault.text)));
+            return GO_ON;
+        }
+        n = store_step_sends(engine->store, run->id, run->step, engine->arena, &sends);
+    }
+    for (size_t i = 0; i < n; i++)
+        if (sends[i].state < SEND_OK)
+            return start_send(engine, chat, run, &sends[i]);
+    store_step_run(engine->store, run->id, run->step + 1, run->doc);
+    return GO_ON;
+}
+
+static enum go work_on_run(struct engine *engine, struct chat_row *chat, const struct run_row *run)
+{
+    const struct rule *rule;
+
+    if (run->expires_at <= engine->now) {
+        expire(engine, run);
+        return GO_ON;
+    }
+    rule = engine_rule(engine, run);
+    if (!rule)
+        return hold_run(engine, run, "the rules that it began with cannot be loaded");
+    if (!run->begun)
+        store_begin_run(engine->store, run->id);
+    if (run->step >= (int)rule->n_steps)
+        return end_run(engine, run);
+    return work_on_step(engine, chat, run, &rule->steps[run->step]);
+}
+
+void send_work(struct engine *engine, struct chat_row *chat)
+{
+    struct run_row run;
+
+    for (int i = 0; i < STEPS_AT_ONCE && !store_failed(engine->store); i++) {
+        if (!store_head_run(engine->store, chat->id, engine->arena, &run)) {
+            release(engine, chat, 0);
+            return;
+        }
+        if (work_on_run(engine, chat, &run) == GO_RELEASED)
+            return;
+    }
+    release(engine, chat, engine->now);
+}
+
+/* --- claiming -------------------------------------------------------------------------------------------------------------- */
+
+static int room_for(struct engine *engine, struct channel_state *state)
+{
+    int room = engine->generation->config->limits.sends - engine->sends_in_flight;
+    int64_t at = channel_ready_at(engine, state);
+
+    if (room <= 0)
+        return 0;
+    if (at > engine->now) {
+        engine_wake(engine, at);
+        return 0;
+    }
+    return state->paused[0] ? 1 : pace_tokens(&state->pace, engine->now, room);
+}
+
+void stage_send(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->n_channels; i++) {
+        struct channel_state *state = &engine->channels[i];
+        int room = room_for(engine, state);
+        struct chat_row *chats;
+        size_t n;
+
+        if (room <= 0)
+            continue;
+        n = store_claim_chats(engine->store, text_of(state->name), engine->now, engine->owner, (size_t)room,
+                              engine->arena, &chats);
+        for (size_t j = 0; j < n && !store_failed(engine->store); j++)
+            send_work(engine, &chats[j]);
+        engine->more = engine->more || (n == (size_t)room && pace_tokens(&state->pace, engine->now, 1) > 0 &&
+                                        engine->sends_in_flight < engine->generation->config->limits.sends);
+    }
+}

@@ -1,0 +1,170 @@
+/* T5: how requests ended. Guarded by attempt and state, so that a result counts once whatever happens. */
+
+#include "app/engine_state.h"
+
+#include "base/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define RETRY_BASE_MS 1000
+#define RETRY_MAX_MS 300000
+#define FORBIDDEN_CHATS 3
+
+/* 403 pauses the channel after three distinct chats without a success between. */
+static void note_forbidden(struct engine *engine, struct channel_state *channel, int64_t chat,
+                           struct text reason)
+{
+    for (int i = 0; i < channel->n_forbidden; i++)
+        if (channel->forbidden[i] == chat)
+            return;
+    if (channel->n_forbidden < FORBIDDEN_CHATS)
+        channel->forbidden[channel->n_forbidden++] = chat;
+    if (channel->n_forbidden == FORBIDDEN_CHATS)
+        engine_pause(engine, channel, reason);
+}
+
+static void note_channel(struct engine *engine, const struct result_mail *result,
+                         const struct verdict *verdict)
+{
+    struct channel_state *channel = engine_channel(engine, text_of(result->job.owner));
+
+    if (!channel)
+        return;
+    if (verdict->outcome == OUTCOME_OK || verdict->outcome == OUTCOME_REJECTED) {
+        engine_open(engine, channel);
+    } else if (verdict->outcome == OUTCOME_PAUSED) {
+        engine_pause(engine, channel, verdict->reason);
+    } else if (verdict->outcome == OUTCOME_FORBIDDEN) {
+        note_forbidden(engine, channel, result->job.chat, verdict->reason);
+    } else if (verdict->outcome == OUTCOME_RETRY && verdict->retry_after_ms >= 0) {
+        channel->not_before = engine->now + verdict->retry_after_ms;
+        channel->dirty = true;
+    }
+}
+
+static void log_attempt(const struct result_mail *result, const struct verdict *verdict)
+{
+    enum log_level level = verdict->outcome == OUTCOME_OK ? LOG_INFO : LOG_WARN;
+
+    log_write(level, "send",
+              (struct log_field[]){ log_num("run", result->job.run),
+                                    log_num("chat", result->job.chat),
+                                    log_num("attempt", result->job.attempt),
+                                    log_str("channel", result->job.owner),
+                                    log_str("outcome", outcome_name(verdict->outcome)),
+                                    log_num("status", result->status),
+                                    log_num("ms", result->took_ms),
+                                    log_text("request_id", verdict->request_id),
+                                    log_text("reason", verdict->reason),
+                                    { NULL } });
+}
+
+static struct send_row make_row(struct engine *engine, const struct result_mail *result,
+                                const struct verdict *verdict)
+{
+    static const enum send_state states[OUTCOMES] = {
+        [OUTCOME_OK] = SEND_OK,
+        [OUTCOME_RETRY] = SEND_READY,
+        [OUTCOME_REJECTED] = SEND_REJECTED,
+        [OUTCOME_FAILED] = SEND_FAILED,
+        [OUTCOME_UNKNOWN] = SEND_UNKNOWN,
+        [OUTCOME_PAUSED] = SEND_READY,
+        [OUTCOME_FORBIDDEN] = SEND_READY,
+    };
+    struct send_row row = { .run = result->job.run,
+                            .step = result->job.step,
+                            .n = result->job.n,
+                            .attempt = result->job.attempt,
+                            .state = states[verdict->outcome],
+                            .reply_id = verdict->reply_id,
+                            .status_url = verdict->status_url,
+                            .reason = verdict->reason };
+
+    if (verdict->outcome == OUTCOME_RETRY || verdict->outcome == OUTCOME_FORBIDDEN)
+        row.due_at = engine->now + retry_delay(result->job.attempt, RETRY_BASE_MS, RETRY_MAX_MS,
+                                               verdict->retry_after_ms, arc4random());
+    return row;
+}
+
+void settle_unknown(struct engine *engine, const struct run_row *run, struct send_row *row)
+{
+    const struct rule *rule = engine_rule(engine, run);
+    enum unknown_send policy = rule ? rule->unknown_send : UNKNOWN_DROP;
+
+    row->state = policy == UNKNOWN_RESEND ? SEND_READY : SEND_UNKNOWN;
+    if (!store_settle_send(engine->store, row))
+        return;
+    if (policy == UNKNOWN_POLL)
+        engine_set_run(
+            engine, run, RUN_HELD,
+            REASON(
+                "a request left, no answer came, and no id to ask for: see whether the customer got it, then "
+                "'queue retry --may-duplicate' or 'queue drop'"));
+}
+
+static void settle_end(struct engine *engine, const struct run_row *run, enum outcome outcome,
+                       struct text reason)
+{
+    if (outcome == OUTCOME_REJECTED)
+        engine_set_run(engine, run, RUN_REJECTED, reason);
+    else if (outcome == OUTCOME_FAILED)
+        engine_set_run(engine, run, RUN_FAILED, reason);
+}
+
+static void late(struct engine *engine, const struct result_mail *result, const struct verdict *verdict,
+                 const struct send_row *row)
+{
+    bool noted = verdict->outcome == OUTCOME_OK && store_late_ok(engine->store, row);
+
+    log_warn("a late answer", log_num("run", result->job.run), log_num("attempt", result->job.attempt),
+             log_str("outcome", outcome_name(verdict->outcome)), log_str("noted", noted ? "yes" : "no"));
+}
+
+static void settle_send(struct engine *engine, const struct result_mail *result)
+{
+    struct answer answer = { .left = result->left,
+                             .status = result->status,
+                             .whole = result->whole,
+                             .retry_after_ms = result->retry_after_ms,
+                             .body = text_make(result->body, result->body_size),
+                             .error = result->error };
+    struct verdict verdict;
+    struct send_row row;
+    struct run_row run;
+    struct chat_row chat;
+
+    outcome_classify(&answer, engine->arena, &verdict);
+    row = make_row(engine, result, &verdict);
+    log_attempt(result, &verdict);
+    metrics_add(engine->setup.metrics, METRIC_SENDS, result->job.owner, outcome_name(verdict.outcome), 1);
+    note_channel(engine, result, &verdict);
+    if (!store_get_run(engine->store, result->job.run, engine->arena, &run))
+        return;
+    if (verdict.outcome == OUTCOME_UNKNOWN) {
+        settle_unknown(engine, &run, &row);
+    } else if (!store_settle_send(engine->store, &row)) {
+        late(engine, result, &verdict, &row);
+        return;
+    }
+    if (verdict.outcome == OUTCOME_OK)
+        metrics_observe(engine->setup.metrics, METRIC_REPLY_SECONDS,
+                        (double)(engine->now - result->job.stored_at) / 1e3);
+    settle_end(engine, &run, verdict.outcome, verdict.reason);
+    if (!store_get_chat(engine->store, result->job.chat, engine->arena, &chat) || chat.owner != engine->owner)
+        return;
+    if (engine->stopping)
+        store_release_chat(engine->store, chat.id, engine->now, chat.not_before);
+    else
+        send_work(engine, &chat);
+}
+
+void stage_settle(struct engine *engine, const struct batch *batch)
+{
+    for (size_t i = 0; i < batch->n_results && !store_failed(engine->store); i++) {
+        if (batch->results[i]->job.kind == JOB_SEND)
+            settle_send(engine, batch->results[i]);
+        else
+            fetch_settle(engine, batch->results[i]);
+    }
+}

@@ -1,0 +1,128 @@
+/* T6 and T7: taking over at start, expiring, pruning, and noticing what the command line changed. */
+
+#include "app/engine_state.h"
+
+#include "base/log.h"
+
+#define PAGE 256
+#define LOOK_MS 250
+#define EXPIRE_MS 1000
+#define PRUNE_MS 1000
+#define SEEN_MS (7LL * 86400 * 1000)
+
+/* --- T6 ---------------------------------------------------------------------------------------------------------------- */
+
+static void settle_left(struct engine *engine, struct send_row *send)
+{
+    struct run_row run;
+
+    send->reason = REASON("the program ended while the request was under way");
+    if (store_get_run(engine->store, send->run, engine->arena, &run)) {
+        settle_unknown(engine, &run, send);
+    } else {
+        send->state = SEND_UNKNOWN;
+        if (!store_settle_send(engine->store, send))
+            return;
+    }
+    log_warn("send left over", log_num("run", send->run), log_num("attempt", send->attempt),
+             log_str("state", send_state_name(send->state)));
+}
+
+enum store_status stage_take_over(struct engine *engine, struct fault *fault)
+{
+    struct send_row *sends;
+    enum store_status status;
+    size_t n;
+
+    engine->now = schedule_now(&engine->schedule);
+    engine->delta = (struct store_counts){ 0 };
+    status = store_begin(engine->store, fault);
+    if (status != STORE_OK)
+        return status;
+    while ((n = store_next_sending(engine->store, PAGE, engine->arena, &sends)) > 0)
+        for (size_t i = 0; i < n; i++)
+            settle_left(engine, &sends[i]);
+    store_disown(engine->store, engine->now);
+    engine_load_channels(engine);
+    store_count(engine->store, &engine->counts);
+    status = store_commit(engine->store, fault);
+    if (status == STORE_OK)
+        log_info("store opened", log_num("notifications", engine->counts.notifications_new),
+                 log_num("fetches", engine->counts.entries_fetch),
+                 log_num("runs", engine->counts.runs[RUN_READY]),
+                 log_num("held", engine->counts.runs[RUN_HELD]));
+    return status;
+}
+
+/* --- T7 ---------------------------------------------------------------------------------------------------------------- */
+
+static bool is_due(struct engine *engine, int64_t *at, int64_t every)
+{
+    if (*at > engine->now)
+        return false;
+    *at = engine->now + every;
+    return true;
+}
+
+static void expire_runs(struct engine *engine)
+{
+    struct run_row *runs;
+    size_t n = store_expired_runs(engine->store, engine->now, PAGE, engine->arena, &runs);
+
+    for (size_t i = 0; i < n; i++)
+        engine_set_run(engine, &runs[i], RUN_EXPIRED, REASON("not sent within send_within"));
+    engine->more = engine->more || n == PAGE;
+}
+
+static void expire_entries(struct engine *engine)
+{
+    struct entry_row *rows;
+    int64_t before = engine->now - ruleset_longest(engine->generation->ruleset);
+    size_t n = store_old_entries(engine->store, before, PAGE, engine->arena, &rows);
+
+    for (size_t i = 0; i < n; i++) {
+        rows[i].state = ENTRY_EXPIRED;
+        rows[i].reason = REASON("the inbox could not be read within send_within");
+        rows[i].due_at = 0;
+        store_update_entry(engine->store, &rows[i]);
+        engine->delta.entries_fetch--;
+        log_warn("entry", log_num("id", rows[i].id), log_str("state", "expired"),
+                 log_text("reason", rows[i].reason));
+    }
+    engine->more = engine->more || n == PAGE;
+}
+
+static void prune(struct engine *engine)
+{
+    int64_t keep = engine->generation->config->retention_ms, seen = keep > SEEN_MS ? keep : SEEN_MS;
+    size_t n = store_prune(engine->store, engine->now - keep, engine->now - seen, PAGE);
+
+    if (n >= PAGE)
+        engine->prune_at = engine->now + 20; /* small steps, one after the other */
+}
+
+/* The command line works on the store directly; what it did is seen here. */
+static void look(struct engine *engine)
+{
+    if (!store_changed(engine->store) && !engine->recount)
+        return;
+    engine->recount = false;
+    engine->look_for_new = engine->look_for_fetches = true;
+    engine_load_channels(engine);
+    store_count(engine->store, &engine->counts);
+    engine->delta = (struct store_counts){ 0 };
+}
+
+void stage_upkeep(struct engine *engine)
+{
+    if (engine->stopping)
+        return;
+    if (is_due(engine, &engine->look_at, LOOK_MS))
+        look(engine);
+    if (is_due(engine, &engine->expire_at, EXPIRE_MS)) {
+        expire_runs(engine);
+        expire_entries(engine);
+    }
+    if (is_due(engine, &engine->prune_at, PRUNE_MS))
+        prune(engine);
+}

@@ -1,0 +1,29 @@
+#pragma once
+
+/* The forms of single values in the configuration; for schema tables. Faults are whole error texts. */
+
+#include "base/fault.h"
+#include "base/text.h"
+
+#include <stdbool.h>
+
+/* config_check_listen: HOST:PORT or [IPv6]:PORT; admin also unix:PATH. */
+bool config_check_listen(struct text text, struct fault *fault);
+bool config_check_admin(struct text text, struct fault *fault);
+/* config_is_local: a well-formed address that other machines cannot reach. */
+bool config_is_local(struct text text);
+/* config_check_url: http(s)://host[:port][/path], without user, query, fragment. */
+bool config_check_url(struct text text, struct fault *fault);
+/* config_check_store: sqlite:PATH. */
+bool config_check_store(struct text text, struct fault *fault);
+/* config_check_path: of a file: not empty, printable. */
+bool config_check_path(struct text text, struct fault *fault);
+/* config_check_rate: N/s, N/m, off. config_read_rate: the same, as a number per second; off: 0. */
+bool config_check_rate(struct text text, struct fault *fault);
+bool config_read_rate(struct text text, double *per_second);
+/* config_is_name: [a-z0-9-]+, 64 at most; config_is_secret_name: [A-Z0-9_]+. */
+bool config_is_name(struct text text);
+bool config_is_secret_name(struct text text);
+
+/* In the order of enum log_level, up to NULL. */
+extern const char *const config_levels[];

@@ -1,0 +1,193 @@
+#include "core/doc.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TOKEN_MAX 255 /* bytes of one step of a pointer */
+#define ID_MAX 255
+
+/* Outside of strings: single quotes, comments, NaN, Infinity, "1." */
+static bool is_foreign(unsigned char c, unsigned char next)
+{
+    return c == '\'' || c == '/' || c == 'N' || c == 'I' || (c == '.' && (next < '0' || next > '9'));
+}
+
+/* json-c takes these, and raw control characters, even when it is strict. */
+static bool is_plain_json(struct text text)
+{
+    bool quoted = false;
+
+    for (size_t i = 0; i < text.n; i++) {
+        unsigned char c = (unsigned char)text.p[i];
+
+        if (quoted && c == '\\')
+            i++;
+        else if (c == '"')
+            quoted = !quoted;
+        else if (quoted ? c < 0x20 : is_foreign(c, i + 1 < text.n ? (unsigned char)text.p[i + 1] : 0))
+            return false;
+    }
+    return true;
+}
+
+/* A number at the top level ends only where something follows it. */
+static struct json_object *parse(struct json_tokener *tokener, struct text text)
+{
+    struct json_object *value = json_tokener_parse_ex(tokener, text.p, (int)text.n);
+
+    if (!value && json_tokener_get_error(tokener) == json_tokener_continue)
+        value = json_tokener_parse_ex(tokener, "", 1);
+    return value;
+}
+
+struct json_object *doc_parse(struct text text, struct fault *fault)
+{
+    struct json_tokener *tokener;
+    struct json_object *value;
+    enum json_tokener_error error;
+
+    text = text_trim(text);
+    if (text.n == 0 || text.n >= INT_MAX || memchr(text.p, '\0', text.n) || text_utf8_count(text) < 0) {
+        fault_set(fault, "%s", text.n == 0 ? "empty instead of JSON" : "not UTF-8, so no JSON");
+        return NULL;
+    }
+    if (!is_plain_json(text)) {
+        fault_set(fault, "no JSON: a character where it may not stand");
+        return NULL;
+    }
+    tokener = json_tokener_new_ex(DOC_DEPTH);
+    if (!tokener) {
+        fault_set(fault, "memory is out");
+        return NULL;
+    }
+    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+    value = parse(tokener, text);
+    error = json_tokener_get_error(tokener);
+    if (!value && error != json_tokener_success)
+        fault_set(fault, "no JSON: %s at byte %zu", json_tokener_error_desc(error),
+                  json_tokener_get_parse_end(tokener));
+    else if (!value)
+        fault_set(fault, "null instead of a JSON value");
+    json_tokener_free(tokener);
+    return value;
+}
+
+/* One step of a pointer without its escapes: "~1" is '/', "~0" is '~'. */
+static bool unescape(struct text step, char out[TOKEN_MAX + 1])
+{
+    size_t used = 0;
+
+    if (step.n > TOKEN_MAX)
+        return false;
+    for (size_t i = 0; i < step.n; i++) {
+        char c = step.p[i];
+
+        if (c == '~' && (i + 1 == step.n || (step.p[i + 1] != '0' && step.p[i + 1] != '1')))
+            return false;
+        if (c == '~')
+            c = step.p[++i] == '0' ? '~' : '/';
+        out[used++] = c;
+    }
+    out[used] = '\0';
+    return true;
+}
+
+static struct json_object *element(struct json_object *array, const char *step)
+{
+    int64_t i;
+
+    if (!text_i64(text_of(step), &i) || i < 0 || step[0] == '-' || (step[0] == '0' && step[1]) ||
+        (uint64_t)i >= json_object_array_length(array))
+        return NULL;
+    return json_object_array_get_idx(array, (size_t)i);
+}
+
+struct json_object *doc_at(struct json_object *root, const char *pointer)
+{
+    struct text rest = text_of(pointer), step;
+    char name[TOKEN_MAX + 1];
+
+    while (root && rest.n) {
+        if (rest.p[0] != '/')
+            return NULL;
+        rest = text_make(rest.p + 1, rest.n - 1);
+        step = rest;
+        if (text_cut(step, '/', &step, &rest))
+            rest = text_make(rest.p - 1, rest.n + 1);
+        else
+            rest.n = 0;
+        if (!unescape(step, name))
+            return NULL;
+        root = json_object_is_type(root, json_type_array) ? element(root, name) : doc_key(root, name);
+    }
+    return root;
+}
+
+struct json_object *doc_key(struct json_object *object, const char *key)
+{
+    struct json_object *value;
+
+    if (!json_object_is_type(object, json_type_object) || !json_object_object_get_ex(object, key, &value))
+        return NULL;
+    return value;
+}
+
+struct text doc_text(struct json_object *value)
+{
+    if (!json_object_is_type(value, json_type_string))
+        return TEXT_NONE;
+    return text_make(json_object_get_string(value), (size_t)json_object_get_string_len(value));
+}
+
+struct text doc_str(struct json_object *object, const char *key)
+{
+    return doc_text(doc_key(object, key));
+}
+
+bool doc_id(struct json_object *value, char out[256])
+{
+    struct text text = doc_text(value);
+    int64_t number;
+
+    if (text.p) {
+        if (text.n == 0 || text.n > ID_MAX || memchr(text.p, '\0', text.n))
+            return false;
+        memcpy(out, text.p, text.n);
+        out[text.n] = '\0';
+        return true;
+    }
+    if (!json_object_is_type(value, json_type_int))
+        return false;
+    /* json-c saturates: the ends of the range may stand for any number beyond them */
+    number = json_object_get_int64(value);
+    if (number == INT64_MAX || number == INT64_MIN)
+        return false;
+    snprintf(out, ID_MAX + 1, "%" PRId64, number);
+    return true;
+}
+
+bool doc_add_text(struct json_object *object, const char *key, struct text text)
+{
+    struct json_object *value;
+
+    if (!text.p)
+        return true;
+    value = text.n <= INT_MAX ? json_object_new_string_len(text.p, (int)text.n) : NULL;
+    if (value && json_object_object_add(object, key, value) == 0)
+        return true;
+    json_object_put(value);
+    return false;
+}
+
+void doc_print(struct json_object *value, struct buf *out)
+{
+    const char *json =
+        json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+
+    if (json)
+        buf_str(out, json);
+    else
+        out->failed = true;
+}

@@ -1,0 +1,82 @@
+#pragma once
+
+/* Octopods messages: as a rule writes them (templates), and rendered for one chat. */
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "core/finding.h"
+#include "core/template.h"
+
+#include <json-c/json.h>
+
+/* The two shapes of the payload; the difference is confined to core/dialect.c. */
+enum dialect {
+    DIALECT_FLAT,   /* buttons, keyboard, ... beside type and text: the documented example */
+    DIALECT_MARKUP, /* Telegram's reply_markup */
+};
+
+enum message_type {
+    MESSAGE_REPLY_BUTTONS,
+    MESSAGE_REPLY_KEYBOARD,
+    MESSAGE_REMOVE_REPLY_KEYBOARD,
+    MESSAGE_HIGHLIGHT_REPLY
+};
+
+const char *message_type_name(enum message_type type); /* "reply_buttons", ... */
+
+struct message_button {
+    struct place at;
+    struct template *text;                /* the label */
+    struct template *url, *callback_data; /* exactly one of them; both NULL: a key of a keyboard */
+};
+
+struct message_row {
+    struct message_button *buttons;
+    size_t count;
+};
+
+struct message {
+    enum message_type type;
+    struct place at;
+    struct template *text;
+    struct message_row *rows;
+    size_t n_rows;
+    int resize_keyboard, one_time_keyboard, is_persistent; /* -1: not said */
+    struct template *input_field_placeholder;
+    const char *channel; /* NULL: the chat's own */
+    struct template *intercom_teammate_id;
+    int open_intercom_conversation; /* -1: not said */
+};
+
+/* A rendered message: no templates left, all limits hold. All of it lives in the arena. */
+struct rendered_button {
+    struct text text, url, callback_data; /* p == NULL: not there */
+};
+
+struct rendered_row {
+    struct rendered_button *buttons;
+    size_t count;
+};
+
+struct rendered {
+    enum message_type type;
+    struct text text;
+    struct rendered_row *rows;
+    size_t n_rows;
+    int resize_keyboard, one_time_keyboard, is_persistent, open_intercom_conversation;
+    struct text input_field_placeholder, intercom_teammate_id;
+};
+
+/* message_render: false with a fault that names what is missing or which limit does not hold. */
+bool message_render(const struct message *message, const struct template_names *names, struct arena *arena,
+                    struct rendered *out, struct fault *fault) CHECKED;
+
+/* message_check: Telegram's and Octopods' limits on a rendered message. */
+bool message_check(const struct rendered *message, struct fault *fault) CHECKED;
+
+/* dialect_print: the whole request body for Octopods. */
+bool dialect_print(enum dialect dialect, const struct rendered *message, struct text user_id,
+                   struct buf *out) CHECKED;
+/* dialect_name, dialect_find: "flat", "markup". */
+const char *dialect_name(enum dialect dialect);
+bool dialect_find(struct text name, enum dialect *out) CHECKED;

@@ -1,0 +1,403 @@
+#include "core/rule_build.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MESSAGES_MAX 20
+#define WEEK_MS ((int64_t)7 * 86400 * 1000)
+#define DEDUP_MS 2000
+#define SEND_WITHIN_MS ((int64_t)15 * 60 * 1000)
+
+/* --- schema ------------------------------------------------------------------------------------------------------- */
+
+static const char *const default_words[] = { "true", "any", NULL };
+static const char *const unknown_words[] = { "drop", "poll", "resend", NULL };
+
+static const struct schema name_schema = { .kind = SCHEMA_NAME };
+static const struct schema pattern_schema = { .kind = SCHEMA_TEXT, .what = "a pattern" };
+static const struct schema reply_name = { .kind = SCHEMA_TEXT, .what = "the name of a reply" };
+static const struct schema flag_schema = { .kind = SCHEMA_BOOL };
+static const struct schema default_schema = { .kind = SCHEMA_WORD, .words = default_words };
+static const struct schema unknown_schema = { .kind = SCHEMA_WORD, .words = unknown_words };
+static const struct schema dedup_schema = { .kind = SCHEMA_DURATION, .least = 0, .most = WEEK_MS };
+static const struct schema within_schema = { .kind = SCHEMA_DURATION, .least = 1000, .most = WEEK_MS };
+
+static const struct schema *const one_options[] = { &reply_name, &message_schema, NULL };
+static const struct schema one_reply = { .kind = SCHEMA_ANY_OF, .options = one_options };
+static const struct schema reply_list = {
+    .kind = SCHEMA_LIST, .item = &one_reply, .least = 1, .most = MESSAGES_MAX
+};
+static const struct schema *const reply_options[] = { &reply_name, &message_schema, &reply_list, NULL };
+static const struct schema reply_schema = { .kind = SCHEMA_ANY_OF,
+                                            .what = "a message, the name of a reply or a list of them",
+                                            .options = reply_options };
+
+static const struct schema_key rule_keys[] = {
+    { "name", &name_schema, .required = true, .help = "unique; the rule's id in logs and metrics" },
+    { "tap", &pattern_schema, .help = "PCRE2 pattern of the callback data, the whole of it" },
+    { "text", &pattern_schema, .help = "PCRE2 pattern of what the customer wrote, the whole of it" },
+    { "default", &default_schema, .help = "true: a tap that no rule took; any: a text too" },
+    { "reply", &reply_schema, .help = "what is sent" },
+    { "dedup", &dedup_schema, .help = "the same tap within it makes no second run; 2s" },
+    { "send_within", &within_schema, .help = "a follow-up not sent by then is dropped; 15m" },
+    { "unknown_send", &unknown_schema, .help = "when an answer does not come: drop, poll or resend" },
+    { "entry", &flag_schema, .help = "other systems send buttons for this rule" },
+    { "final", &flag_schema, .help = "meant to end the talk" },
+    { "when", .later = "when" },
+    { "continue", .later = "continue" },
+    { "require_issued", .later = "require_issued" },
+    { "single_use", .later = "single_use" },
+    { "expires", .later = "expires" },
+    { "on_refused", .later = "on_refused" },
+    { "lookup", .later = "lookup" },
+    { "not_found", .later = "not_found" },
+    { "on_error", .later = "on_error" },
+    { "choose", .later = "choose" },
+    { "set", .later = "set" },
+    { "inbox", .later = "inbox" },
+    { "quiet", .later = "quiet" },
+    { "goto", .later = "goto" },
+    { "do", .later = "do" },
+    { NULL },
+};
+const struct schema rule_schema = { .kind = SCHEMA_MAP, .what = "a rule", .keys = rule_keys };
+
+static const struct schema rule_list = { .kind = SCHEMA_LIST,
+                                         .what = "a list of rules",
+                                         .item = &rule_schema };
+static const struct schema replies_schema = { .kind = SCHEMA_DICT,
+                                              .what = "a map of replies",
+                                              .item = &message_schema };
+static const struct schema rows_schema = { .kind = SCHEMA_DICT,
+                                           .what = "a map of rows",
+                                           .item = &row_schema };
+
+static const struct schema_key top_keys[] = {
+    { "rules", &rule_list, .help = "the rules, the first that matches wins" },
+    { "replies", &replies_schema, .help = "messages that rules call by name" },
+    { "rows", &rows_schema, .help = "rows of buttons that messages call by name" },
+    { "lookups", .later = "lookups" },
+    { "languages", .later = "languages" },
+    { "zone", .later = "zone" },
+    { "hours", .later = "hours" },
+    { "session", .later = "session" },
+    { NULL },
+};
+const struct schema rules_schema = { .kind = SCHEMA_MAP, .what = "a rule file", .keys = top_keys };
+
+/* --- names that captures can have --------------------------------------------------------------------------------- */
+
+static const char *const reserved[] = { "chat",  "contact", "conversation", "attachment", "hours", "lang",
+                                        "pages", "secret",  "source",       "channel",    "topic", NULL };
+
+struct names {
+    const char **all, **maybe;
+    size_t n_all, n_maybe;
+};
+
+static bool has(const char *const *list, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(list[i], name) == 0)
+            return true;
+    return false;
+}
+
+static size_t names_of(const struct pattern *pattern)
+{
+    return pattern ? pattern_names(pattern) + (size_t)pattern_groups(pattern) : 0;
+}
+
+/* The i-th name of a pattern's captures: first its names, then its numbers. */
+static const char *name_of(const struct pattern *pattern, size_t i, struct arena *arena)
+{
+    char number[16];
+
+    if (i < pattern_names(pattern))
+        return pattern_name(pattern, i, NULL);
+    snprintf(number, sizeof(number), "%zu", i - pattern_names(pattern) + 1);
+    return arena_str(arena, text_of(number));
+}
+
+static bool add_names(struct names *names, const struct pattern *pattern, struct arena *arena)
+{
+    for (size_t i = 0; i < names_of(pattern); i++) {
+        const char *name = name_of(pattern, i, arena);
+
+        if (!name)
+            return false;
+        if (!has(names->all, names->n_all, name))
+            names->all[names->n_all++] = name;
+    }
+    return true;
+}
+
+static bool gives(const struct pattern *pattern, const char *name)
+{
+    struct text text = text_of(name);
+    int64_t group;
+
+    if (text_i64(text, &group))
+        return group <= pattern_groups(pattern);
+    for (size_t i = 0; i < pattern_names(pattern); i++)
+        if (strcmp(pattern_name(pattern, i, NULL), name) == 0)
+            return true;
+    return false;
+}
+
+/* The names that one way into the rule gives and another does not are uncertain. */
+static bool collect_names(const struct rule *rule, struct arena *arena, struct names *names)
+{
+    size_t most = names_of(rule->tap) + names_of(rule->text) + 1;
+
+    *names = (struct names){ arena_array(arena, most, sizeof(char *)),
+                             arena_array(arena, most, sizeof(char *)), 0, 0 };
+    if (!names->all || !names->maybe || !add_names(names, rule->tap, arena) ||
+        !add_names(names, rule->text, arena))
+        return false;
+    for (size_t i = 0; i < names->n_all; i++)
+        if (rule->otherwise != DEFAULT_NO || (rule->tap && !gives(rule->tap, names->all[i])) ||
+            (rule->text && !gives(rule->text, names->all[i])))
+            names->maybe[names->n_maybe++] = names->all[i];
+    return true;
+}
+
+/* --- patterns ----------------------------------------------------------------------------------------------------- */
+
+/* Where a group's name stands in the pattern. */
+static struct place group_place(const struct node *node, const char *name)
+{
+    struct text text = node->text;
+    size_t n = strlen(name);
+
+    for (size_t i = 1; i + n < text.n; i++)
+        if ((text.p[i - 1] == '<' || text.p[i - 1] == '\'') && memcmp(text.p + i, name, n) == 0 &&
+            (text.p[i + n] == '>' || text.p[i + n] == '\''))
+            return node_part(node, i, n);
+    return node->at;
+}
+
+static bool fit_name(const char *name)
+{
+    if (name[0] < 'a' || name[0] > 'z')
+        return false;
+    return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(name);
+}
+
+static bool check_groups(const struct node *node, const struct pattern *pattern, struct findings *findings)
+{
+    bool good = true;
+
+    for (size_t i = 0; i < pattern_names(pattern); i++) {
+        const char *name = pattern_name(pattern, i, NULL);
+
+        if (!fit_name(name)) {
+            finding_error(findings, group_place(node, name), "'%s' is no name for a group", name);
+            finding_hint(findings, "small letters, digits and '_', a letter first");
+            good = false;
+        } else if (has(reserved, sizeof(reserved) / sizeof(*reserved) - 1, name)) {
+            finding_error(findings, group_place(node, name), "'%s' has a meaning of its own in templates",
+                          name);
+            finding_hint(findings, "give the group another name");
+            good = false;
+        }
+    }
+    return good;
+}
+
+static void warn_habits(const struct node *node, struct findings *findings)
+{
+    struct text text = node->text;
+
+    if (text.n > 2 && text.p[0] == '/' && text.p[text.n - 1] == '/') {
+        finding_add(findings, FINDING_WARNING, node->at, "the slashes at both ends are part of this pattern");
+        finding_hint(findings, "a pattern stands without slashes around it");
+    }
+    if (text_ends(text, ":*")) {
+        finding_add(findings, FINDING_WARNING, node_part(node, text.n - 2, 2),
+                    "':*' means any number of colons");
+        finding_hint(findings, "for anything behind a colon write ':.*'");
+    }
+}
+
+static bool build_pattern(const struct node *node, struct rule_context *context, struct pattern **out)
+{
+    struct fault fault;
+    size_t offset = 0;
+
+    if (!node)
+        return true;
+    *out = pattern_compile(node->text, PATTERN_WHOLE, &offset, &fault);
+    if (!*out) {
+        if (offset >= node->text.n && node->text.n) /* something is missing at the end */
+            offset = node->text.n - 1;
+        finding_error(context->findings, node_part(node, offset, 1), "%s", fault.text);
+        return false;
+    }
+    warn_habits(node, context->findings);
+    return check_groups(node, *out, context->findings);
+}
+
+/* --- replies ------------------------------------------------------------------------------------------------------ */
+
+static struct message_context message_context(const struct rule_context *context,
+                                              const struct template_known *known)
+{
+    return (struct message_context){
+        .arena = context->arena,
+        .findings = context->findings,
+        .known = known,
+        .rows = context->rows,
+        .channels = context->channels,
+        .n_channels = context->n_channels,
+    };
+}
+
+bool rule_check_reply(const struct node *node, struct rule_context *context)
+{
+    struct message_context inner = message_context(context, NULL);
+
+    return message_build(node, &inner) != NULL;
+}
+
+static void no_such_reply(const struct node *node, struct rule_context *context)
+{
+    struct buf quoted = BUF(200);
+
+    if (named_missing(context->replies, node, context->findings))
+        return;
+    for (size_t i = 0; i < node->text.n; i++) {
+        buf_char(&quoted, node->text.p[i]);
+        if (node->text.p[i] == '\'')
+            buf_char(&quoted, '\'');
+    }
+    if (!quoted.failed)
+        finding_hint(context->findings, "to send these words: reply: { text: '%.*s' }",
+                     TEXT_ARG(buf_get(&quoted)));
+    buf_free(&quoted);
+}
+
+/* One element of `reply`: a message, or the name of one. */
+static const struct message *build_reply(const struct node *node, struct rule_context *context,
+                                         const struct template_known *known)
+{
+    struct template_known again;
+    struct message_context inner = message_context(context, known);
+    const struct message *message;
+
+    if (node->kind == NODE_SCALAR) {
+        struct named *reply = named_find(context->replies, node->text);
+
+        if (!reply) {
+            no_such_reply(node, context);
+            return NULL;
+        }
+        reply->used = true;
+        if (!reply->good)
+            return NULL;
+        node = reply->value;
+        if (known) {
+            again = *known;
+            again.again = true;
+            inner.known = &again;
+        }
+    }
+    message = message_build(node, &inner);
+    context->wants_contact |= inner.wants_contact;
+    return message;
+}
+
+static bool build_steps(const struct node *reply, struct rule_context *context,
+                        const struct template_known *known, struct rule *rule)
+{
+    size_t n = reply->kind == NODE_LIST ? reply->count : 1;
+    struct step *step = arena_alloc(context->arena, sizeof(*step));
+    bool good = true;
+
+    if (step)
+        step->messages = arena_array(context->arena, n, sizeof(*step->messages));
+    if (!step || !step->messages) {
+        finding_error(context->findings, reply->at, "out of memory");
+        return false;
+    }
+    step->kind = STEP_REPLY;
+    for (size_t i = 0; i < n; i++) {
+        step->messages[i] = build_reply(reply->kind == NODE_LIST ? reply->items[i] : reply, context, known);
+        good &= step->messages[i] != NULL;
+    }
+    step->count = n;
+    rule->steps = step;
+    rule->n_steps = 1;
+    return good;
+}
+
+/* --- whole -------------------------------------------------------------------------------------------------------- */
+
+static int word_index(const struct node *node, const char *const *words)
+{
+    for (int i = 0; node && words[i]; i++)
+        if (node_is(node, words[i]))
+            return i;
+    return -1;
+}
+
+static void fill(const struct node *node, struct rule *rule)
+{
+    const int otherwise = word_index(node_get(node, "default"), default_words);
+    const int unknown = word_index(node_get(node, "unknown_send"), unknown_words);
+
+    rule->at = node->at;
+    rule->otherwise = otherwise < 0 ? DEFAULT_NO : otherwise ? DEFAULT_ANY : DEFAULT_TAP;
+    rule->unknown_send = unknown < 0 ? UNKNOWN_DROP : (enum unknown_send)unknown;
+    rule->dedup_ms = schema_duration(node, "dedup", DEDUP_MS);
+    rule->send_within_ms = schema_duration(node, "send_within", SEND_WITHIN_MS);
+    rule->entry = schema_bool(node, "entry", false);
+    rule->final = schema_bool(node, "final", false);
+}
+
+static bool check_use(const struct node *node, const struct rule *rule, struct rule_context *context)
+{
+    if (!node_get(node, "reply")) {
+        finding_add(context->findings, FINDING_WARNING, rule->at,
+                    "rule '%s' has no reply: what it takes is not answered", rule->name);
+    }
+    if (node_get(node, "tap") || node_get(node, "text") || rule->otherwise != DEFAULT_NO)
+        return true;
+    finding_error(context->findings, rule->at,
+                  "nothing reaches rule '%s': it has no tap, no text and no default", rule->name);
+    return false;
+}
+
+bool rule_build(const struct node *node, struct rule_context *context, struct rule *rule)
+{
+    const struct node *reply = node_get(node, "reply");
+    struct names names = { NULL };
+    bool good;
+
+    fill(node, rule);
+    rule->name = arena_str(context->arena, node_get(node, "name")->text);
+    if (!rule->name) {
+        finding_error(context->findings, node->at, "out of memory");
+        return false;
+    }
+    good = build_pattern(node_get(node, "tap"), context, &rule->tap);
+    good = build_pattern(node_get(node, "text"), context, &rule->text) && good;
+    if (good && !collect_names(rule, context->arena, &names)) {
+        finding_error(context->findings, node->at, "out of memory");
+        good = false;
+    }
+    if (reply) {
+        struct template_known known = { rule->name, names.all, names.maybe, false };
+
+        /* with a pattern that does not compile, every name would be unknown: only the rest is checked */
+        good = build_steps(reply, context, good ? &known : NULL, rule) && good;
+    }
+    return check_use(node, rule, context) && good;
+}
+
+void rule_clear(struct rule *rule)
+{
+    pattern_free(rule->tap);
+    pattern_free(rule->text);
+    rule->tap = rule->text = NULL;
+}

@@ -1,0 +1,67 @@
+#pragma once
+
+/* The rules of one generation: loaded and checked as a whole, then only read. */
+
+#include "base/arena.h"
+#include "core/finding.h"
+#include "core/message.h"
+#include "core/pattern.h"
+#include "core/rule.h"
+
+#include <json-c/json.h>
+
+struct ruleset; /* immutable after ruleset_build; may be read from both threads */
+
+struct ruleset_file {
+    const char *path;
+    struct text text;
+};
+
+/* A channel as far as rules may name it. */
+struct ruleset_channel {
+    const char *name;
+    enum dialect dialect;
+};
+
+/* ruleset_build: files in the order given. NULL after adding errors; all of them, of all files. Warnings and notes are added
+   too. With no channels given, channel names and dialect limits are not checked (a ruleset out of the store). */
+struct ruleset *ruleset_build(const struct ruleset_file *files, size_t n_files,
+                              const struct ruleset_channel *channels, size_t n_channels,
+                              struct findings *findings) CHECKED;
+void ruleset_free(struct ruleset *ruleset);
+
+/* ruleset_source: the files as one text, from which ruleset_read makes the same ruleset again; lends. */
+struct text ruleset_source(const struct ruleset *ruleset);
+/* ruleset_hash: SHA-256 of the source, 32 bytes; lends. */
+struct text ruleset_hash(const struct ruleset *ruleset);
+/* ruleset_read: from a stored source. NULL with a fault. */
+struct ruleset *ruleset_read(struct text source, struct fault *fault) CHECKED;
+
+size_t ruleset_count(const struct ruleset *ruleset);
+const struct rule *ruleset_rule(const struct ruleset *ruleset, size_t i);
+const struct rule *ruleset_find(const struct ruleset *ruleset, struct text name);
+/* ruleset_wants_contact: does a rule use ${contact....}? */
+bool ruleset_wants_contact(const struct ruleset *ruleset);
+/* ruleset_longest: the largest send_within, in ms. */
+int64_t ruleset_longest(const struct ruleset *ruleset);
+
+struct ruleset_question {
+    enum entry_kind kind;
+    struct text data;    /* callback data or text; white space around a text is cut by the matcher */
+    bool issued;         /* ENTRY_EITHER: the ledger knows the data */
+    bool looks_like_tap; /* ENTRY_EITHER: the source's pattern says so */
+};
+
+enum match_how { MATCH_NONE, MATCH_TAP, MATCH_TEXT, MATCH_DEFAULT };
+
+struct match {
+    enum match_how how;
+    const struct rule *rule;
+    struct json_object *captures; /* { "1": "...", "id": "..." }; the caller puts it */
+    bool limited;                 /* some pattern reached its bound on the way */
+};
+
+/* ruleset_match: the first rule that takes it. Entries of unknown kind meet all tap patterns, then all text patterns, then the
+   default if they count as a tap. False when memory is out. */
+bool ruleset_match(const struct ruleset *ruleset, const struct ruleset_question *question,
+                   struct pattern_scratch *scratch, struct match *match) CHECKED;

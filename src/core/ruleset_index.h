@@ -1,0 +1,18 @@
+#pragma once
+
+/* Which rules can take a text at all: by the literal that their pattern begins with, so that ten thousand rules cost about
+   what ten do. */
+
+#include "core/rule.h"
+
+struct ruleset_index;
+
+enum index_side { INDEX_TAP, INDEX_TEXT };
+
+/* ruleset_index_new: over the rules' tap or text patterns; rules and arena must outlive it. NULL when memory is out. */
+struct ruleset_index *ruleset_index_new(const struct rule *rules, size_t n, enum index_side side,
+                                        struct arena *arena) CHECKED;
+/* ruleset_index_find: the first rule in file order whose pattern takes the subject; its captures are in the scratch. NULL:
+   none. *limited becomes true if a pattern reached its bound. */
+const struct rule *ruleset_index_find(const struct ruleset_index *index, struct text subject,
+                                      struct pattern_scratch *scratch, bool *limited);

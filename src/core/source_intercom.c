@@ -1,0 +1,297 @@
+/* Intercom: HMAC-SHA1 over the raw body; one conversation per notification, of which only the parts travel that made the
+   event. What the page and the captures say: contrib's protocol notes; deviant shapes are met by looking at each
+   member's type. */
+
+#include "core/doc.h"
+#include "core/source_internal.h"
+
+#include <string.h>
+
+#define CREATED "conversation.user.created"
+#define NOTED "conversation.admin.noted"
+
+static const char *const topics[] = { CREATED, "conversation.user.replied", NULL };
+/* One person is lead here and user there; all four are customers. */
+static const char *const authors[] = { "user", "lead", "contact", "visitor", NULL };
+static const char *const user_ids[] = { "external_id", NULL };
+
+static bool verify(const struct check *check, struct fault *fault)
+{
+    const char *header = request_header(check->request, "X-Hub-Signature");
+    unsigned char given[SIGN_MAX], mac[SIGN_MAX];
+    struct text value = text_trim(text_of(header));
+    bool equal = false;
+
+    if (!header)
+        return fault_set(fault, "no X-Hub-Signature header");
+    if (!text_starts(value, "sha1="))
+        return fault_set(fault, "X-Hub-Signature does not begin with sha1=");
+    if (!text_unhex(text_make(value.p + 5, value.n - 5), given, 20))
+        return fault_set(fault, "X-Hub-Signature is not 40 hex digits");
+    for (size_t i = 0; i < check->n_secrets; i++) {
+        if (!sign_hmac(SIGN_SHA1, check->secrets[i], &check->request->body, 1, mac))
+            return fault_set(fault, "the signature cannot be computed");
+        equal |= sign_equal(mac, given, 20);
+    }
+    return equal || fault_set(fault, "X-Hub-Signature does not fit the body");
+}
+
+/* What is the same for all messages of a notification. */
+struct notice {
+    struct work *work;
+    struct json_object *item, *contacts;
+    struct entry base;
+    const char *why; /* the first message was left out for this */
+};
+
+static void leave_out(struct notice *notice, const char *why)
+{
+    if (!notice->why)
+        notice->why = why;
+}
+
+/* The list in `contacts`, which is an object with the list inside, or (older) the list itself. */
+static struct json_object *list_in(struct json_object *value, const char *key)
+{
+    struct json_object *list = json_object_is_type(value, json_type_object) ? doc_key(value, key) : value;
+
+    return json_object_is_type(list, json_type_array) ? list : NULL;
+}
+
+static struct json_object *first_of(struct json_object *list)
+{
+    return list && json_object_array_length(list) ? json_object_array_get_idx(list, 0) : NULL;
+}
+
+/* The contact who wrote: the one with the author's id, else the first; before webhook version 2.5 item.user. */
+static struct json_object *contact_of(const struct notice *notice, struct json_object *author)
+{
+    struct text id = doc_str(author, "id");
+    size_t n = notice->contacts ? json_object_array_length(notice->contacts) : 0;
+
+    for (size_t i = 0; i < n; i++) {
+        struct json_object *contact = json_object_array_get_idx(notice->contacts, i);
+
+        if (id.n && doc_str(contact, "id").p && text_eq(doc_str(contact, "id"), id))
+            return contact;
+    }
+    return n ? first_of(notice->contacts) : doc_key(notice->item, "user");
+}
+
+/* Who wrote, as the payload has it. False when memory is out. */
+static bool take_contact(const struct notice *notice, struct json_object *author, struct entry *entry)
+{
+    struct arena *arena = notice->work->arena;
+    struct json_object *contact = contact_of(notice, author), *external = doc_key(contact, "external_id");
+    struct text value;
+
+    if (!value_id(doc_key(contact, "id"), arena, &entry->contact) &&
+        !value_id(doc_key(author, "id"), arena, &entry->contact))
+        entry->contact = TEXT_NONE;
+    if (!external)
+        external = doc_key(contact, "user_id");
+    return !value_id(external, arena, &value) || values_add(entry, arena, "external_id", value);
+}
+
+/* NULL: the message counts; else why it does not. */
+static const char *refuse(const struct notice *notice, struct json_object *message, const char *author)
+{
+    const struct source *source = notice->work->source;
+    struct text part_type = doc_str(message, "part_type");
+    char shown[65];
+
+    if (json_object_get_boolean(doc_key(message, "redacted")))
+        return "redacted";
+    if (!author)
+        return "no author";
+    if (!words_have(&source->authors, author))
+        return source_reason(notice->work->arena, "author %s", source_shown(author, shown));
+    /* Notes are the teammates' own, unless the configuration asks for their topic. */
+    if (text_starts(part_type, "note") && !text_is(notice->base.topic, NOTED))
+        return "a note";
+    return NULL;
+}
+
+static void take_time(const struct notice *notice, struct json_object *message, struct entry *entry)
+{
+    struct json_object *created = doc_key(message, "created_at");
+
+    if (!value_time(created, &entry->said_at) &&
+        !value_time(doc_key(notice->work->root, "created_at"), &entry->said_at))
+        entry->said_at = notice->work->stored_at;
+}
+
+/* Adds the message (a part, or the source) to the entries if it is a customer's. */
+static void take_message(struct notice *notice, struct json_object *message)
+{
+    struct work *work = notice->work;
+    const struct roots roots = { { notice->item, work->root, message } };
+    struct json_object *author = doc_key(message, "author");
+    struct entry entry = notice->base;
+    const char *why = refuse(notice, message, json_object_get_string(doc_key(author, "type")));
+
+    if (why) {
+        leave_out(notice, why);
+        return;
+    }
+    entry.body = value_text(doc_key(message, "body"), true, work->arena);
+    entry.author = arena_text(work->arena, text_of(json_object_get_string(doc_key(author, "type"))));
+    take_time(notice, message, &entry);
+    if (!take_contact(notice, author, &entry) || !values_collect(work->source, &roots, work->arena, &entry))
+        leave_out(notice, "memory is out");
+    else if (!entry.body.n && !values_have_data(work->source, &entry))
+        leave_out(notice, "no text");
+    else if (!value_id(doc_key(message, "id"), work->arena, &entry.message))
+        leave_out(notice, "a message without a usable id");
+    else
+        work->out->entries[work->out->count++] = entry;
+}
+
+static void take_messages(struct notice *notice)
+{
+    struct work *work = notice->work;
+    struct json_object *item = notice->item, *first = doc_key(item, "source");
+    struct json_object *parts = list_in(doc_key(item, "conversation_parts"), "conversation_parts");
+    struct json_object *ticket_part = doc_key(item, "ticket_part");
+    size_t n = parts ? json_object_array_length(parts) : 0;
+
+    work->out->entries = arena_array(work->arena, n + 2, sizeof(struct entry));
+    if (!work->out->entries) {
+        leave_out(notice, "memory is out");
+        return;
+    }
+    if (!first)
+        first = doc_key(item, "conversation_message"); /* before webhook version 2.5 */
+    /* In every other topic `source` is the old first message, whose rule would fire again. */
+    if (text_is(notice->base.topic, CREATED) && first)
+        take_message(notice, first);
+    if (ticket_part) /* and not ticket.ticket_parts, the whole history */
+        take_message(notice, ticket_part);
+    for (size_t i = 0; i < n; i++)
+        take_message(notice, json_object_array_get_idx(parts, i));
+}
+
+/* The conversation's id and the people in it. False with a reason. */
+static bool take_conversation(struct notice *notice)
+{
+    struct json_object *item = notice->item, *ticket = doc_key(item, "ticket"), *holder = item;
+    struct json_object *id;
+
+    if (doc_key(item, "ticket_part") && ticket)
+        holder = ticket;
+    id = doc_key(holder, "id");
+    if (!id)
+        id = doc_key(item, "conversation_id");
+    notice->contacts = list_in(doc_key(holder, "contacts"), "contacts");
+    if (value_id(id, notice->work->arena, &notice->base.conversation))
+        return true;
+    leave_out(notice, "no usable conversation id");
+    return false;
+}
+
+/* Ping, a topic or an app that is not asked for: the reason, else NULL. */
+static const char *skip(struct work *work, const char *topic, struct text app)
+{
+    char shown[65];
+
+    if (!topic)
+        return "no topic";
+    if (strcmp(topic, "ping") == 0)
+        return "ping";
+    if (!words_allow(&work->source->apps, app.p ? app.p : ""))
+        return source_reason(work->arena, "app %s", source_shown(app.p, shown));
+    if (!words_have(&work->source->topics, topic))
+        return source_reason(work->arena, "topic %s", source_shown(topic, shown));
+    return NULL;
+}
+
+static void extract(struct work *work)
+{
+    struct notice notice = { .work = work, .item = doc_at(work->root, "/data/item") };
+    const char *topic = doc_str(work->root, "topic").p;
+    struct text delivery = doc_str(work->root, "id");
+
+    if (delivery.n)
+        work->out->delivery = arena_text(work->arena, delivery);
+    if (!value_id(doc_key(work->root, "app_id"), work->arena, &notice.base.account))
+        notice.base.account = TEXT_NONE;
+    work->out->reason = skip(work, topic, notice.base.account);
+    if (work->out->reason)
+        return;
+    notice.base.topic = arena_text(work->arena, text_of(topic));
+    notice.base.fetched = true;
+    if (take_conversation(&notice))
+        take_messages(&notice);
+    work->out->reason = notice.why ? notice.why : "no message in it";
+}
+
+static void next_fetch(const struct source *source, const struct entry *entry, bool contact,
+                       struct arena *arena, struct fetch *out)
+{
+    if (!contact || !entry->contact.n)
+        return;
+    out->kind = FETCH_CONTACT;
+    out->url = source_url(arena, source->api, "/contacts/", entry->contact.p, NULL);
+}
+
+static bool add(struct json_object *object, const char *key, struct json_object *value)
+{
+    if (json_object_object_add(object, key, json_object_get(value)) == 0)
+        return true;
+    json_object_put(value);
+    return false;
+}
+
+static bool is_plain(struct json_object *value)
+{
+    return value && !json_object_is_type(value, json_type_object) &&
+           !json_object_is_type(value, json_type_array);
+}
+
+/* Copies what is neither list nor map and not there yet. */
+static bool copy_plain(struct json_object *from, struct json_object *to)
+{
+    bool ok = true;
+
+    if (!json_object_is_type(from, json_type_object))
+        return true;
+    json_object_object_foreach(from, key, value)
+    {
+        if (ok && is_plain(value) && !doc_key(to, key))
+            ok = add(to, key, value);
+    }
+    return ok;
+}
+
+/* The contact's own values, its custom attributes, and these again by their bare names where no own one has it: a rule
+   says ${contact.shop_id}. */
+static struct json_object *contact(struct json_object *answer)
+{
+    struct json_object *out = json_object_new_object(), *custom = doc_key(answer, "custom_attributes");
+
+    if (out && copy_plain(answer, out) && copy_plain(custom, out) &&
+        (!custom || add(out, "custom_attributes", custom)))
+        return out;
+    json_object_put(out);
+    return NULL;
+}
+
+static enum fetch_verdict apply(const struct fetched *fetched, struct fault *fault)
+{
+    (void)fetched;
+    fault_set(fault, "nothing was asked for");
+    return FETCH_IGNORE;
+}
+
+const struct source_ops source_intercom = {
+    .kind = "intercom",
+    .api = "https://api.intercom.io",
+    .topics = topics,
+    .authors = authors,
+    .user_ids = user_ids,
+    .verify = verify,
+    .extract = extract,
+    .next_fetch = next_fetch,
+    .apply = apply,
+    .contact = contact,
+};

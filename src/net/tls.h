@@ -1,0 +1,20 @@
+#pragma once
+
+/* The TLS side of the front door: TLS 1.2 and 1.3, a certificate that can be replaced while it serves. */
+
+#include "base/fault.h"
+
+#include <stdbool.h>
+
+struct bufferevent;
+struct event_base;
+struct tls;
+
+/* tls_new: reads both PEM files (the certificate's chain with it). The fault names the file and the cause. */
+struct tls *tls_new(const char *cert_file, const char *key_file, struct fault *fault) CHECKED;
+/* tls_free: connections that were made with it live on. */
+void tls_free(struct tls *tls);
+/* tls_accept: for evhttp to put an accepted socket into; owns its socket. NULL when memory is out. */
+struct bufferevent *tls_accept(struct tls *tls, struct event_base *base) CHECKED;
+/* tls_bye: tells the peer that nothing more is to come; does nothing to a plain bufferevent. */
+void tls_bye(struct bufferevent *bev);

@@ -1,0 +1,24 @@
+#pragma once
+
+/* Answers that come late, half, or never. A connection is never touched from inside evhttp's own callback: each of these
+   acts in an event of its own, and finds out then whether the connection still exists. */
+
+#include "sim.h"
+
+struct evhttp_request;
+
+enum sim_end {
+    END_REPLY, /* the answer as it stands */
+    END_CLOSE, /* end of the connection without an answer byte */
+    END_RESET, /* the same, by RST */
+    END_HALF,  /* status line, headers, half of the body, then the end */
+    END_HANG,  /* nothing, until the client goes away */
+};
+
+/* late_new: NULL when memory is out. */
+struct sim_late_list *late_new(struct event_base *base) CHECKED;
+/* late_free: forgets all that waits. Call it before evhttp_free. */
+void late_free(struct sim_late_list *list);
+/* late_end: ends the request in this way after delay_ms; copies the body, takes the request over. */
+void late_end(struct sim_late_list *list, struct evhttp_request *http, enum sim_end end, int64_t delay_ms,
+              int status, struct text body);
