@@ -49,19 +49,26 @@ static void span_print(struct span start, const char *what, int64_t n)
            (double)n / (end.wall - start.wall), (double)n / (end.cpu - start.cpu), n, BATCH);
 }
 
-static struct store *open_fresh(const char *folder, char *path, size_t size)
+static void unlink_all(const char *path)
 {
     static const char *const ends[] = { "", "-wal", "-shm", ".lock" };
+    char name[4200];
+
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        snprintf(name, sizeof(name), "%s%s", path, ends[i]);
+        unlink(name);
+    }
+}
+
+static struct store *open_fresh(const char *folder, char *path, size_t size)
+{
     struct fault fault = { "" };
     enum store_status status;
     struct store *store;
     char name[4200];
 
     snprintf(path, size, "%s/store_bench.db", folder);
-    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
-        snprintf(name, sizeof(name), "%s%s", path, ends[i]);
-        unlink(name);
-    }
+    unlink_all(path);
     snprintf(name, sizeof(name), "sqlite:%s", path);
     store = store_open(strcmp(folder, "memory:") == 0 ? folder : name, STORE_SERVE, &status, &fault);
     if (!store)
@@ -218,7 +225,7 @@ static void bench_taps(const char *folder, int64_t taps)
     span_print(start, "taps", done);
     arena_free(arena);
     store_close(store);
-    unlink(path);
+    unlink_all(path);
 }
 
 static void bench_acks(const char *folder, int64_t n)
@@ -235,7 +242,7 @@ static void bench_acks(const char *folder, int64_t n)
     }
     span_print(start, "acks of 2.2 kB", n);
     store_close(store);
-    unlink(path);
+    unlink_all(path);
 }
 
 int main(int argc, char **argv)
