@@ -19,3 +19,4 @@ tests_unit_test_message_LDADD = $(CORE_TEST_LIBS)
 tests_unit_test_rules_SOURCES = tests/unit/test_rules.c
 tests_unit_test_rules_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_rules_LDADD = $(CORE_TEST_LIBS)
+EXTRA_DIST += tests/unit/rules_findings.txt
