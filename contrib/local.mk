@@ -1,2 +1,3 @@
 
+include contrib/lint/local.mk
 include contrib/bench/local.mk

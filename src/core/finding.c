@@ -106,23 +106,13 @@ static size_t char_bytes(struct text text, int count)
     return i;
 }
 
-static int char_count(struct text text)
-{
-    int count = 0;
-    unsigned c;
-
-    for (size_t i = 0; i < text.n; count++)
-        i += next_char(text.p + i, text.n - i, &c);
-    return count;
-}
-
 /* Takes what will be shown of the line. */
 static void keep_excerpt(struct findings *findings, struct item *item, const struct place *at)
 {
     struct text line = document_line(at->document, at->line);
     size_t from, to;
 
-    if (char_count(line) > LINE_MAX_CHARS) {
+    if (char_bytes(line, LINE_MAX_CHARS) < line.n) {
         item->skipped = at->column - 1 > LINE_MAX_CHARS - 20 ? at->column - 1 - CARET_BEFORE : 0;
         from = char_bytes(line, item->skipped);
         line = text_make(line.p + from, line.n - from);
@@ -318,14 +308,13 @@ static void print_caret(const struct item *item, struct buf *out)
 {
     const struct place *at = &item->finding.at;
     struct text line = item->excerpt;
+    /* a place behind the end of its line is shown at the end */
     size_t from = char_bytes(line, at->column - 1 - item->skipped), to;
-    /* a place may lie behind the end of its line */
-    int behind = at->column - 1 - item->skipped - char_count(text_make(line.p, from));
     int width;
 
     to = from + char_bytes(text_make(line.p + from, line.n - from), at->width);
     width = columns(line.p + from, to - from);
-    buf_printf(out, "%*s^", columns(line.p, from) + (behind > 0 ? 1 : 0) + (item->cut_before ? 1 : 0), "");
+    buf_printf(out, "%*s^", columns(line.p, from) + (item->cut_before ? 1 : 0), "");
     for (; width > 1; width--)
         buf_char(out, '~');
     if (item->finding.mark)

@@ -229,6 +229,8 @@ static bool build_pattern(const struct node *node, struct rule_context *context,
         return true;
     *out = pattern_compile(node->text, PATTERN_WHOLE, &offset, &fault);
     if (!*out) {
+        if (offset >= node->text.n && node->text.n) /* something is missing at the end */
+            offset = node->text.n - 1;
         finding_error(context->findings, node_part(node, offset, 1), "%s", fault.text);
         return false;
     }

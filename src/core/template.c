@@ -37,6 +37,7 @@ struct reader {
     struct template *template;
     char *literal; /* room for all literals, one behind the other */
     size_t used, begun;
+    size_t from, to; /* the path that is being read */
     bool good;
 };
 
@@ -60,6 +61,12 @@ static bool out_of_memory(struct reader *reader)
 static struct place part_place(const struct reader *reader, size_t from, size_t to)
 {
     return node_part(reader->node, from, to - from);
+}
+
+/* The place of the path that is being read. Only for findings: it costs a look through the file. */
+static struct place here(const struct reader *reader)
+{
+    return part_place(reader, reader->from, reader->to);
 }
 
 static void end_literal(struct reader *reader)
@@ -120,13 +127,13 @@ static bool split_path(struct reader *reader, struct text path, struct part *par
     return !more && part->text.p;
 }
 
-static void unknown_name(struct reader *reader, struct place at, struct text name)
+static void unknown_name(struct reader *reader, struct text name)
 {
     const char *near = text_closest(name, reader->known->names);
 
-    finding_error(reader->findings, at, "nothing gives ${%.*s} a value in rule '%s'", TEXT_ARG(name),
-                  reader->known->rule);
-    if (near)
+    finding_error(reader->findings, here(reader), "nothing gives ${%.*s} a value in rule '%s'",
+                  TEXT_ARG(name), reader->known->rule);
+    if (near && !is_number(name))
         finding_hint(reader->findings, "did you mean ${%s}?", near);
     else if (is_number(name))
         finding_hint(reader->findings, "its patterns have no group %.*s; a dollar is written $$",
@@ -136,30 +143,30 @@ static void unknown_name(struct reader *reader, struct place at, struct text nam
     reader->good = false;
 }
 
-static void check_name(struct reader *reader, struct place at, const struct part *part)
+static void check_name(struct reader *reader, const struct part *part)
 {
     const struct template_known *known = reader->known;
 
     if (!known)
         return;
     if (!in_list(known->names, part->text)) {
-        unknown_name(reader, at, part->text);
+        unknown_name(reader, part->text);
     } else if (!part->otherwise.p && in_list(known->maybe, part->text)) {
-        finding_add(reader->findings, FINDING_WARNING, at,
+        finding_add(reader->findings, FINDING_WARNING, here(reader),
                     "not every match of rule '%s' gives ${%.*s} a value; without one nothing is sent",
                     known->rule, TEXT_ARG(part->text));
         finding_hint(reader->findings, "add a default: ${%.*s:-...}", TEXT_ARG(part->text));
     }
 }
 
-static void later(struct reader *reader, struct place at, const char *what)
+static void later(struct reader *reader, const char *what)
 {
-    finding_error(reader->findings, at, "%s not supported by this version of callbackd yet", what);
+    finding_error(reader->findings, here(reader), "%s not supported by this version of callbackd yet", what);
     reader->good = false;
 }
 
 /* What kind of value the path leads to. */
-static bool classify_path(struct reader *reader, struct place at, struct part *part)
+static bool classify_path(struct reader *reader, struct part *part)
 {
     struct text first = text_of(part->words[0]);
     struct fault words;
@@ -170,45 +177,46 @@ static bool classify_path(struct reader *reader, struct place at, struct part *p
     } else if (text_is(first, "conversation") && part->n_words == 2 && strcmp(part->words[1], "id") == 0) {
         part->kind = PART_SCOPE;
     } else if (text_is(first, "contact") || (text_is(first, "conversation") && part->n_words == 1)) {
-        finding_error(reader->findings, at, "${%s} is not one value; write ${%s.NAME}", part->words[0],
-                      part->words[0]);
+        finding_error(reader->findings, here(reader), "${%s} is not one value; write ${%s.NAME}",
+                      part->words[0], part->words[0]);
         reader->good = false;
     } else if (text_is(first, "conversation") || in_list(later_words, first)) {
         fault_set(&words, "${%.*s} is", TEXT_ARG(part->text));
-        later(reader, at, words.text);
+        later(reader, words.text);
     } else if (part->n_words > 1) {
         fault_set(&words, "${%.*s}: lookups are", TEXT_ARG(part->text));
-        later(reader, at, words.text);
+        later(reader, words.text);
     } else {
-        check_name(reader, at, part);
+        check_name(reader, part);
     }
     return reader->good;
 }
 
 static void add_path(struct reader *reader, struct text path, struct text otherwise, size_t from, size_t to)
 {
-    struct place at = part_place(reader, from, to);
     struct part part = { .otherwise = otherwise };
 
+    reader->from = from;
+    reader->to = to;
     if (path.n == 0) {
-        finding_error(reader->findings, at, "${} names nothing");
+        finding_error(reader->findings, here(reader), "${} names nothing");
         reader->good = false;
         return;
     }
     if (memchr(path.p, '|', path.n)) {
-        later(reader, at, "filters (|) are");
+        later(reader, "filters (|) are");
         return;
     }
     if (!split_path(reader, path, &part)) {
         if (reader->good)
-            finding_error(reader->findings, at, "'%.*s' is no name", TEXT_ARG(path));
+            finding_error(reader->findings, here(reader), "'%.*s' is no name", TEXT_ARG(path));
         if (reader->good)
             finding_hint(reader->findings,
                          "names look like order_id or contact.shop_id; a dollar is written $$");
         reader->good = false;
         return;
     }
-    (void)classify_path(reader, at, &part);
+    (void)classify_path(reader, &part);
     end_literal(reader);
     reader->template->parts[reader->template->count++] = part;
 }

@@ -253,7 +253,8 @@ struct words {
 static const struct words dictionary[] = {
     { "found character that cannot start any token", false, true, "a text cannot begin like this", NULL },
     { "mapping values are not allowed", false, false, "a key cannot stand here",
-      "a text with ': ' in it needs single quotes; otherwise check the indentation" },
+      "a text with ': ' in it needs single quotes; else check the indentation, and the ':' of the line "
+      "before" },
     { "block sequence entries are not allowed", false, false, "a list cannot begin here",
       "begin it in a line of its own below its key; a text that begins with '- ' needs single quotes" },
     { "mapping keys are not allowed", false, false, "a key cannot stand here",
@@ -312,20 +313,61 @@ static bool is_second_colon(struct text source, size_t at)
     return at < source.n && source.p[at] == ':' && start >= 2 && source.p[start - 2] == ':';
 }
 
+/* Something stands behind a value that has ended already, as in: text: [x](y) */
+static bool hint_leftover(const struct document *document, size_t at, struct findings *findings)
+{
+    struct text source = document->source;
+    size_t start = value_start(source, at, false);
+
+    if (at >= source.n || start == at)
+        return false;
+    if (source.p[at - 1] == '\'' && source.p[at] != ' ')
+        finding_hint(findings, "a quote inside single quotes is written twice: ''");
+    else if (source.p[at] == ']' || source.p[at] == '}')
+        finding_hint(findings, "this bracket closes nothing");
+    else
+        hint_quotes(document, at, false, findings);
+    return true;
+}
+
+/* A bracket that was opened in an earlier line. */
+static bool hint_open(const struct document *document, const struct yaml_trouble *trouble,
+                      struct findings *findings)
+{
+    struct place opened = document_place(document, trouble->opened, 1);
+
+    if (trouble->opened >= document->source.n || !strchr("[{", document->source.p[trouble->opened]) ||
+        opened.line >= document_place(document, trouble->offset, 1).line)
+        return false;
+    finding_hint(findings, "the '%c' of line %d is still open", document->source.p[trouble->opened],
+                 opened.line);
+    return true;
+}
+
+static void hint(const struct document *document, const struct yaml_trouble *trouble,
+                 const struct words *words, struct findings *findings)
+{
+    size_t at = trouble->offset;
+
+    if (text_starts(text_of(trouble->problem), "did not find expected key") &&
+        hint_leftover(document, at, findings))
+        return;
+    if (text_starts(text_of(trouble->problem), "did not find expected ','") &&
+        hint_open(document, trouble, findings))
+        return;
+    if (words->write || is_second_colon(document->source, at))
+        hint_quotes(document, at, trouble->flow, findings);
+    else if (words->hint)
+        finding_hint(findings, "%s", words->hint);
+}
+
 void yaml_explain(const struct document *document, const struct yaml_trouble *trouble,
                   struct findings *findings)
 {
     const struct words *words = look_up(trouble->problem);
-    size_t at = words->opened ? trouble->opened : trouble->offset;
-    struct text source = document->source;
 
     if (find_cause(document, trouble, findings))
         return;
-    error_at(document, at, findings, words->text);
-    if (at > 0 && at < source.n && source.p[at - 1] == '\'' && !words->opened && source.p[at] != ' ')
-        finding_hint(findings, "a quote inside single quotes is written twice: ''");
-    else if (words->write || is_second_colon(source, at))
-        hint_quotes(document, at, trouble->flow, findings);
-    else if (words->hint)
-        finding_hint(findings, "%s", words->hint);
+    error_at(document, words->opened ? trouble->opened : trouble->offset, findings, words->text);
+    hint(document, trouble, words, findings);
 }

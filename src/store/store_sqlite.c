@@ -199,14 +199,15 @@ static bool connect(struct db *db, enum store_access access)
     return true;
 }
 
-/* cache: 8 MB. The log is moved into the database every 16 MB: at 4 MB, the default, a burst spends more on that. */
+/* cache: 8 MB. The log is moved into the database every 16 MB: at 4 MB, the default, a burst spends more on that. Pages
+   of 8192 bytes hold three notifications where 4096 hold one: store_bench stores nearly twice as many with them. */
 static const char pragmas[] = "PRAGMA journal_mode = WAL;"
                               "PRAGMA synchronous = FULL;"
                               "PRAGMA foreign_keys = OFF;"
                               "PRAGMA temp_store = MEMORY;"
                               "PRAGMA cache_size = -8192;"
                               "PRAGMA mmap_size = 67108864;"
-                              "PRAGMA wal_autocheckpoint = 4096;"
+                              "PRAGMA wal_autocheckpoint = 2048;"
                               "PRAGMA journal_size_limit = 67108864;";
 
 static bool prepare(struct db *db, enum store_access access)
@@ -219,7 +220,7 @@ static bool prepare(struct db *db, enum store_access access)
         return store_fail(&db->store, STORE_TEMPFAIL,
                           "%s: not of this callbackd's version; callbackd serve brings it up", db->path);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
-    return (version > 0 || db_run_sql(db, "PRAGMA page_size = 4096")) && db_run_sql(db, pragmas) &&
+    return (version > 0 || db_run_sql(db, "PRAGMA page_size = 8192")) && db_run_sql(db, pragmas) &&
            db_migrate(db, version);
 }
 

@@ -106,8 +106,18 @@ struct db_old_send {
     int state;
 };
 
+struct db_tap {
+    int64_t chat, said_at;
+    struct text rule, data;
+};
+
+struct db_button {
+    int64_t chat, run, step, n;
+    struct text token;
+};
+
 extern const struct db_shape db_notification, db_entry, db_chat, db_run, db_send, db_channel, db_item,
-    db_text_only, db_two, db_one_number, db_next_chat, db_old_sends;
+    db_text_only, db_two, db_one_number, db_next_chat, db_old_sends, db_taps, db_buttons;
 
 static inline struct db *db_of(struct store *store)
 {

@@ -3,7 +3,8 @@
 #include <stdio.h>
 
 /* Version 1. An index has a price on the way of every tap, so each is here for a statement that runs often. Rows that
-   are small and only found by their key stand in the key's tree itself (WITHOUT ROWID). */
+   are small and only found by their key stand in the key's tree itself (WITHOUT ROWID). What may be long is the last
+   column: what stands before it is read without it. */
 static const char version_1[] =
     "CREATE TABLE meta(k TEXT PRIMARY KEY, v TEXT NOT NULL) STRICT, WITHOUT ROWID;"
     "INSERT INTO meta VALUES('version', '0');"
@@ -26,7 +27,8 @@ static const char version_1[] =
     " message TEXT NOT NULL, doc BLOB) STRICT;"
     "CREATE UNIQUE INDEX entry_place ON entry(notification, n);"
     "CREATE INDEX entry_fetch ON entry(source, owner, id, due_at) WHERE state = 0;"
-    "CREATE INDEX entry_due ON entry(due_at, stored_at) WHERE state = 0 AND owner IS NULL;"
+    "CREATE INDEX entry_due ON entry(due_at) WHERE state = 0 AND owner IS NULL;"
+    "CREATE INDEX entry_stored ON entry(stored_at) WHERE state = 0 AND owner IS NULL;"
 
     "CREATE TABLE chat(id INTEGER PRIMARY KEY, channel TEXT NOT NULL, user_id TEXT NOT NULL,"
     " next_seq INTEGER NOT NULL, due_at INTEGER, owner INTEGER, not_before INTEGER NOT NULL, held TEXT) "
@@ -40,19 +42,17 @@ static const char version_1[] =
     "NULL,"
     " seq INTEGER NOT NULL, ruleset BLOB NOT NULL, state INTEGER NOT NULL, reason TEXT, step INTEGER NOT "
     "NULL,"
-    " begun INTEGER NOT NULL, doc BLOB, said_at INTEGER NOT NULL, stored_at INTEGER NOT NULL,"
-    " expires_at INTEGER NOT NULL, ended_at INTEGER) STRICT;"
+    " begun INTEGER NOT NULL, said_at INTEGER NOT NULL, stored_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,"
+    " ended_at INTEGER, doc BLOB) STRICT;"
     "CREATE UNIQUE INDEX run_entry ON run(entry, rule);"
     "CREATE INDEX run_head ON run(chat, begun DESC, said_at, seq) WHERE state = 0;"
     /* With NULL first this is two in one: what may expire, by when, and what has ended, by when. */
     "CREATE INDEX run_end ON run(ended_at, expires_at);"
 
-    "CREATE TABLE send(run INTEGER NOT NULL, step INTEGER NOT NULL, n INTEGER NOT NULL, kind INTEGER NOT "
-    "NULL,"
-    " channel TEXT NOT NULL, body BLOB NOT NULL, state INTEGER NOT NULL, attempt INTEGER NOT NULL, owner "
-    "INTEGER,"
-    " due_at INTEGER NOT NULL, sent_at INTEGER NOT NULL, reply_id TEXT, status_url TEXT, reason TEXT,"
-    " PRIMARY KEY(run, step, n)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE send(run INTEGER NOT NULL, step INTEGER NOT NULL, n INTEGER NOT NULL, kind INTEGER NOT NULL,"
+    " state INTEGER NOT NULL, attempt INTEGER NOT NULL, owner INTEGER, due_at INTEGER NOT NULL,"
+    " sent_at INTEGER NOT NULL, channel TEXT NOT NULL, reply_id TEXT, status_url TEXT, reason TEXT,"
+    " body BLOB NOT NULL, PRIMARY KEY(run, step, n)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX send_sending ON send(run) WHERE state = 1;"
 
     /* Every accepted tap has its row: one row per data could not tell both sides of the window when taps come late. */

@@ -40,8 +40,7 @@ const char *const sql_texts[SQL_COUNT] = {
         "UPDATE entry SET state = ?2, reason = ?3, tries = ?4, due_at = ?5, said_at = ?6, doc = ?7, owner = NULL"
         " WHERE id = ?1 AND state = 0",
     [SQL_OLD_ENTRIES] =
-        "SELECT " ENTRY " FROM entry WHERE id IN (SELECT id FROM entry INDEXED BY entry_due"
-        " WHERE state = 0 AND owner IS NULL AND stored_at < ?1 ORDER BY stored_at, id LIMIT ?2) ORDER BY stored_at, id",
+        "SELECT " ENTRY " FROM entry WHERE state = 0 AND owner IS NULL AND stored_at < ?1 ORDER BY stored_at, id LIMIT ?2",
 
     [SQL_TAKE_SEQ] =
         "INSERT INTO chat(id, channel, user_id, next_seq, not_before) VALUES(?1, ?2, ?3, 2, 0)"
@@ -142,19 +141,23 @@ const char *const sql_texts[SQL_COUNT] = {
         " AND NOT EXISTS (SELECT 1 FROM send WHERE run = run.id) ORDER BY ended_at, expires_at, id LIMIT ?2)",
     [SQL_PRUNE_ENTRIES] =
         "DELETE FROM entry WHERE id IN (SELECT e.id FROM notification AS n"
-        " JOIN entry AS e ON e.notification = n.id WHERE n.state = 1 AND n.stored_at < ?1"
+        " CROSS JOIN entry AS e ON e.notification = n.id WHERE n.state <> 0 AND n.state = 1 AND n.stored_at < ?1"
         " AND NOT EXISTS (SELECT 1 FROM entry AS o WHERE o.notification = n.id"
         " AND (o.state = 0 OR EXISTS (SELECT 1 FROM run WHERE entry = o.id)))"
         " ORDER BY n.stored_at, n.id, e.n LIMIT ?2)",
     [SQL_PRUNE_NOTIFICATIONS] =
-        "DELETE FROM notification WHERE id IN (SELECT id FROM notification AS n WHERE state = 1 AND stored_at < ?1"
+        "DELETE FROM notification WHERE id IN (SELECT id FROM notification AS n WHERE state <> 0 AND state = 1"
+        " AND stored_at < ?1"
         " AND NOT EXISTS (SELECT 1 FROM entry WHERE notification = n.id) ORDER BY stored_at, id LIMIT ?2)",
-    [SQL_PRUNE_TAPS] =
-        "DELETE FROM tap WHERE (chat, rule, data, said_at) IN (SELECT chat, rule, data, said_at FROM tap"
-        " WHERE stored_at < ?1 ORDER BY stored_at, chat, rule, data, said_at LIMIT ?2)",
-    [SQL_PRUNE_ISSUED] =
-        "DELETE FROM issued WHERE (chat, token, run, step, n) IN (SELECT chat, token, run, step, n FROM issued"
-        " WHERE until < ?1 ORDER BY until, chat, token, run, step, n LIMIT ?2)",
+    [SQL_OLD_TAPS] =
+        "SELECT chat, rule, data, said_at FROM tap WHERE stored_at < ?1"
+        " ORDER BY stored_at, chat, rule, data, said_at LIMIT ?2",
+    [SQL_DELETE_TAP] = "DELETE FROM tap WHERE chat = ?1 AND rule = ?2 AND data = ?3 AND said_at = ?4",
+    [SQL_OLD_BUTTONS] =
+        "SELECT chat, token, run, step, n FROM issued WHERE until < ?1"
+        " ORDER BY until, chat, token, run, step, n LIMIT ?2",
+    [SQL_DELETE_BUTTON] =
+        "DELETE FROM issued WHERE chat = ?1 AND token = ?2 AND run = ?3 AND step = ?4 AND n = ?5",
     [SQL_PRUNE_SEEN] =
         "DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE at < ?1 ORDER BY at, key LIMIT ?2)",
 

@@ -54,17 +54,12 @@ bool db_drop_entry(struct store *store, int64_t id, struct text reason)
 }
 
 /* The buttons of a send that did not go well leave with it: they are told to be no good by their send only. */
-static size_t prune_sends(struct db *db, int64_t before, size_t limit)
+static size_t prune_sends(struct db *db, int64_t before, size_t limit, struct arena *arena)
 {
-    struct arena *arena = arena_new(SIZE_MAX);
-    struct db_old_send *sends = NULL;
-    size_t n = 0, gone = 0;
+    struct db_old_send *sends;
+    size_t n, gone = 0;
 
-    if (arena)
-        sends =
-            db_rows(db, SQL_OLD_SENDS, DB_VALUES(db_int(before), db_limit(limit)), &db_old_sends, arena, &n);
-    else
-        store_fail(&db->store, STORE_TEMPFAIL, "no memory for pruning");
+    sends = db_rows(db, SQL_OLD_SENDS, DB_VALUES(db_int(before), db_limit(limit)), &db_old_sends, arena, &n);
     for (size_t i = 0; i < n; i++) {
         struct db_old_send *s = &sends[i];
 
@@ -73,20 +68,55 @@ static size_t prune_sends(struct db *db, int64_t before, size_t limit)
                                   DB_VALUES(db_int(s->chat), db_int(s->run), db_int(s->step), db_int(s->n)));
         gone += (size_t)db_do(db, SQL_DELETE_SEND, DB_VALUES(db_int(s->run), db_int(s->step), db_int(s->n)));
     }
-    arena_free(arena);
+    return gone;
+}
+
+/* One by one: for a list of such keys SQLite would read all rows of each chat. */
+static size_t prune_taps(struct db *db, int64_t before, size_t limit, struct arena *arena)
+{
+    struct db_tap *taps;
+    size_t n, gone = 0;
+
+    taps = db_rows(db, SQL_OLD_TAPS, DB_VALUES(db_int(before), db_limit(limit)), &db_taps, arena, &n);
+    for (size_t i = 0; i < n; i++)
+        gone += (size_t)db_do(db, SQL_DELETE_TAP,
+                              DB_VALUES(db_int(taps[i].chat), db_text(taps[i].rule), db_blob(taps[i].data),
+                                        db_int(taps[i].said_at)));
+    return gone;
+}
+
+static size_t prune_buttons(struct db *db, int64_t before, size_t limit, struct arena *arena)
+{
+    struct db_button *buttons;
+    size_t n, gone = 0;
+
+    buttons =
+        db_rows(db, SQL_OLD_BUTTONS, DB_VALUES(db_int(before), db_limit(limit)), &db_buttons, arena, &n);
+    for (size_t i = 0; i < n; i++)
+        gone +=
+            (size_t)db_do(db, SQL_DELETE_BUTTON,
+                          DB_VALUES(db_int(buttons[i].chat), db_blob(buttons[i].token),
+                                    db_int(buttons[i].run), db_int(buttons[i].step), db_int(buttons[i].n)));
     return gone;
 }
 
 /* Children before parents, so that a step that stops at the limit leaves nothing without its parent. */
 size_t db_prune(struct store *store, int64_t before, int64_t seen_before, size_t limit)
 {
-    static const enum sql steps[] = { SQL_PRUNE_RUNS, SQL_PRUNE_ENTRIES, SQL_PRUNE_NOTIFICATIONS,
-                                      SQL_PRUNE_TAPS, SQL_PRUNE_ISSUED };
+    static const enum sql steps[] = { SQL_PRUNE_RUNS, SQL_PRUNE_ENTRIES, SQL_PRUNE_NOTIFICATIONS };
+    struct arena *arena = arena_new(SIZE_MAX);
     struct db *db = db_of(store);
-    size_t gone = prune_sends(db, before, limit);
+    size_t gone;
 
+    if (!arena) {
+        store_fail(store, STORE_TEMPFAIL, "no memory for pruning");
+        return 0;
+    }
+    gone = prune_sends(db, before, limit, arena);
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
         gone += (size_t)db_do(db, steps[i], DB_VALUES(db_int(before), db_limit(limit)));
+    gone += prune_taps(db, before, limit, arena) + prune_buttons(db, before, limit, arena);
+    arena_free(arena);
     return gone + (size_t)db_do(db, SQL_PRUNE_SEEN, DB_VALUES(db_int(seen_before), db_limit(limit)));
 }
 

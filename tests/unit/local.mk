@@ -11,3 +11,4 @@ include tests/unit/sources.mk
 include tests/unit/files.mk
 include tests/unit/rules.mk
 include tests/unit/net.mk
+include tests/unit/store.mk

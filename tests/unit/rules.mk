@@ -1,4 +1,5 @@
-rules_tests = tests/unit/test_pattern
+rules_tests = tests/unit/test_pattern tests/unit/test_outcome tests/unit/test_template \
+	tests/unit/test_message tests/unit/test_rules
 if HAVE_CMOCKA
 check_PROGRAMS += $(rules_tests)
 TESTS += $(rules_tests)
@@ -6,3 +7,16 @@ endif
 tests_unit_test_pattern_SOURCES = tests/unit/test_pattern.c
 tests_unit_test_pattern_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_pattern_LDADD = $(CORE_TEST_LIBS)
+tests_unit_test_outcome_SOURCES = tests/unit/test_outcome.c
+tests_unit_test_outcome_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_outcome_LDADD = $(CORE_TEST_LIBS)
+tests_unit_test_template_SOURCES = tests/unit/test_template.c
+tests_unit_test_template_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_template_LDADD = $(CORE_TEST_LIBS)
+tests_unit_test_message_SOURCES = tests/unit/test_message.c
+tests_unit_test_message_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_message_LDADD = $(CORE_TEST_LIBS)
+tests_unit_test_rules_SOURCES = tests/unit/test_rules.c
+tests_unit_test_rules_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_rules_LDADD = $(CORE_TEST_LIBS)
+EXTRA_DIST += tests/unit/rules_findings.txt

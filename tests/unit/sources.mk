@@ -1,7 +1,12 @@
 sources_tests = \
 	tests/unit/test_sign \
 	tests/unit/test_html \
-	tests/unit/test_source_verify
+	tests/unit/test_source_config \
+	tests/unit/test_source_verify \
+	tests/unit/test_source_intercom \
+	tests/unit/test_source_hubspot \
+	tests/unit/test_source_generic \
+	tests/unit/test_source_random
 if HAVE_CMOCKA
 check_PROGRAMS += $(sources_tests)
 TESTS += $(sources_tests)
@@ -28,3 +33,18 @@ tests_unit_test_html_LDADD = $(CORE_TEST_LIBS)
 tests_unit_test_source_verify_SOURCES = tests/unit/test_source_verify.c $(source_help)
 tests_unit_test_source_verify_CFLAGS = $(SOURCE_TEST_CFLAGS)
 tests_unit_test_source_verify_LDADD = $(CORE_TEST_LIBS)
+tests_unit_test_source_config_SOURCES = tests/unit/test_source_config.c $(source_help)
+tests_unit_test_source_config_CFLAGS = $(SOURCE_TEST_CFLAGS)
+tests_unit_test_source_config_LDADD = $(CORE_TEST_LIBS)
+tests_unit_test_source_intercom_SOURCES = tests/unit/test_source_intercom.c $(source_help)
+tests_unit_test_source_intercom_CFLAGS = $(SOURCE_TEST_CFLAGS)
+tests_unit_test_source_intercom_LDADD = $(CORE_TEST_LIBS)
+tests_unit_test_source_hubspot_SOURCES = tests/unit/test_source_hubspot.c $(source_help)
+tests_unit_test_source_hubspot_CFLAGS = $(SOURCE_TEST_CFLAGS)
+tests_unit_test_source_hubspot_LDADD = $(CORE_TEST_LIBS)
+tests_unit_test_source_generic_SOURCES = tests/unit/test_source_generic.c $(source_help)
+tests_unit_test_source_generic_CFLAGS = $(SOURCE_TEST_CFLAGS)
+tests_unit_test_source_generic_LDADD = $(CORE_TEST_LIBS)
+tests_unit_test_source_random_SOURCES = tests/unit/test_source_random.c $(source_help)
+tests_unit_test_source_random_CFLAGS = $(SOURCE_TEST_CFLAGS)
+tests_unit_test_source_random_LDADD = $(CORE_TEST_LIBS)

@@ -26,7 +26,7 @@ struct server {
     pthread_t thread;
     const char *const *script;
     size_t n_script;
-    atomic_size_t n_requests, n_connections;
+    atomic_size_t n_requests, n_connections, n_closed;
     char last[8192];
 };
 
@@ -73,6 +73,7 @@ static void *serve(void *arg)
         atomic_fetch_add(&server->n_connections, 1);
         serve_connection(server, fd);
         (void)close(fd);
+        atomic_fetch_add(&server->n_closed, 1);
     }
     return NULL;
 }
@@ -264,6 +265,8 @@ static void dead_idle_connection(void **state)
     (void)state;
     post(&rig);
     assert_result(rig, true, 200, true);
+    while (!atomic_load(&rig.server.n_closed))
+        (void)usleep(1000);
     post(&rig);
     assert_result(rig, true, 200, true);
     assert_int_equal(atomic_load(&rig.server.n_requests), 2);

@@ -1,0 +1,17 @@
+# Lints of the C sources, as tests; and the test that each of them can fail.
+
+lints = contrib/lint/layers contrib/lint/words contrib/lint/headers contrib/lint/format contrib/lint/test_lint.py
+if HAVE_PYTHON
+TESTS += $(lints)
+endif
+EXTRA_DIST += $(lints) contrib/lint/lintlib.py
+
+# How `headers` compiles.
+AM_TESTS_ENVIRONMENT += \
+	LINT_CC='$(CC) $(DEFS) $(DEFAULT_INCLUDES) $(HARDEN_CPPFLAGS) $(CPPFLAGS) $(WARN_CFLAGS) $(HARDEN_CFLAGS) $(CFLAGS) $(EVENT_CFLAGS) $(CURL_CFLAGS) $(JSON_CFLAGS) $(PCRE2_CFLAGS) $(YAML_CFLAGS) $(SQLITE_CFLAGS) $(CRYPTO_CFLAGS)'; \
+	export LINT_CC;
+
+# The tests that `contrib/check` runs once more from the tarball: all but the functional ones, which take long.
+distcheck-tests:
+	@echo $(filter-out tests/functional/%,$(TESTS))
+.PHONY: distcheck-tests

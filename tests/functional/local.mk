@@ -1,0 +1,7 @@
+# The real daemon against the simulator. Each file prints TAP; they run side by side.
+functional_tests = \
+	tests/functional/test_main_job.py
+if HAVE_PYTHON
+TESTS += $(functional_tests)
+endif
+EXTRA_DIST += $(functional_tests) tests/functional/harness.py

@@ -1,0 +1,18 @@
+store_tests = tests/unit/test_store
+if HAVE_CMOCKA
+check_PROGRAMS += $(store_tests)
+TESTS += $(store_tests)
+endif
+tests_unit_test_store_SOURCES = tests/unit/test_store.c tests/unit/test_store.h \
+	tests/unit/test_store_file.c \
+	tests/unit/test_store_intake.c \
+	tests/unit/test_store_random.c \
+	tests/unit/test_store_run.c \
+	tests/unit/test_store_upkeep.c
+tests_unit_test_store_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_store_LDADD = $(STORE_TEST_LIBS)
+
+# Not a test: contrib/bench/store_bench FOLDER
+noinst_PROGRAMS += contrib/bench/store_bench
+contrib_bench_store_bench_SOURCES = contrib/bench/store_bench.c
+contrib_bench_store_bench_LDADD = src/libstore.a src/libbase.a $(STORE_LIBS)

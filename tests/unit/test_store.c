@@ -1,0 +1,356 @@
+/* The store's promises, the same for every backend. */
+
+#include "test_store.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* --- what the parts share ----------------------------------------------------------------------------------------- */
+
+void begin(struct fixture *f)
+{
+    struct fault fault = { "" };
+
+    if (store_begin(f->store, &fault) != STORE_OK)
+        fail_msg("begin: %s", fault.text);
+}
+
+void commit_gives(struct fixture *f, enum store_status status)
+{
+    struct fault fault = { "" };
+    enum store_status got = store_commit(f->store, &fault);
+
+    if (got != status)
+        fail_msg("commit gave %d, not %d: %s", (int)got, (int)status, fault.text);
+    assert_int_equal(status != STORE_OK, fault.text[0] != '\0');
+    assert_false(store_failed(f->store));
+}
+
+void commit(struct fixture *f)
+{
+    commit_gives(f, STORE_OK);
+}
+
+struct store *open_as(struct fixture *f, enum store_access access)
+{
+    enum store_status status;
+    struct fault fault = { "" };
+    struct store *store = store_open(f->url, access, &status, &fault);
+
+    if (!store)
+        fail_msg("open: %s", fault.text);
+    assert_int_equal(status, STORE_OK);
+    return store;
+}
+
+void open_gives(struct fixture *f, enum store_access access, enum store_status status,
+                const char *part_of_fault)
+{
+    enum store_status got = STORE_OK;
+    struct fault fault = { "" };
+    struct store *store = store_open(f->url, access, &got, &fault);
+
+    assert_null(store);
+    assert_int_equal(got, status);
+    if (!strstr(fault.text, part_of_fault))
+        fail_msg("\"%s\" is not in \"%s\"", part_of_fault, fault.text);
+}
+
+void assert_text(struct text text, const char *expected)
+{
+    if (!expected) {
+        assert_null(text.p);
+        return;
+    }
+    assert_non_null(text.p);
+    assert_int_equal(text.n, strlen(expected));
+    assert_memory_equal(text.p, expected, text.n);
+}
+
+struct notification_row a_notification(struct fixture *f, enum notification_state state)
+{
+    return (struct notification_row){ .id = ++f->id,
+                                      .source = T("desk"),
+                                      .state = state,
+                                      .stored_at = 100,
+                                      .headers = T("H: 1"),
+                                      .body = text_make("\0\xff{", 3) };
+}
+
+struct entry_row an_entry(struct fixture *f, int64_t notification, enum entry_state state)
+{
+    return (struct entry_row){ .id = ++f->id,
+                               .notification = notification,
+                               .n = (int)f->id,
+                               .state = state,
+                               .stored_at = 100,
+                               .source = T("desk"),
+                               .conversation = T("c1"),
+                               .message = T("m1") };
+}
+
+struct run_row a_run(struct fixture *f, int64_t chat, int64_t seq, int64_t said_at)
+{
+    return (struct run_row){ .id = ++f->id,
+                             .entry = f->id - 1,
+                             .rule = T("r1"),
+                             .chat = chat,
+                             .seq = seq,
+                             .ruleset = T("0123456789abcdef0123456789abcdef"),
+                             .doc = T("{}"),
+                             .said_at = said_at,
+                             .stored_at = 100,
+                             .expires_at = 5000 };
+}
+
+struct send_row a_send(int64_t run, int step, int n)
+{
+    return (
+        struct send_row){ .run = run, .step = step, .n = n, .channel = T("shop"), .body = T("{\"text\":1}") };
+}
+
+int64_t put_notification(struct fixture *f, enum notification_state state)
+{
+    struct notification_row row = a_notification(f, state);
+
+    begin(f);
+    store_add_notifications(f->store, &row, 1);
+    commit(f);
+    return row.id;
+}
+
+int64_t put_chat(struct fixture *f, const char *channel, const char *user)
+{
+    int64_t chat, seq;
+
+    begin(f);
+    assert_true(store_take_seq(f->store, T(channel), T(user), ++f->id, &chat, &seq));
+    commit(f);
+    return chat;
+}
+
+int64_t put_run(struct fixture *f, int64_t chat, int64_t said_at)
+{
+    struct entry_row entry = an_entry(f, 1, ENTRY_DONE);
+    struct chat_row row;
+    struct run_row run;
+    int64_t seq;
+
+    begin(f);
+    store_add_entries(f->store, &entry, 1);
+    assert_true(store_get_chat(f->store, chat, f->arena, &row));
+    assert_true(store_take_seq(f->store, row.channel, row.user_id, 0, &chat, &seq));
+    run = a_run(f, chat, seq, said_at);
+    assert_true(store_add_run(f->store, &run, 100));
+    commit(f);
+    return run.id;
+}
+
+void put_sending(struct fixture *f, int64_t run, int step, int n, int attempt)
+{
+    struct send_row send = a_send(run, step, n);
+
+    begin(f);
+    store_add_sends(f->store, &send, 1);
+    store_start_send(f->store, run, step, n, attempt, 1, 200);
+    commit(f);
+}
+
+void set_run(struct fixture *f, int64_t run, enum run_state state, int64_t now)
+{
+    begin(f);
+    assert_true(store_set_run(f->store, run, state, TEXT_NONE, now));
+    commit(f);
+}
+
+/* --- transactions, names, failures -------------------------------------------------------------------------------- */
+
+static void test_names(struct fixture *f)
+{
+    const struct {
+        const char *is, *expected;
+    } cases[] = {
+        { notification_state_name(NOTIFICATION_NEW), "new" },
+        { notification_state_name(NOTIFICATION_STUCK), "stuck" },
+        { entry_state_name(ENTRY_FETCH), "fetch" },
+        { entry_state_name(ENTRY_UNADDRESSED), "unaddressed" },
+        { entry_state_name(ENTRY_EXPIRED), "expired" },
+        { run_state_name(RUN_HELD), "held" },
+        { run_state_name(RUN_DROPPED), "dropped" },
+        { send_state_name(SEND_SENDING), "sending" },
+        { send_state_name(SEND_REJECTED), "rejected" },
+        { run_state_name(RUN_STATES), "?" },
+    };
+
+    (void)f;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_string_equal(cases[i].is, cases[i].expected);
+}
+
+static void test_rollback(struct fixture *f)
+{
+    struct notification_row row = a_notification(f, NOTIFICATION_NEW), got;
+    int64_t kept = put_notification(f, NOTIFICATION_NEW);
+
+    begin(f);
+    store_add_notifications(f->store, &row, 1);
+    store_end_notification(f->store, kept, NOTIFICATION_DONE, T("why"));
+    assert_true(store_get_notification(f->store, row.id, f->arena, &got));
+    store_rollback(f->store);
+    assert_false(store_get_notification(f->store, row.id, f->arena, &got));
+    assert_true(store_get_notification(f->store, kept, f->arena, &got));
+    assert_int_equal(got.state, NOTIFICATION_NEW);
+    begin(f); /* and the next one is as if nothing had been */
+    store_add_notifications(f->store, &row, 1);
+    commit(f);
+    assert_true(store_get_notification(f->store, row.id, f->arena, &got));
+}
+
+static void test_errors_stick(struct fixture *f)
+{
+    struct notification_row row = a_notification(f, NOTIFICATION_NEW), twice[2] = { row, row }, got, *rows;
+    unsigned char key[STORE_KEY_BYTES] = { 1 };
+    bool fresh = true;
+
+    begin(f);
+    store_add_notifications(f->store, twice, 2);
+    assert_true(store_failed(f->store));
+    store_seen(f->store, key, 1, row.id, 100, &fresh);
+    assert_false(fresh);
+    assert_int_equal(store_new_notifications(f->store, 0, 9, f->arena, &rows), 0);
+    assert_null(rows);
+    commit_gives(f, STORE_BAD_DATA);
+    assert_false(store_get_notification(f->store, row.id, f->arena, &got));
+    begin(f);
+    store_seen(f->store, key, 1, row.id, 100, &fresh);
+    commit(f);
+    assert_true(fresh);
+}
+
+static void test_text_columns(struct fixture *f)
+{
+    static const struct {
+        const char *p;
+        size_t n;
+        enum store_status status;
+    } cases[] = { { "\xc3\xa9", 2, STORE_OK },
+                  { "", 0, STORE_OK },
+                  { "a\0b", 3, STORE_BAD_DATA },
+                  { "\xff", 1, STORE_BAD_DATA } };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct notification_row row = a_notification(f, NOTIFICATION_STUCK);
+
+        row.reason = text_make(cases[i].p, cases[i].n);
+        begin(f);
+        store_add_notifications(f->store, &row, 1);
+        commit_gives(f, cases[i].status);
+    }
+}
+
+static void test_no_transaction(struct fixture *f)
+{
+    struct notification_row row = a_notification(f, NOTIFICATION_NEW), got;
+
+    store_add_notifications(f->store, &row, 1);
+    assert_true(store_failed(f->store));
+    commit_gives(f, STORE_BAD_DATA);
+    assert_false(store_get_notification(f->store, row.id, f->arena, &got));
+}
+
+static void test_full_arena(struct fixture *f)
+{
+    struct arena *small = arena_new(16);
+    struct notification_row *rows;
+
+    put_notification(f, NOTIFICATION_NEW);
+    begin(f);
+    assert_int_equal(store_new_notifications(f->store, 0, 9, small, &rows), 0);
+    assert_null(rows);
+    commit_gives(f, STORE_TEMPFAIL);
+    arena_free(small);
+}
+
+static const struct store_test common_tests[] = {
+    { "names", test_names },
+    { "rollback", test_rollback },
+    { "errors stick", test_errors_stick },
+    { "text columns", test_text_columns },
+    { "a change needs a transaction", test_no_transaction },
+    { "no room for rows", test_full_arena },
+    { NULL, NULL },
+};
+
+/* --- the program --------------------------------------------------------------------------------------------------- */
+
+struct job {
+    const struct store_test *test;
+    bool sqlite;
+};
+
+static void clear_folder(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    const struct dirent *entry;
+    char path[512];
+
+    while (dir && (entry = readdir(dir)) != NULL) {
+        snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+        if (entry->d_name[0] != '.')
+            unlink(path);
+    }
+    if (dir)
+        closedir(dir);
+    rmdir(folder);
+}
+
+static void run_job(void **state)
+{
+    const struct job *job = *state;
+    struct fixture f = {
+        .sqlite = job->sqlite, .folder = "/tmp/test_store.XXXXXX", .url = "memory:", .id = 1000
+    };
+
+    assert_non_null(mkdtemp(f.folder));
+    snprintf(f.path, sizeof(f.path), "%s/store.db", f.folder);
+    if (f.sqlite)
+        snprintf(f.url, sizeof(f.url), "sqlite:%s", f.path);
+    f.arena = arena_new(64 << 20);
+    f.store = open_as(&f, STORE_SERVE);
+    job->test->run(&f);
+    store_close(f.store);
+    arena_free(f.arena);
+    clear_folder(f.folder);
+}
+
+#define JOBS_MAX 200
+
+static struct job jobs[JOBS_MAX];
+static struct CMUnitTest tests[JOBS_MAX];
+static char names[JOBS_MAX][96];
+static size_t n_jobs;
+
+static void add_tests(const struct store_test *table, bool sqlite)
+{
+    for (; table->name && n_jobs < JOBS_MAX; table++, n_jobs++) {
+        snprintf(names[n_jobs], sizeof(names[0]), "%s: %s", sqlite ? "sqlite" : "memory", table->name);
+        jobs[n_jobs] = (struct job){ table, sqlite };
+        tests[n_jobs] = (struct CMUnitTest){ .name = names[n_jobs],
+                                             .test_func = run_job,
+                                             .initial_state = &jobs[n_jobs] };
+    }
+}
+
+int main(void)
+{
+    static const struct store_test *const both[] = { common_tests, intake_tests, run_tests, upkeep_tests };
+
+    for (size_t i = 0; i < 2 * sizeof(both) / sizeof(both[0]); i++)
+        add_tests(both[i / 2], i % 2);
+    add_tests(file_tests, true);
+    add_tests(random_tests, false);
+    return _cmocka_run_group_tests("store", tests, n_jobs, NULL, NULL);
+}

@@ -1,0 +1,452 @@
+/* Both backends must answer the same to any sequence of calls; and the memory store fails where it is told to. */
+
+#include "store/store_mem.h"
+#include "store/store_sqlite.h"
+#include "test_store.h"
+
+#include "base/buf.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- one side: a store, and what it said ---------------------------------------------------------------------------- */
+
+struct side {
+    struct store *store;
+    struct arena *arena;
+    struct buf said;
+};
+
+static void say_text(struct side *s, struct text text)
+{
+    buf_printf(&s->said, text.p ? "'%.*s' " : "- ", TEXT_ARG(text));
+}
+
+static void say_int(struct side *s, int64_t number)
+{
+    buf_printf(&s->said, "%" PRId64 " ", number);
+}
+
+static void say_entries(struct side *s, const struct entry_row *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const int64_t numbers[] = { rows[i].id,    rows[i].notification, rows[i].n,       rows[i].state,
+                                    rows[i].tries, rows[i].due_at,       rows[i].said_at, rows[i].stored_at };
+
+        for (size_t k = 0; k < sizeof(numbers) / sizeof(numbers[0]); k++)
+            say_int(s, numbers[k]);
+        say_text(s, rows[i].reason);
+        say_text(s, rows[i].source);
+        say_text(s, rows[i].doc);
+    }
+}
+
+static void say_chats(struct side *s, const struct chat_row *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const int64_t numbers[] = { rows[i].id, rows[i].next_seq, rows[i].due_at, rows[i].owner,
+                                    rows[i].not_before };
+
+        for (size_t k = 0; k < sizeof(numbers) / sizeof(numbers[0]); k++)
+            say_int(s, numbers[k]);
+        say_text(s, rows[i].channel);
+        say_text(s, rows[i].user_id);
+        say_text(s, rows[i].held);
+    }
+}
+
+static void say_runs(struct side *s, const struct run_row *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const int64_t numbers[] = { rows[i].id,        rows[i].entry,      rows[i].chat,    rows[i].seq,
+                                    rows[i].state,     rows[i].step,       rows[i].begun,   rows[i].said_at,
+                                    rows[i].stored_at, rows[i].expires_at, rows[i].ended_at };
+
+        for (size_t k = 0; k < sizeof(numbers) / sizeof(numbers[0]); k++)
+            say_int(s, numbers[k]);
+        say_text(s, rows[i].rule);
+        say_text(s, rows[i].reason);
+        say_text(s, rows[i].doc);
+    }
+}
+
+static void say_sends(struct side *s, const struct send_row *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const int64_t numbers[] = { rows[i].run,   rows[i].step,    rows[i].n,      rows[i].kind,
+                                    rows[i].state, rows[i].attempt, rows[i].due_at, rows[i].sent_at };
+
+        for (size_t k = 0; k < sizeof(numbers) / sizeof(numbers[0]); k++)
+            say_int(s, numbers[k]);
+        say_text(s, rows[i].reply_id);
+        say_text(s, rows[i].status_url);
+        say_text(s, rows[i].reason);
+    }
+}
+
+static void say_items(struct side *s, const struct store_item *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        say_int(s, rows[i].id);
+        say_text(s, T(rows[i].state));
+        say_text(s, rows[i].reason);
+        say_text(s, rows[i].source);
+        say_text(s, rows[i].channel);
+        say_text(s, rows[i].user_id);
+        say_text(s, rows[i].rule);
+        say_int(s, rows[i].expires_at);
+    }
+}
+
+/* --- the steps: each makes the same calls on either side ------------------------------------------------------------ */
+
+struct world {
+    uint64_t seed;
+    int64_t id, now;
+    int64_t r[6]; /* this step's random numbers, the same for either side */
+};
+
+static int64_t draw(struct world *w)
+{
+    w->seed = w->seed * 6364136223846793005u + 1442695040888963407u;
+    return (int64_t)(w->seed >> 34);
+}
+
+/* An id near the newest ones: often there, sometimes not. */
+static int64_t some_id(const struct world *w, int64_t r)
+{
+    return w->id - r % 120;
+}
+
+static struct text pick(const char *const *of, size_t n, int64_t r)
+{
+    return T(of[(size_t)r % n]);
+}
+
+static const char *const channels[] = { "shop", "other" }, *const users[] = { "1", "2", "3" };
+static const char *const rules[] = { "a", "b" }, *const sources[] = { "desk", "hub" },
+                         *const words[] = { "x", "yy" };
+
+#define PICK(table, r) pick(table, sizeof(table) / sizeof((table)[0]), r)
+
+static void step_notification(struct side *s, const struct world *w)
+{
+    struct notification_row *rows, row = { .id = w->id,
+                                           .source = PICK(sources, w->r[0]),
+                                           .state = (enum notification_state)(w->r[1] % 3),
+                                           .stored_at = w->now,
+                                           .body = PICK(words, w->r[2]) };
+    size_t n;
+
+    store_add_notifications(s->store, &row, 1);
+    store_try_notification(s->store, some_id(w, w->r[3]));
+    store_end_notification(s->store, some_id(w, w->r[3]), NOTIFICATION_DONE, PICK(words, w->r[2]));
+    n = store_new_notifications(s->store, some_id(w, w->r[4]), 3, s->arena, &rows);
+    for (size_t i = 0; i < n; i++)
+        say_int(s, rows[i].id);
+}
+
+static void step_entry(struct side *s, const struct world *w)
+{
+    struct entry_row *rows, row = { .id = w->id,
+                                    .notification = some_id(w, w->r[0]),
+                                    .n = (int)(w->r[1] % 50),
+                                    .state = (enum entry_state)(w->r[2] % 5),
+                                    .due_at = w->now + w->r[3] % 50,
+                                    .said_at = w->now,
+                                    .stored_at = w->now,
+                                    .source = PICK(sources, w->r[4]),
+                                    .doc = w->r[5] % 2 ? PICK(words, w->r[5]) : TEXT_NONE };
+
+    store_add_entries(s->store, &row, 1);
+    say_entries(s, rows, store_claim_entries(s->store, row.source, w->now, 1, 2, s->arena, &rows));
+    row.id = some_id(w, w->r[1]);
+    store_update_entry(s->store, &row);
+    say_entries(s, rows, store_old_entries(s->store, w->now - w->r[2] % 100, 3, s->arena, &rows));
+}
+
+static void step_match(struct side *s, const struct world *w)
+{
+    struct run_row run = { .id = w->id,
+                           .entry = some_id(w, w->r[0]),
+                           .rule = PICK(rules, w->r[1]),
+                           .said_at = w->now - w->r[2] % 60,
+                           .stored_at = w->now,
+                           .expires_at = w->r[3] % 4 ? w->now + w->r[3] % 900 : 0,
+                           .state = w->r[5] % 9 == 0 ? RUN_HELD : RUN_READY };
+    unsigned char keys[2][STORE_KEY_BYTES] = { { 0 } };
+    bool fresh[2];
+
+    memset(keys[0], (int)(w->r[2] % 100), STORE_KEY_BYTES);
+    memset(keys[1], (int)(w->r[3] % 100), STORE_KEY_BYTES);
+    store_seen(s->store, keys[0], 2, 1, w->now, fresh);
+    buf_printf(&s->said, "seen %d%d ", fresh[0], fresh[1]);
+    if (!store_take_seq(s->store, PICK(channels, w->r[4]), PICK(users, w->r[5]), w->id, &run.chat, &run.seq))
+        return;
+    say_int(s, run.seq);
+    say_int(s, store_tap(s->store, run.chat, run.rule, PICK(words, w->r[0]), run.said_at, 20, w->now));
+    say_int(s, store_add_run(s->store, &run, w->now));
+}
+
+static void work_head(struct side *s, const struct world *w, const struct run_row *run)
+{
+    struct send_row send = { .run = run->id, .step = run->step, .channel = T("shop") }, *rows;
+    struct text data[2] = { PICK(words, w->r[1]), T("z") };
+
+    store_begin_run(s->store, run->id);
+    if (store_step_sends(s->store, run->id, run->step, s->arena, &rows) == 0)
+        store_add_sends(s->store, &send, 1);
+    store_start_send(s->store, run->id, run->step, 0, 1 + (int)(w->r[2] % 2), 1, w->now);
+    store_issue(s->store, run->chat, run->id, run->step, 0, data, 2, w->now + w->r[3] % 500);
+}
+
+static void step_claim(struct side *s, const struct world *w)
+{
+    struct chat_row *rows;
+    struct run_row run;
+    size_t n = store_claim_chats(s->store, PICK(channels, w->r[0]), w->now, 1, 1 + (size_t)w->r[1] % 2,
+                                 s->arena, &rows);
+
+    say_chats(s, rows, n);
+    for (size_t i = 0; i < n; i++)
+        if (store_head_run(s->store, rows[i].id, s->arena, &run)) {
+            say_runs(s, &run, 1);
+            work_head(s, w, &run);
+        } else {
+            store_release_chat(s->store, rows[i].id, 0, 0);
+        }
+}
+
+static void step_settle(struct side *s, const struct world *w)
+{
+    struct send_row *rows, row = { 0 };
+    struct run_row run;
+    size_t n = store_next_sending(s->store, 5, s->arena, &rows);
+
+    say_sends(s, rows, n);
+    if (n)
+        row = rows[(size_t)w->r[0] % n];
+    row.attempt = 1 + (int)(w->r[1] % 2);
+    row.state = (enum send_state)(w->r[2] % SEND_STATES);
+    row.reason = PICK(words, w->r[3]);
+    say_int(s, store_settle_send(s->store, &row));
+    say_int(s, store_late_ok(s->store, &row));
+    store_end_send(s->store, row.run, row.step, row.n, SEND_EXPIRED, PICK(words, w->r[3]));
+    if (!store_get_run(s->store, row.run, s->arena, &run))
+        return;
+    store_step_run(s->store, run.id, run.step + (int)(w->r[4] % 2), PICK(words, w->r[4]));
+    if (w->r[5] % 3)
+        say_int(s,
+                store_set_run(s->store, run.id, (enum run_state)(w->r[5] % RUN_STATES), TEXT_NONE, w->now));
+    store_release_chat(s->store, run.chat, w->r[1] % 3 ? 0 : w->now + 10, w->now + w->r[3] % 20);
+}
+
+static void step_operate(struct side *s, const struct world *w)
+{
+    int64_t id = some_id(w, w->r[0]);
+    struct text held = w->r[1] % 2 ? T("held") : TEXT_NONE;
+    struct run_row *rows;
+    struct chat_row chat;
+
+    if (store_find_chat(s->store, PICK(channels, w->r[2]), PICK(users, w->r[3]), s->arena, &chat)) {
+        store_hold_chat(s->store, chat.id, held, w->now);
+        say_int(s, store_is_issued(s->store, chat.id, PICK(words, w->r[4]), w->now));
+    }
+    say_int(s, store_rearm_run(s->store, id, w->now, w->now + 500));
+    say_int(s, store_rearm_notification(s->store, id));
+    say_int(s, store_rearm_entry(s->store, id, w->now));
+    say_int(s, w->r[5] % 2 ? store_drop_notification(s->store, id + 1, T("gone"))
+                           : store_drop_entry(s->store, id + 1, T("gone")));
+    say_runs(s, rows, store_expired_runs(s->store, w->now, 3, s->arena, &rows));
+}
+
+static void step_prune(struct side *s, const struct world *w)
+{
+    if (w->r[4] % 10 == 0)
+        store_disown(s->store, w->now);
+    say_int(s, (int64_t)store_prune(s->store, w->now - w->r[0] % 300, w->now - w->r[1] % 300,
+                                    1 + (size_t)w->r[2] % 5));
+}
+
+static void step_numbers(struct side *s, const struct world *w)
+{
+    struct text paused = PICK(channels, w->r[0]);
+    struct store_filter filter = { .all = w->r[1] % 2, .after = some_id(w, w->r[2]) };
+    struct store_counts counts;
+    struct store_item *items;
+    int64_t id, at;
+
+    store_count(s->store, &counts);
+    for (size_t i = 0; i < sizeof(counts) / sizeof(int64_t); i++)
+        say_int(s, ((const int64_t *)&counts)[i]);
+    store_newest(s->store, &id, &at);
+    say_int(s, id);
+    say_int(s, store_next_due(s->store, &paused, (size_t)w->r[3] % 2));
+    say_items(s, items, store_list(s->store, &filter, 1 + (size_t)w->r[4] % 20, s->arena, &items));
+}
+
+static void (*const steps[])(struct side *s, const struct world *w) = {
+    step_notification, step_entry,  step_match,   step_match, step_claim,
+    step_settle,       step_settle, step_operate, step_prune, step_numbers
+};
+
+#define STEPS (sizeof(steps) / sizeof(steps[0]))
+
+/* Everything that can be asked about the last ids. */
+static void say_all(struct side *s, const struct world *w)
+{
+    struct entry_row *entries;
+    struct run_row *runs, run;
+    struct send_row *sends;
+    struct chat_row chat;
+
+    for (int64_t id = w->id - 300; id <= w->id; id++) {
+        say_entries(s, entries, store_notification_entries(s->store, id, s->arena, &entries));
+        say_runs(s, runs, store_entry_runs(s->store, id, s->arena, &runs));
+        say_sends(s, sends, store_run_sends(s->store, id, s->arena, &sends));
+        if (store_get_chat(s->store, id, s->arena, &chat))
+            say_chats(s, &chat, 1);
+        if (store_head_run(s->store, id, s->arena, &run))
+            say_runs(s, &run, 1);
+    }
+    step_numbers(s, w);
+}
+
+/* --- both sides ------------------------------------------------------------------------------------------------------ */
+
+static void finish(struct side *s, bool keep)
+{
+    struct fault fault;
+
+    buf_printf(&s->said, "failed %d ", store_failed(s->store));
+    if (keep)
+        say_int(s, store_commit(s->store, &fault));
+    else
+        store_rollback(s->store);
+}
+
+static void transaction(struct world *w, struct side sides[2])
+{
+    int64_t n = 1 + draw(w) % 6, keep = draw(w) % 8;
+    struct fault fault;
+
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(store_begin(sides[i].store, &fault), STORE_OK);
+    for (int64_t k = 0; k < n; k++) {
+        size_t step = (size_t)draw(w) % STEPS;
+
+        w->id++;
+        w->now += draw(w) % 10;
+        for (int i = 0; i < 6; i++)
+            w->r[i] = draw(w);
+        for (int i = 0; i < 2; i++)
+            steps[step](&sides[i], w);
+    }
+    for (int i = 0; i < 2; i++)
+        finish(&sides[i], keep > 0);
+}
+
+static void compare(struct side sides[2], uint64_t seed, int round)
+{
+    const char *a = buf_get(&sides[0].said).p, *b = buf_get(&sides[1].said).p;
+    size_t at = 0;
+
+    while (a[at] && a[at] == b[at])
+        at++;
+    if (a[at] || b[at]) {
+        at = at > 60 ? at - 60 : 0;
+        fail_msg("seed %" PRIu64 ", round %d:\n%.160s\n%.160s", seed, round, a + at, b + at);
+    }
+    assert_false(sides[0].said.failed);
+    for (int i = 0; i < 2; i++) {
+        buf_cut(&sides[i].said, 0);
+        arena_reset(sides[i].arena);
+    }
+}
+
+static void play(struct fixture *f, uint64_t seed)
+{
+    struct world w = { .seed = seed * 7919, .id = 1000, .now = 10000 };
+    struct side sides[2];
+    struct fault fault;
+    enum store_status status;
+
+    for (int i = 0; i < 2; i++) {
+        snprintf(f->url, sizeof(f->url), i ? "sqlite:%s/random%" PRIu64 ".db" : "memory:", f->folder, seed);
+        sides[i] = (struct side){ store_open(f->url, STORE_SERVE, &status, &fault), arena_new(64 << 20),
+                                  BUF(8 << 20) };
+        assert_non_null(sides[i].store);
+    }
+    assert_true(
+        store_sqlite_exec(sides[1].store, "PRAGMA synchronous = OFF", &fault)); /* only the answers count */
+    for (int round = 0; round < 600; round++) {
+        transaction(&w, sides);
+        if (round % 20 == 19)
+            for (int i = 0; i < 2; i++)
+                say_all(&sides[i], &w);
+        compare(sides, seed, round);
+    }
+    for (int i = 0; i < 2; i++) {
+        store_close(sides[i].store);
+        arena_free(sides[i].arena);
+        buf_free(&sides[i].said);
+    }
+}
+
+static void test_same_answers(struct fixture *f)
+{
+    for (uint64_t seed = 1; seed <= 6; seed++)
+        play(f, seed);
+}
+
+/* --- failures on demand ---------------------------------------------------------------------------------------------- */
+
+static void test_fail(struct fixture *f)
+{
+    struct notification_row row = a_notification(f, NOTIFICATION_NEW), *rows;
+    struct fault fault;
+
+    store_mem_fail(f->store, 0, STORE_TEMPFAIL);
+    begin(f);
+    store_add_notifications(f->store, &row, 1);
+    assert_false(store_failed(f->store));
+    commit_gives(f, STORE_TEMPFAIL);
+    assert_int_equal(store_new_notifications(f->store, 0, 9, f->arena, &rows), 0);
+    store_mem_fail(f->store, 1, STORE_TEMPFAIL);
+    assert_int_equal(store_begin(f->store, &fault), STORE_TEMPFAIL);
+    commit_gives(f, STORE_TEMPFAIL);
+    store_mem_fail(f->store, 3, STORE_BAD_DATA);
+    begin(f);
+    store_add_notifications(f->store, &row, 1);
+    store_try_notification(f->store, row.id);
+    assert_true(store_failed(f->store));
+    commit_gives(f, STORE_BAD_DATA);
+    begin(f);
+    store_add_notifications(f->store, &row, 1);
+    commit(f);
+}
+
+static void test_many_rows(struct fixture *f)
+{
+    struct notification_row row;
+    struct store_counts counts;
+
+    begin(f);
+    for (int i = 0; i < 100000; i++) {
+        row = a_notification(f, NOTIFICATION_NEW);
+        store_add_notifications(f->store, &row, 1);
+        store_end_notification(f->store, row.id - i / 2, NOTIFICATION_DONE, TEXT_NONE);
+    }
+    store_rollback(f->store);
+    store_count(f->store, &counts);
+    assert_int_equal(counts.notifications_new, 0);
+}
+
+const struct store_test random_tests[] = {
+    { "the same answers as sqlite", test_same_answers },
+    { "failures on demand", test_fail },
+    { "many rows, undone", test_many_rows },
+    { NULL, NULL },
+};

@@ -1,0 +1,363 @@
+#include "core/doc.h"
+#include "core/limits.h"
+#include "core/template.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const char *const all_names[] = { "1", "2", "id", "size", "empty", NULL };
+static const char *const maybe_names[] = { "size", NULL };
+static const struct template_known known = { "track", all_names, maybe_names, false };
+
+/* A scalar as a reader makes it: the text stands in the first line of a document, from column 1 on. */
+struct leaf {
+    struct document document;
+    struct node node;
+};
+
+static void make_leaf(struct leaf *leaf, const char *text)
+{
+    *leaf = (struct leaf){ .document = { .path = "t.yaml", .source = text_of(text) } };
+    leaf->node = (struct node){
+        .kind = NODE_SCALAR, .at = { &leaf->document, 1, 1, 1 }, .text = text_of(text), .plain = true
+    };
+}
+
+struct row {
+    const char *text;
+    const char *out; /* NULL: rendering fails */
+    const char *fault;
+};
+
+static const struct row rows[] = {
+    { "plain", "plain", NULL },
+    { "", "", NULL },
+    { "Order ${id}.", "Order ORD-1.", NULL },
+    { "${id}${id}", "ORD-1ORD-1", NULL },
+    { "$1-${2}", "ORD-1-XL", NULL },
+    { "$$ $ $0.50 5$", "$ $ $0.50 5$", NULL },
+    { "$${id}", "${id}", NULL },
+    { "{\"a\": 1}", "{\"a\": 1}", NULL },
+    { "${size:-none}", "none", NULL },
+    { "${size:-}", "", NULL },
+    { "${size:-a:-b $1}", "a:-b $1", NULL },
+    { "[${empty:-x}]", "[]", NULL },
+    { "${size}", NULL, "${size} is missing" },
+    { "${contact.name}", "Anna", NULL },
+    { "${contact.shop_id}", "77", NULL },
+    { "${contact.custom_attributes.vip}", "true", NULL },
+    { "${contact.score}", "1.50", NULL },
+    { "${contact.hs}", "h", NULL },
+    { "${contact.nothing}", NULL, "${contact.nothing} is missing" },
+    { "${contact.nothing:-friend}", "friend", NULL },
+    { "${contact.tags}", NULL, "${contact.tags} is missing" },
+    { "${contact.custom_attributes}", NULL, "is missing" },
+    { "${contact.gone:-x}", "x", NULL },
+    { "${conversation.id}", "c1", NULL },
+    { "\xD0\xB9 ${id}", "\xD0\xB9 ORD-1", NULL },
+};
+
+static const struct row urls[] = {
+    { "https://example.com/r/${id}", "https://example.com/r/ORD-1", NULL },
+    { "https://example.com/r/${evil}", "https://example.com/r/..%2F%3Fa%3Db%26c%23%25%20%C3%A4", NULL },
+    { "https://example.com?q=${evil}", "https://example.com?q=..%2F%3Fa%3Db%26c%23%25%20%C3%A4", NULL },
+    { "https://example.com/${dots}/x", NULL, "elsewhere" },
+    { "https://example.com/${dots}", NULL, "elsewhere" },
+    { "https://example.com/.${dot}?x", NULL, "elsewhere" },
+    { "https://example.com/${dot}${dot}#x", NULL, "elsewhere" },
+    { "https://example.com/a${dots}", "https://example.com/a..", NULL },
+    { "https://example.com/?x=${dots}", "https://example.com/?x=..", NULL },
+    { "https://example.com/v1.0/${id}", "https://example.com/v1.0/ORD-1", NULL },
+    { "tg://resolve?domain=${id}", "tg://resolve?domain=ORD-1", NULL },
+    { "https://example.com/a/../b", "https://example.com/a/../b", NULL },
+};
+
+static struct json_object *parse(const char *text)
+{
+    struct fault fault;
+    struct json_object *doc = doc_parse(text_of(text), &fault);
+
+    if (!doc)
+        fail_msg("%s: %s", text, fault.text);
+    return doc;
+}
+
+static void check_rows(const struct row *table, size_t n, enum template_leaf leaf_kind,
+                       const struct template_known *names_known)
+{
+    struct template_names names = {
+        parse("{\"1\":\"ORD-1\",\"2\":\"XL\",\"id\":\"ORD-1\",\"empty\":\"\",\"dot\":\".\",\"dots\":\"..\","
+              "\"evil\":\"../?a=b&c#% \xC3\xA4\"}"),
+        parse("{\"name\":\"Anna\",\"score\":1.50,\"gone\":null,\"tags\":[1],\"custom_attributes\":{\"shop_"
+              "id\":77,"
+              "\"vip\":true},\"properties\":{\"hs\":\"h\"}}"),
+        parse("{\"conversation\":{\"id\":\"c1\"}}"),
+    };
+
+    for (size_t i = 0; i < n; i++) {
+        struct arena *arena = arena_new(1 << 20);
+        struct findings *findings = findings_new();
+        struct fault fault = { "" };
+        struct text out = TEXT_NONE;
+        struct template *template;
+        struct leaf leaf;
+
+        make_leaf(&leaf, table[i].text);
+        template = template_compile(arena, &leaf.node, leaf_kind, names_known, findings);
+        if (!template)
+            fail_msg("%s: %s", table[i].text, findings_get(findings, 0)->text);
+        if (template_render(template, &names, 1000, arena, &out, &fault) != (table[i].out != NULL))
+            fail_msg("%s: '%.*s' %s", table[i].text, TEXT_ARG(out), fault.text);
+        if (table[i].out && !text_is(out, table[i].out))
+            fail_msg("%s: '%.*s'", table[i].text, TEXT_ARG(out));
+        if (table[i].fault && !strstr(fault.text, table[i].fault))
+            fail_msg("%s: %s", table[i].text, fault.text);
+        findings_free(findings);
+        arena_free(arena);
+    }
+    json_object_put(names.captures);
+    json_object_put(names.contact);
+    json_object_put(names.scopes);
+}
+
+static void test_render(void **state)
+{
+    (void)state;
+    check_rows(rows, sizeof(rows) / sizeof(*rows), LEAF_TEXT, &known);
+}
+
+static void test_urls(void **state)
+{
+    (void)state;
+    check_rows(urls, sizeof(urls) / sizeof(*urls), LEAF_URL, NULL);
+}
+
+static const struct {
+    const char *text;
+    enum template_leaf leaf;
+    int column, width; /* of the finding; 0: not looked at */
+    const char *words, *hint;
+} mistakes[] = {
+    { "Order ${ib}.", LEAF_TEXT, 7, 5, "nothing gives ${ib} a value in rule 'track'", "did you mean ${id}?" },
+    { "\xD0\xB9\xD0\xB9 ${ib}", LEAF_TEXT, 4, 5, "nothing gives", NULL },
+    { "for ${price}", LEAF_TEXT, 5, 8, "nothing gives ${price}", "(?<price>...)" },
+    { "only $10.00", LEAF_TEXT, 6, 3, "nothing gives ${10}", "a dollar is written $$" },
+    { "a ${id", LEAF_TEXT, 3, 4, "no '}'", NULL },
+    { "a ${}", LEAF_TEXT, 3, 3, "names nothing", NULL },
+    { "${ id }", LEAF_TEXT, 1, 7, "' id ' is no name", NULL },
+    { "${Id}", LEAF_TEXT, 1, 5, "'Id' is no name", NULL },
+    { "${id|upper}", LEAF_TEXT, 1, 11, "filters (|) are not supported by this version", NULL },
+    { "${order.status}", LEAF_TEXT, 1, 15, "${order.status}: lookups are not supported by this version",
+      NULL },
+    { "${chat.lang}", LEAF_TEXT, 1, 12, "${chat.lang} is not supported by this version", NULL },
+    { "${lang}", LEAF_TEXT, 1, 7, "${lang} is not supported by this version", NULL },
+    { "${secret.KEY}", LEAF_TEXT, 1, 13, "${secret.KEY} is not supported by this version", NULL },
+    { "${source}", LEAF_TEXT, 1, 9, "${source} is not supported by this version", NULL },
+    { "${attachment.url}", LEAF_TEXT, 1, 17, "is not supported by this version", NULL },
+    { "${conversation.title}", LEAF_TEXT, 1, 21, "is not supported by this version", NULL },
+    { "${contact}", LEAF_TEXT, 1, 10, "${contact} is not one value", NULL },
+    { "${conversation}", LEAF_TEXT, 1, 15, "${conversation} is not one value", NULL },
+    { "${id}://example.com/", LEAF_URL, 1, 0, "must be written out", NULL },
+    { "https://${id}/x", LEAF_URL, 1, 0, "must be written out", NULL },
+    { "https://example.com${id}", LEAF_URL, 1, 0, "must be written out", NULL },
+    { "https://example.com:${id}/", LEAF_URL, 1, 0, "must be written out", NULL },
+    { "javascript:x/${id}", LEAF_URL, 1, 0, "must begin with https://", NULL },
+    { "https://localhost/${id}", LEAF_URL, 1, 0, "a dot inside", NULL },
+};
+
+static void test_mistakes(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(mistakes) / sizeof(*mistakes); i++) {
+        struct arena *arena = arena_new(1 << 20);
+        struct findings *findings = findings_new();
+        const struct finding *finding;
+        struct leaf leaf;
+
+        make_leaf(&leaf, mistakes[i].text);
+        assert_null(template_compile(arena, &leaf.node, mistakes[i].leaf, &known, findings));
+        finding = findings_get(findings, 0);
+        assert_non_null(finding);
+        if (!strstr(finding->text, mistakes[i].words) || finding->at.column != mistakes[i].column ||
+            (mistakes[i].width && finding->at.width != mistakes[i].width))
+            fail_msg("%s: %d+%d %s", mistakes[i].text, finding->at.column, finding->at.width, finding->text);
+        if (mistakes[i].hint && (!finding->hint || !strstr(finding->hint, mistakes[i].hint)))
+            fail_msg("%s: hint %s", mistakes[i].text, finding->hint ? finding->hint : "-");
+        findings_free(findings);
+        arena_free(arena);
+    }
+}
+
+static void test_warnings(void **state)
+{
+    static const struct {
+        const char *text, *words;
+    } table[] = {
+        { "${size}", "not every match of rule 'track' gives ${size}" },
+        { "${size:-x}", NULL },
+        { "Order {id}", "as it stands here" },
+        { "Order {{id}}", "as it stands here" },
+        { "Order {{ id }}", "as it stands here" },
+        { "Order $id", "as it stands here" },
+        { "Order {it}", NULL },
+        { "Order $it {id it", "as it stands here" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+        struct arena *arena = arena_new(1 << 20);
+        struct findings *findings = findings_new();
+        struct leaf leaf;
+
+        make_leaf(&leaf, table[i].text);
+        assert_non_null(template_compile(arena, &leaf.node, LEAF_TEXT, &known, findings));
+        if (findings_count(findings, FINDING_WARNING) != (table[i].words ? 1 : 0))
+            fail_msg("%s: %zu warnings", table[i].text, findings_count(findings, FINDING_WARNING));
+        if (table[i].words)
+            assert_non_null(strstr(findings_get(findings, 0)->text, table[i].words));
+        findings_free(findings);
+        arena_free(arena);
+    }
+}
+
+static void test_static_and_bounds(void **state)
+{
+    struct arena *arena = arena_new(1 << 20);
+    struct findings *findings = findings_new();
+    struct template_names names = { NULL, NULL, NULL };
+    struct fault fault;
+    struct template *template;
+    struct text text;
+    struct leaf leaf;
+
+    (void)state;
+    make_leaf(&leaf, "5 $$");
+    template = template_compile(arena, &leaf.node, LEAF_TEXT, NULL, findings);
+    assert_true(template_static(template, &text) && text_is(text, "5 $"));
+    assert_false(template_uses(template, "contact"));
+    assert_false(template_render(template, &names, 2, arena, &text, &fault));
+    make_leaf(&leaf, "${contact.name:-you}");
+    template = template_compile(arena, &leaf.node, LEAF_TEXT, NULL, findings);
+    assert_false(template_static(template, &text));
+    assert_true(template_uses(template, "contact"));
+    assert_true(template_render(template, &names, 20, arena, &text, &fault) && text_is(text, "you"));
+    arena_free(arena);
+    arena = arena_new(0);
+    assert_null(template_compile(arena, &leaf.node, LEAF_TEXT, NULL, findings));
+    arena_free(arena);
+    findings_free(findings);
+}
+
+/* --- limits ------------------------------------------------------------------------------------------------------- */
+
+static char long_text[40000];
+
+static struct text repeat(const char *unit, int count)
+{
+    size_t n = strlen(unit), used = 0;
+
+    while (count-- > 0) {
+        memcpy(long_text + used, unit, n);
+        used += n;
+    }
+    return text_make(long_text, used);
+}
+
+static void test_limits(void **state)
+{
+    struct fault fault;
+
+    (void)state;
+    assert_true(limits_text(repeat("a", 4096), &fault));
+    assert_false(limits_text(repeat("a", 4097), &fault));
+    assert_string_equal(fault.text, "has 4097 characters; Telegram takes 4096 and refuses the whole message");
+    assert_true(limits_text(repeat("\xF0\x9F\x98\x80", 4096), &fault));
+    assert_false(limits_text(repeat("\xF0\x9F\x98\x80", 4097), &fault));
+    /* what Telegram removes or cuts does not count */
+    assert_true(limits_text(repeat("a\r", 4096), &fault));
+    assert_true(limits_text(repeat("a\xE2\x80\xAE", 4096), &fault));
+    assert_false(limits_text(repeat("a\xE2\x80\xAE\xE2\x80\xAE\xE2\x80\xAE", 3900), &fault));
+    long_text[0] = 'x';
+    memset(long_text + 1, ' ', 5000);
+    assert_true(limits_text(text_make(long_text, 5001), &fault));
+    assert_false(limits_text(text_of(""), &fault));
+    assert_false(limits_text(text_of(" \n\t\r"), &fault));
+    assert_false(limits_text(text_of("\xFF"), &fault));
+    assert_true(limits_data(repeat("a", 64), &fault));
+    assert_false(limits_data(repeat("a", 65), &fault));
+    assert_true(limits_data(repeat("\xD0\xB9", 32), &fault));
+    assert_false(limits_data(repeat("\xD0\xB9", 33), &fault));
+    assert_string_equal(fault.text, "is 66 bytes; Telegram takes 64 and refuses the whole message");
+    assert_false(limits_data(text_of(""), &fault));
+    assert_false(limits_data(text_of("\x80"), &fault));
+    assert_true(limits_placeholder(repeat("\xD0\xB9", 64), &fault));
+    assert_false(limits_placeholder(repeat("a", 65), &fault));
+    assert_false(limits_placeholder(text_of(""), &fault));
+    assert_true(limits_label(text_of("x"), &fault));
+    assert_false(limits_label(text_of(" "), &fault));
+    assert_false(limits_label(text_of("\xE2\x80\xAE"), &fault));
+}
+
+static void test_addresses(void **state)
+{
+    static const struct {
+        const char *url;
+        bool good;
+    } table[] = {
+        { "https://example.com", true },
+        { "HTTP://example.com/", true },
+        { "https://a.b:8443/x?y#z", true },
+        { "https://[::1]/x", true },
+        { "tg://resolve?domain=x", true },
+        { "tg:resolve?domain=x", true },
+        { "tg://user?id=5", true },
+        { "https://user@example.com/", true },
+        { "https://localhost/", false },
+        { "https://", false },
+        { "https:///x.y", false },
+        { "example.com", false },
+        { "ftp://example.com", false },
+        { "mailto:a@b.com", false },
+        { "javascript:alert(1)", false },
+        { "tel:+1", false },
+        { "https://exa mple.com", false },
+        { "https://example.com/\n", false },
+        { "https://example.com\\@x", false },
+        { "", false },
+        { "tg://", false },
+        { "tg://a.b/", false },
+        { "https://a@localhost/x.y", false },
+        { "https://.com/", false },
+        { "https://localhost:80/a.b", false },
+        { "https://a.b:c/", false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+        struct fault fault = { "" };
+
+        if (limits_url(text_of(table[i].url), &fault) != table[i].good)
+            fail_msg("%s: %s", table[i].url, fault.text);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_render),
+        cmocka_unit_test(test_urls),
+        cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_warnings),
+        cmocka_unit_test(test_static_and_bounds),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_addresses),
+    };
+
+    return cmocka_run_group_tests_name("template", tests, NULL, NULL);
+}
