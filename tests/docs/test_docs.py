@@ -7,7 +7,7 @@ before the literal text:
   config, rules, source   what it is: a whole configuration, a whole rule file, sources of a configuration
   file=PATH               it is written there, in a folder of the document; exit=N: what check says of it, 0 without
   same=PATH               it must equal this file of the tree
-  console                 command lines behind "$ " and what they print; "live": with a store in which one tap was answered
+  console                 command lines behind "$ " and what they print; "live": with a store that holds a tap
   remove                  files to remove again
 
 A line "..." stands for any lines, "..." at a line's end for its rest. Ids and times may differ.
