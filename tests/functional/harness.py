@@ -4,6 +4,7 @@ A test is a function with the decorator @test; main() runs them and prints TAP. 
 CALLBACKD and SIM name the programs; without them they are looked for in the build folder, where `make check` runs."""
 
 import base64
+import ctypes
 import hashlib
 import hmac
 import http.client
@@ -68,9 +69,18 @@ def split_address(text):
     return host.strip("[]"), int(port)
 
 
+LIBC = ctypes.CDLL(None, use_errno=True)
+PR_SET_PDEATHSIG = 1
+
+
+def end_with_parent():
+    """In the child: a test that is killed takes its servers with it."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 class Process:
     def start(self, arguments, **more):
-        self.process = subprocess.Popen(arguments, **more)
+        self.process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, preexec_fn=end_with_parent, **more)
 
     def kill(self):
         if self.process.poll() is None:
