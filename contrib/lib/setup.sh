@@ -95,12 +95,12 @@ quietly() {
     shift
     "$@" </dev/null >>"$log" 2>&1 || status=$?
     ((status)) || return 0
-    tail -n 60 "$log" | sed 's/^/    /' >&2
+    grep -vE '^ *(CC|CCLD|AR|GEN) |modifier ignored since' "$log" | tail -n 60 | sed 's/^/    /' >&2
     complain "failed with status $status: $* (the whole log: $log)"
     return "$status"
 }
 
-# build DIR [FLAG...]: builds below $builds, out of tree; sets `built` to the folder. MAKE_GOALS: what to make (all).
+# build DIR [FLAG...]: builds below $builds, out of tree; sets `built` to the folder. MAKE_GOALS: what to make, if not all.
 build() {
     local name=$1 flags log goals
     shift

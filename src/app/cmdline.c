@@ -122,7 +122,7 @@ void cmdline_age(int64_t since_ms, char *out, size_t size)
     int64_t age = now_wall_ms() - since_ms;
 
     for (size_t i = 0; i < 4; i++) {
-        if (age < 2 * units[i].ms && i < 3)
+        if (i < 3 && age < 2 * units[i].ms)
             continue;
         snprintf(out, size, "%" PRId64 "%s", age < 0 ? 0 : age / units[i].ms, units[i].unit);
         return;

@@ -88,7 +88,7 @@ struct engine {
     bool recovered;     /* what an earlier process left as new is worked off */
     bool more;          /* work was left over: do not sleep */
     bool look_for_new, look_for_fetches; /* the store may have some */
-    bool store_down, recount; /* recount: the counts may be off */
+    bool store_down, recount;            /* recount: the counts may be off */
     int64_t store_retry_ms;
     bool stopping, ended;
 };

@@ -42,14 +42,16 @@ static const char version_1[] =
     "NULL,"
     " seq INTEGER NOT NULL, ruleset BLOB NOT NULL, state INTEGER NOT NULL, reason TEXT, step INTEGER NOT "
     "NULL,"
-    " begun INTEGER NOT NULL, said_at INTEGER NOT NULL, stored_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,"
+    " begun INTEGER NOT NULL, said_at INTEGER NOT NULL, stored_at INTEGER NOT NULL, expires_at INTEGER NOT "
+    "NULL,"
     " ended_at INTEGER, doc BLOB) STRICT;"
     "CREATE UNIQUE INDEX run_entry ON run(entry, rule);"
     "CREATE INDEX run_head ON run(chat, begun DESC, said_at, seq) WHERE state = 0;"
     /* With NULL first this is two in one: what may expire, by when, and what has ended, by when. */
     "CREATE INDEX run_end ON run(ended_at, expires_at);"
 
-    "CREATE TABLE send(run INTEGER NOT NULL, step INTEGER NOT NULL, n INTEGER NOT NULL, kind INTEGER NOT NULL,"
+    "CREATE TABLE send(run INTEGER NOT NULL, step INTEGER NOT NULL, n INTEGER NOT NULL, kind INTEGER NOT "
+    "NULL,"
     " state INTEGER NOT NULL, attempt INTEGER NOT NULL, owner INTEGER, due_at INTEGER NOT NULL,"
     " sent_at INTEGER NOT NULL, channel TEXT NOT NULL, reply_id TEXT, status_url TEXT, reason TEXT,"
     " body BLOB NOT NULL, PRIMARY KEY(run, step, n)) STRICT, WITHOUT ROWID;"

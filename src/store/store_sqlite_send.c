@@ -20,7 +20,8 @@ size_t db_claim_chats(struct store *store, struct text channel, int64_t now, int
     size_t n;
 
     *rows = db_rows(db_of(store), SQL_CLAIM_CHATS,
-                    DB_VALUES(db_text(channel), db_int(now), db_int(owner), db_limit(limit)), &db_chat, arena, &n);
+                    DB_VALUES(db_text(channel), db_int(now), db_int(owner), db_limit(limit)), &db_chat, arena,
+                    &n);
     if (n)
         qsort(*rows, n, sizeof(**rows), longest_due_first);
     return n;
@@ -54,9 +55,10 @@ void db_begin_run(struct store *store, int64_t run)
 void db_add_send(struct store *store, const struct send_row *row)
 {
     db_do(db_of(store), SQL_ADD_SEND,
-          DB_VALUES(db_int(row->run), db_int(row->step), db_int(row->n), db_int(row->kind), db_text(row->channel),
-                    db_blob(row->body), db_int(row->state), db_int(row->attempt), db_int(row->due_at),
-                    db_int(row->sent_at), db_text0(row->reply_id), db_text0(row->status_url), db_text0(row->reason)));
+          DB_VALUES(db_int(row->run), db_int(row->step), db_int(row->n), db_int(row->kind),
+                    db_text(row->channel), db_blob(row->body), db_int(row->state), db_int(row->attempt),
+                    db_int(row->due_at), db_int(row->sent_at), db_text0(row->reply_id),
+                    db_text0(row->status_url), db_text0(row->reason)));
 }
 
 size_t db_step_sends(struct store *store, int64_t run, int step, struct arena *arena, struct send_row **rows)
@@ -81,7 +83,8 @@ void db_start_send(struct store *store, int64_t run, int step, int n, int attemp
           DB_VALUES(db_int(run), db_int(step), db_int(n), db_int(attempt), db_int(owner), db_int(now)));
 }
 
-void db_issue(struct store *store, int64_t chat, int64_t run, int step, int n, struct text data, int64_t until)
+void db_issue(struct store *store, int64_t chat, int64_t run, int step, int n, struct text data,
+              int64_t until)
 {
     db_do(db_of(store), SQL_ISSUE,
           DB_VALUES(db_int(chat), db_blob(data), db_int(run), db_int(step), db_int(n), db_int(until)));

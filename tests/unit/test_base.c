@@ -45,8 +45,14 @@ static void test_utf8(void **state)
     static const struct {
         const char *text;
         int64_t count, utf16;
-    } rows[] = { { "", 0, 0 },          { "abc", 3, 3 },         { "\xD0\xB9", 1, 1 },     { "\xF0\x9F\x98\x80", 1, 2 },
-                 { "\xC0\x80", -1, -1 }, { "\xED\xA0\x80", -1, -1 }, { "\xF4\x90\x80\x80", -1, -1 }, { "\x80", -1, -1 },
+    } rows[] = { { "", 0, 0 },
+                 { "abc", 3, 3 },
+                 { "\xD0\xB9", 1, 1 },
+                 { "\xF0\x9F\x98\x80", 1, 2 },
+                 { "\xC0\x80", -1, -1 },
+                 { "\xED\xA0\x80", -1, -1 },
+                 { "\xF4\x90\x80\x80", -1, -1 },
+                 { "\x80", -1, -1 },
                  { "\xE2\x82", -1, -1 } };
 
     (void)state;
@@ -151,10 +157,14 @@ static void test_mailbox_bounds_and_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_buf_keeps_its_maximum), cmocka_unit_test(test_buf_take),
-        cmocka_unit_test(test_utf8),                  cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_closest),               cmocka_unit_test(test_printable),
-        cmocka_unit_test(test_time),                  cmocka_unit_test(test_mailbox_bounds_and_order),
+        cmocka_unit_test(test_buf_keeps_its_maximum),
+        cmocka_unit_test(test_buf_take),
+        cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_closest),
+        cmocka_unit_test(test_printable),
+        cmocka_unit_test(test_time),
+        cmocka_unit_test(test_mailbox_bounds_and_order),
     };
 
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
