@@ -239,8 +239,11 @@ class Daemon(Process):
         return self.post("/webhooks/hubspot", body, hubspot_headers(body, "/webhooks/hubspot", secret, at))
 
     def tap(self, data, user="700000001", **more):
-        status = self.post_intercom(intercom_replied(data, user, **more))
-        assert status == 200, status
+        """Posts until it is acknowledged, as Intercom does: a disk that takes longer than the door's patience answers 503."""
+        payload = intercom_replied(data, user, **more)
+        statuses = []
+        wait_for(lambda: statuses.append(self.post_intercom(payload)) or statuses[-1] != 503, "the acknowledgement")
+        assert statuses[-1] == 200, statuses
 
     def page(self, path, method="GET", headers=None):
         status, _, body = request(self.admin, method, path, headers=headers)
