@@ -1,6 +1,7 @@
 include tests/unit/local.mk
 include tests/sim/local.mk
 include tests/functional/local.mk
+include tests/docs/local.mk
 
 # Both drivers read TAP: cmocka's output for the unit tests, the functional tests' own.
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh

@@ -134,7 +134,7 @@ class Bench:
     def __init__(self, options):
         self.options = options
         self.folder = tempfile.mkdtemp(prefix='callbackd-bench-', dir='/dev/shm')
-        self.disk = tempfile.mkdtemp(prefix='bench-', dir=options.disk)
+        self.disk = tempfile.mkdtemp(prefix='bench-', dir=os.path.abspath(options.disk))
         self.seconds = options.seconds
         self.stores = 0
         self.repeats = 0
@@ -470,4 +470,5 @@ def main():
     return 0
 
 
-sys.exit(main())
+if __name__ == '__main__':
+    sys.exit(main())

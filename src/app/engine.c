@@ -114,10 +114,14 @@ void engine_show_paused(struct engine *engine)
         if (channel->paused[0])
             buf_printf(&line, "%schannel %s: %s", line.len ? "; " : "", channel->name, channel->paused);
     }
-    for (size_t i = 0; i < engine->n_sources; i++)
-        if (engine->sources[i].paused[0])
-            buf_printf(&line, "%ssource %s: %s", line.len ? "; " : "", engine->sources[i].name,
-                       engine->sources[i].paused);
+    for (size_t i = 0; i < engine->n_sources; i++) {
+        const struct source_state *source = &engine->sources[i];
+
+        metrics_set(engine->setup.metrics, METRIC_SOURCE_PAUSED, source->name, NULL,
+                    source->paused[0] != '\0');
+        if (source->paused[0])
+            buf_printf(&line, "%ssource %s: %s", line.len ? "; " : "", source->name, source->paused);
+    }
     health_set(engine->setup.health, HEALTH_PAUSED, line.len ? line.data : NULL);
     buf_free(&line);
 }

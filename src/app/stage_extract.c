@@ -10,6 +10,8 @@
 #include <string.h>
 
 #define PAGE 64
+#define EXTRACT_PAGE 16 /* read at a time: what the cycle has no time for is read again */
+#define YIELD_US 1000
 #define TRIES_MAX 3
 
 /* The first half of a SHA-256 over a word that says what it is, and the parts. */
@@ -138,24 +140,34 @@ struct text extract_notification(struct engine *engine, const struct notificatio
     return reason;
 }
 
+/* Webhooks that wait for their acknowledgement go before what is stored already, once that had its millisecond. */
+static bool go_on(struct engine *engine, int64_t yield_us, int64_t until_us)
+{
+    int64_t now = now_mono_us();
+
+    return !store_failed(engine->store) && now < until_us &&
+           (now < yield_us || mailbox_posted(engine->setup.in) == 0);
+}
+
 void stage_extract(struct engine *engine, int64_t until_us)
 {
+    int64_t yield_us = now_mono_us() + YIELD_US;
     struct notification_row *rows;
-    size_t n;
+    size_t n, done;
 
     if (!engine->look_for_new || engine->stopping)
         return;
     do {
-        n = store_new_notifications(engine->store, 0, PAGE, engine->arena, &rows);
-        for (size_t i = 0; i < n && !store_failed(engine->store); i++) {
-            struct text reason = extract_notification(engine, &rows[i]);
+        n = store_new_notifications(engine->store, 0, EXTRACT_PAGE, engine->arena, &rows);
+        for (done = 0; done < n && (done == 0 || go_on(engine, yield_us, until_us)); done++) {
+            struct text reason = extract_notification(engine, &rows[done]);
 
-            store_end_notification(engine->store, rows[i].id, NOTIFICATION_DONE, reason);
+            store_end_notification(engine->store, rows[done].id, NOTIFICATION_DONE, reason);
             engine->delta.notifications_new--;
         }
-    } while (n == PAGE && !store_failed(engine->store) && now_mono_us() < until_us);
-    engine->look_for_new = n == PAGE;
-    engine->more = engine->more || n == PAGE;
+        engine->look_for_new = n == EXTRACT_PAGE || done < n;
+    } while (engine->look_for_new && go_on(engine, yield_us, until_us));
+    engine->more = engine->more || engine->look_for_new;
 }
 
 /* --- what an earlier process left: an input that crashes the program may not crash every start ---------------------- */

@@ -193,3 +193,13 @@ size_t mailbox_waiting(struct mailbox *box)
     pthread_mutex_unlock(&box->lock);
     return n;
 }
+
+size_t mailbox_posted(struct mailbox *box)
+{
+    size_t n;
+
+    pthread_mutex_lock(&box->lock);
+    n = box->items;
+    pthread_mutex_unlock(&box->lock);
+    return n;
+}

@@ -32,3 +32,5 @@ struct mail *mailbox_take(struct mailbox *box, size_t items, size_t bytes, int64
 int mailbox_fd(const struct mailbox *box);
 /* mailbox_waiting: number of messages that wait. */
 size_t mailbox_waiting(struct mailbox *box);
+/* mailbox_posted: number of plain messages among them. */
+size_t mailbox_posted(struct mailbox *box);

@@ -207,6 +207,18 @@ static size_t last_character(const char *p, size_t n)
     return i ? i - 1 : 0;
 }
 
+/* Can what stands at p make the character before it go away? \E, \Q\E and comments do not separate a quantifier from it. */
+static bool may_undo(const char *p, size_t n)
+{
+    if (n == 0)
+        return false;
+    if (strchr("?*{", *p))
+        return true;
+    if (n > 1 && p[0] == '\\')
+        return p[1] == 'E' || p[1] == 'Q';
+    return n > 2 && memcmp(p, "(?#", 3) == 0;
+}
+
 /* The plain characters that the source begins with; the last one goes if it may be repeated no times. */
 static size_t find_prefix(struct text source, char *out)
 {
@@ -222,9 +234,7 @@ static size_t find_prefix(struct text source, char *out)
             break;
         out[n++] = c;
     }
-    if (i < source.n && strchr("?*{", source.p[i]))
-        n = last_character(out, n);
-    return n;
+    return may_undo(source.p + i, source.n - i) ? last_character(out, n) : n;
 }
 
 /* --- compiling ---------------------------------------------------------------------------------------------------- */

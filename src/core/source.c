@@ -35,6 +35,11 @@ const char *source_api(const struct source *source)
     return source->api;
 }
 
+const char *source_api_header(const struct source *source)
+{
+    return source->ops->api_header;
+}
+
 size_t source_secret_refs(const struct source *source, const char *const **refs)
 {
     *refs = source->secret_refs.items;
@@ -195,7 +200,7 @@ void source_extract(const struct source *source, struct text body, int64_t store
                     struct pattern_scratch *scratch, struct arena *arena, struct extraction *out)
 {
     struct fault fault;
-    struct work work = { source, arena, doc_parse(body, &fault), stored_at, out };
+    struct work work = { source, arena, doc_parse(body, &fault), stored_at, out, false };
 
     (void)scratch;
     *out = (struct extraction){ .delivery = text_of("") };
@@ -205,10 +210,12 @@ void source_extract(const struct source *source, struct text body, int64_t store
     }
     source->ops->extract(&work);
     json_object_put(work.root);
-    if (!out->count && !out->reason)
-        out->reason = "nothing in it";
-    if (out->count)
+    if (work.no_memory)
+        *out = (struct extraction){ .delivery = out->delivery, .reason = "memory is out" };
+    else if (out->count)
         out->reason = NULL;
+    else if (!out->reason)
+        out->reason = "nothing in it";
 }
 
 /* Parts are written with their length, so that no two lists of parts give the same key. */

@@ -30,6 +30,8 @@ const char *source_kind(const struct source *source); /* "intercom", "hubspot", 
 const char *source_path(const struct source *source);
 const char *source_channel(const struct source *source);
 const char *source_api(const struct source *source); /* base URL of the REST API; NULL: none */
+/* source_api_header: a whole header line that every request to the API carries (Intercom-Version); NULL: none. */
+const char *source_api_header(const struct source *source);
 /* source_secret_refs: references of the secrets; source_token_ref: of the API token, NULL: none. */
 size_t source_secret_refs(const struct source *source, const char *const **refs);
 const char *source_token_ref(const struct source *source);
@@ -68,7 +70,8 @@ struct extraction {
     size_t count;
 };
 
-/* source_extract: reads a verified body. Never fails: what cannot be read is a reason. */
+/* source_extract: reads a verified body. Never fails: what cannot be read is a reason; where memory is out there are no entries at
+   all, and the reason says so. The kind, the data and the user id of an entry are found by source_finish. */
 void source_extract(const struct source *source, struct text body, int64_t stored_at,
                     struct pattern_scratch *scratch, struct arena *arena, struct extraction *out);
 

@@ -71,8 +71,10 @@ static const char *take_entry(struct work *work, struct json_object *item)
     if (!value_time(value_spot(&pointers->said_at, &roots), &entry.said_at))
         entry.said_at = work->stored_at;
     entry.body = value_text(value_spot(&pointers->text, &roots), false, work->arena);
-    if (!values_collect(work->source, &roots, work->arena, &entry))
-        return "memory is out";
+    if (!values_collect(work->source, &roots, work->arena, &entry)) {
+        work->no_memory = true;
+        return NULL;
+    }
     if (!entry.body.n && !values_have_data(work->source, &entry))
         return "no text";
     work->out->entries[work->out->count++] = entry;
@@ -91,7 +93,7 @@ static void extract(struct work *work)
         work->out->delivery = text_of("");
     work->out->entries = arena_array(work->arena, n, sizeof(struct entry));
     if (n && !work->out->entries) {
-        work->out->reason = "memory is out";
+        work->no_memory = true;
         return;
     }
     work->out->reason = n ? NULL : "no entries";

@@ -198,7 +198,7 @@ static void extract(struct work *work)
     n = json_object_array_length(work->root);
     work->out->entries = arena_array(work->arena, n, sizeof(struct entry));
     if (n && !work->out->entries) {
-        work->out->reason = "memory is out";
+        work->no_memory = true;
         return;
     }
     work->out->reason = n ? NULL : "no events";
@@ -234,12 +234,15 @@ static void next_fetch(const struct source *source, const struct entry *entry, b
     }
 }
 
-static struct json_object *first_sender(struct json_object *message)
+/* Of the first sender who has one. */
+static struct json_object *sender_value(struct json_object *message)
 {
-    struct json_object *senders = doc_key(message, "senders");
+    struct json_object *senders = doc_key(message, "senders"), *value = NULL;
     size_t n = json_object_is_type(senders, json_type_array) ? json_object_array_length(senders) : 0;
 
-    return n ? json_object_array_get_idx(senders, 0) : NULL;
+    for (size_t i = 0; i < n && !value; i++)
+        value = doc_at(json_object_array_get_idx(senders, i), "/deliveryIdentifier/value");
+    return value;
 }
 
 /* Type and direction: a fault if the message is not one of ours. */
@@ -266,7 +269,7 @@ static bool is_truncated(struct json_object *message)
 /* False when memory is out. */
 static bool take_message(const struct fetched *fetched)
 {
-    struct json_object *message = fetched->answer, *sender = first_sender(message);
+    struct json_object *message = fetched->answer;
     const struct roots roots = { { message, message, message } };
     struct entry *entry = fetched->entry;
     struct text value;
@@ -277,7 +280,7 @@ static bool take_message(const struct fetched *fetched)
         entry->author = value;
     if (value_time(doc_key(message, "createdAt"), &at))
         entry->said_at = at;
-    if (value_id(doc_at(sender, "/deliveryIdentifier/value"), fetched->arena, &value) &&
+    if (value_id(sender_value(message), fetched->arena, &value) &&
         !values_add(entry, fetched->arena, "sender", value))
         return false;
     if (!values_collect(fetched->source, &roots, fetched->arena, entry))

@@ -1,6 +1,6 @@
 /* Intercom: HMAC-SHA1 over the raw body; one conversation per notification, of which only the parts travel that made the
-   event. What the page and the captures say: contrib's protocol notes; deviant shapes are met by looking at each
-   member's type. */
+   event. Facts: Intercom's webhook pages and captures; they contradict each other, so each member's type is looked at
+   before it is used. */
 
 #include "core/doc.h"
 #include "core/source_internal.h"
@@ -9,6 +9,7 @@
 
 #define CREATED "conversation.user.created"
 #define NOTED "conversation.admin.noted"
+#define CONTACTS_MAX 100 /* of a conversation that are looked at */
 
 static const char *const topics[] = { CREATED, "conversation.user.replied", NULL };
 /* One person is lead here and user there; all four are customers. */
@@ -69,7 +70,7 @@ static struct json_object *contact_of(const struct notice *notice, struct json_o
     struct text id = doc_str(author, "id");
     size_t n = notice->contacts ? json_object_array_length(notice->contacts) : 0;
 
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && i < CONTACTS_MAX; i++) {
         struct json_object *contact = json_object_array_get_idx(notice->contacts, i);
 
         if (id.n && doc_str(contact, "id").p && text_eq(doc_str(contact, "id"), id))
@@ -138,7 +139,7 @@ static void take_message(struct notice *notice, struct json_object *message)
     entry.author = arena_text(work->arena, text_of(json_object_get_string(doc_key(author, "type"))));
     take_time(notice, message, &entry);
     if (!take_contact(notice, author, &entry) || !values_collect(work->source, &roots, work->arena, &entry))
-        leave_out(notice, "memory is out");
+        work->no_memory = true;
     else if (!entry.body.n && !values_have_data(work->source, &entry))
         leave_out(notice, "no text");
     else if (!value_id(doc_key(message, "id"), work->arena, &entry.message))
@@ -157,7 +158,7 @@ static void take_messages(struct notice *notice)
 
     work->out->entries = arena_array(work->arena, n + 2, sizeof(struct entry));
     if (!work->out->entries) {
-        leave_out(notice, "memory is out");
+        work->no_memory = true;
         return;
     }
     if (!first)
@@ -286,6 +287,7 @@ static enum fetch_verdict apply(const struct fetched *fetched, struct fault *fau
 const struct source_ops source_intercom = {
     .kind = "intercom",
     .api = "https://api.intercom.io",
+    .api_header = "Intercom-Version: 2.15",
     .topics = topics,
     .authors = authors,
     .user_ids = user_ids,

@@ -91,6 +91,7 @@ struct work {
     struct json_object *root;
     int64_t stored_at;
     struct extraction *out;
+    bool no_memory; /* what was found is not all */
 };
 
 /* An answer to apply. */
@@ -106,6 +107,7 @@ struct fetched {
 struct source_ops {
     const char *kind;
     const char *api;                            /* default; NULL: none */
+    const char *api_header;                     /* that its API wants; NULL: none */
     const char *const *topics, *const *authors; /* defaults, up to NULL; NULL: none */
     const char *const *user_ids;                /* default places */
     bool (*verify)(const struct check *check, struct fault *fault) CHECKED;

@@ -216,10 +216,13 @@ static void test_prefix(void **state)
         { "a\\|b", "a|b" },
         { "\\Qab\\E", "" },
         { "", "" },
-        { "a\\Q|\\E", "a" },
+        { "ba\\Q|\\E", "b" },
         { "ab\\.?c", "ab" },
         { "a b#c", "a b#c" },
-        { "x(?#|)y", "x" },
+        { "xz(?#|)y", "x" },
+        { "ab\\E*", "a" },
+        { "ab\\Q\\E?", "a" },
+        { "a:(?<n>b)", "a:" },
     };
 
     (void)state;
@@ -230,6 +233,58 @@ static void test_prefix(void **state)
             fail_msg("%s: prefix '%.*s'", table[i][0], TEXT_ARG(pattern_prefix(pattern)));
         pattern_free(pattern);
     }
+}
+
+static uint32_t next_random(uint32_t *seed)
+{
+    *seed = *seed * 1664525u + 1013904223u;
+    return *seed >> 8;
+}
+
+/* Patterns of every construct that could fool the look at the source: what matches begins with the prefix. */
+static void test_prefix_holds(void **state)
+{
+    static const char *const parts[] = { "a",          "b",       "ab",       "a",      "|",
+                                         "(",          ")",       "?",        "*",      "+",
+                                         "{0}",        "{2}",     "{,2}",     "{0,1}",  "[",
+                                         "]",          "[|]",     "[]|]",     "[^]]",   "[[:alpha:]|]",
+                                         "[[:a]",      "\\Q",     "\\E",      "\\",     "(?i)",
+                                         "(?x)",       "(?-x)",   "#",        "\n",     " ",
+                                         "^",          "$",       "(?#",      "(?:",    "(?|",
+                                         "(?=",        "(?<n>",   "\\|",      "\\(",    "\\[",
+                                         "[\\Q]|\\E]", "\\x{61}", "\\o{141}", "\\g{1}", "\\K",
+                                         "(*ACCEPT)",  "(?!",     "(?<=a)" };
+    static const char *const letters[] = { "a", "b", "A", "|", "(", "#", "\n", "" };
+    struct pattern_scratch *scratch = pattern_scratch_new();
+    uint32_t seed = 3;
+    size_t looked_at = 0;
+
+    (void)state;
+    for (int i = 0; i < 100000; i++) {
+        char source[200] = "", subject[20];
+        struct fault fault;
+        size_t offset;
+        struct pattern *pattern;
+
+        for (uint32_t n = next_random(&seed) % 7; n < 8; n++)
+            strncat(source, parts[next_random(&seed) % (sizeof(parts) / sizeof(*parts))],
+                    sizeof(source) - strlen(source) - 1);
+        pattern = pattern_compile(text_of(source), PATTERN_WHOLE, &offset, &fault);
+        for (int k = 0; pattern && k < 20; k++) {
+            subject[0] = '\0';
+            for (uint32_t n = next_random(&seed) % 5; n < 5; n++)
+                strncat(subject, letters[next_random(&seed) % (sizeof(letters) / sizeof(*letters))],
+                        sizeof(subject) - strlen(subject) - 1);
+            if (pattern_match(pattern, scratch, text_of(subject)) != PATTERN_YES)
+                continue;
+            looked_at += pattern_prefix(pattern).n > 0;
+            if (strncmp(subject, pattern_prefix(pattern).p, pattern_prefix(pattern).n) != 0)
+                fail_msg("%s takes %s, prefix %.*s", source, subject, TEXT_ARG(pattern_prefix(pattern)));
+        }
+        pattern_free(pattern);
+    }
+    assert_true(looked_at > 100);
+    pattern_scratch_free(scratch);
 }
 
 static void test_bounds(void **state)
@@ -250,7 +305,7 @@ static void test_bounds(void **state)
         pattern_free(pattern);
     }
     /* A deep but honest match is no attack: it falls back from the JIT's stack to the interpreter. */
-    pattern = compile("(?:(a)|(b))*");
+    pattern = compile("((((a)))|b)*");
     assert_int_equal(pattern_match(pattern, scratch, text_make(subject, PATTERN_SUBJECT_MAX)), PATTERN_YES);
     assert_int_equal(pattern_match(pattern, scratch, text_make(subject, PATTERN_SUBJECT_MAX + 1)),
                      PATTERN_LIMIT);
@@ -284,9 +339,9 @@ static void test_too_large(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table),  cmocka_unit_test(test_refused),   cmocka_unit_test(test_names),
-        cmocka_unit_test(test_groups), cmocka_unit_test(test_search),    cmocka_unit_test(test_prefix),
-        cmocka_unit_test(test_bounds), cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_table),        cmocka_unit_test(test_refused), cmocka_unit_test(test_names),
+        cmocka_unit_test(test_groups),       cmocka_unit_test(test_search),  cmocka_unit_test(test_prefix),
+        cmocka_unit_test(test_prefix_holds), cmocka_unit_test(test_bounds),  cmocka_unit_test(test_too_large),
     };
 
     return cmocka_run_group_tests_name("pattern", tests, NULL, NULL);

@@ -38,6 +38,7 @@ static void test_getters(void **state)
     fixture_close(&f);
     fixture_open(&f, INTERCOM "api: https://api.eu.intercom.io/\n", NULL);
     assert_string_equal(source_api(f.source), "https://api.eu.intercom.io");
+    assert_string_equal(source_api_header(f.source), "Intercom-Version: 2.15");
     assert_null(source_token_ref(f.source));
     fixture_close(&f);
 }

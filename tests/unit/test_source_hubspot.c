@@ -212,6 +212,8 @@ static void test_messages(void **state)
         { "", MESSAGE("\"text\":\"x\",\"senders\":[{\"deliveryIdentifier\":{\"value\":\"@anna\"}}]"),
           "either 9/../x/m ?#% user= data=x" },
         { "", MESSAGE("\"text\":\"x\",\"senders\":[{\"name\":\"x\"}]"), "either 9/../x/m ?#% user= data=x" },
+        { "", MESSAGE("\"text\":\"x\",\"senders\":[5,{},{\"deliveryIdentifier\":{\"value\":\"6\"}}]"),
+          "either 9/../x/m ?#% user=6 data=x" },
         { "", MESSAGE("\"text\":\"x\",\"senders\":{}"), "either 9/../x/m ?#% user= data=x" },
         { "", MESSAGE("\"text\":\"\""), "no text" },
         { "", MESSAGE("\"richText\":\"<p>x</p>\""), "no text" },

@@ -82,7 +82,8 @@ struct notification_row a_notification(struct fixture *f, enum notification_stat
 
 struct entry_row an_entry(struct fixture *f, int64_t notification, enum entry_state state)
 {
-    return (struct entry_row){ .id = ++f->id,
+    f->id++;
+    return (struct entry_row){ .id = f->id,
                                .notification = notification,
                                .n = (int)f->id,
                                .state = state,
@@ -94,7 +95,8 @@ struct entry_row an_entry(struct fixture *f, int64_t notification, enum entry_st
 
 struct run_row a_run(struct fixture *f, int64_t chat, int64_t seq, int64_t said_at)
 {
-    return (struct run_row){ .id = ++f->id,
+    f->id++;
+    return (struct run_row){ .id = f->id,
                              .entry = f->id - 1,
                              .rule = T("r1"),
                              .chat = chat,
@@ -307,23 +309,40 @@ static void clear_folder(const char *folder)
     rmdir(folder);
 }
 
+static struct fixture now; /* of the test that runs */
+
+static int set_up(void **state)
+{
+    const struct job *job = *state;
+
+    now = (struct fixture){
+        .sqlite = job->sqlite, .folder = "/tmp/test_store.XXXXXX", .url = "memory:", .id = 1000
+    };
+    if (!mkdtemp(now.folder))
+        return -1;
+    snprintf(now.path, sizeof(now.path), "%s/store.db", now.folder);
+    if (now.sqlite)
+        snprintf(now.url, sizeof(now.url), "sqlite:%s", now.path);
+    now.arena = arena_new(64 << 20);
+    now.store = open_as(&now, STORE_SERVE);
+    return 0;
+}
+
 static void run_job(void **state)
 {
     const struct job *job = *state;
-    struct fixture f = {
-        .sqlite = job->sqlite, .folder = "/tmp/test_store.XXXXXX", .url = "memory:", .id = 1000
-    };
 
-    assert_non_null(mkdtemp(f.folder));
-    snprintf(f.path, sizeof(f.path), "%s/store.db", f.folder);
-    if (f.sqlite)
-        snprintf(f.url, sizeof(f.url), "sqlite:%s", f.path);
-    f.arena = arena_new(64 << 20);
-    f.store = open_as(&f, STORE_SERVE);
-    job->test->run(&f);
-    store_close(f.store);
-    arena_free(f.arena);
-    clear_folder(f.folder);
+    job->test->run(&now);
+}
+
+/* After a failure too: nothing stays behind. */
+static int tear_down(void **state)
+{
+    (void)state;
+    store_close(now.store);
+    arena_free(now.arena);
+    clear_folder(now.folder);
+    return 0;
 }
 
 #define JOBS_MAX 200
@@ -340,6 +359,8 @@ static void add_tests(const struct store_test *table, bool sqlite)
         jobs[n_jobs] = (struct job){ table, sqlite };
         tests[n_jobs] = (struct CMUnitTest){ .name = names[n_jobs],
                                              .test_func = run_job,
+                                             .setup_func = set_up,
+                                             .teardown_func = tear_down,
                                              .initial_state = &jobs[n_jobs] };
     }
 }

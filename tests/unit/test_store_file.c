@@ -13,13 +13,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static void close_store(struct fixture *f)
+{
+    store_close(f->store);
+    f->store = NULL;
+}
+
 static void test_reopen(struct fixture *f)
 {
     int64_t chat = put_chat(f, "shop", "a"), run = put_run(f, chat, 10);
     struct run_row row;
     struct stat about;
 
-    store_close(f->store);
+    close_store(f);
     assert_int_equal(stat(f->path, &about), 0);
     assert_int_equal(about.st_mode & 0077, 0);
     f->store = open_as(f, STORE_SERVE);
@@ -33,7 +39,7 @@ static void test_uncommitted(struct fixture *f)
 
     begin(f);
     store_add_notifications(f->store, &row, 1);
-    store_close(f->store);
+    close_store(f);
     f->store = open_as(f, STORE_SERVE);
     assert_false(store_get_notification(f->store, row.id, f->arena, &row));
 }
@@ -106,7 +112,7 @@ static void test_corrupt(struct fixture *f)
     struct fault fault;
 
     put_notification(f, NOTIFICATION_NEW);
-    store_close(f->store);
+    close_store(f);
     assert_true(file_read(f->path, &good, &fault));
     refused_untouched(f, T("x"), "not a database");
     refused_untouched(f, T("this is somebody's text and no database at all\n"), "not a database");
@@ -134,7 +140,7 @@ static void test_versions(struct fixture *f)
         struct buf content = BUF(1 << 24);
 
         assert_true(store_sqlite_exec(f->store, cases[i].sql, &fault));
-        store_close(f->store);
+        close_store(f);
         assert_true(file_read(f->path, &content, &fault));
         refused_untouched(f, buf_get(&content), cases[i].part_of_fault);
         buf_free(&content);

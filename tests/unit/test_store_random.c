@@ -213,6 +213,7 @@ static void step_claim(struct side *s, const struct world *w)
     for (size_t i = 0; i < n; i++)
         if (store_head_run(s->store, rows[i].id, s->arena, &run)) {
             say_runs(s, &run, 1);
+            store_keep_chat(s->store, rows[i].id, w->now + w->r[4] % 30);
             work_head(s, w, &run);
         } else {
             store_release_chat(s->store, rows[i].id, 0, 0);

@@ -59,6 +59,23 @@ static void test_claim_chats(struct fixture *f)
     assert_int_equal(rows[0].id, c);
 }
 
+static void test_keep_chat(struct fixture *f)
+{
+    int64_t chat = put_chat(f, "shop", "a");
+    struct chat_row *rows, row;
+
+    release(f, chat, 100, 5);
+    assert_int_equal(claim(f, "shop", 100, 9, &rows), 1);
+    begin(f);
+    store_keep_chat(f->store, chat, 700);
+    store_keep_chat(f->store, 999999, 800);
+    commit(f);
+    assert_true(store_get_chat(f->store, chat, f->arena, &row));
+    assert_int_equal(row.not_before, 700);
+    assert_int_equal(row.owner, 1);
+    assert_int_equal(row.due_at, 100);
+}
+
 static void test_release_keeps_runs(struct fixture *f)
 {
     int64_t chat = put_chat(f, "shop", "a"), run = put_run(f, chat, 10);
@@ -246,8 +263,13 @@ static void test_disown(struct fixture *f)
 }
 
 const struct store_test run_tests[] = {
-    { "claim_chats", test_claim_chats }, { "release keeps runs", test_release_keeps_runs },
-    { "head_run", test_head_run },       { "sends", test_sends },
-    { "settle", test_settle },           { "set_run", test_set_run },
-    { "disown", test_disown },           { NULL, NULL },
+    { "claim_chats", test_claim_chats },
+    { "keep_chat", test_keep_chat },
+    { "release keeps runs", test_release_keeps_runs },
+    { "head_run", test_head_run },
+    { "sends", test_sends },
+    { "settle", test_settle },
+    { "set_run", test_set_run },
+    { "disown", test_disown },
+    { NULL, NULL },
 };
