@@ -175,7 +175,7 @@ static int release_channel(struct queue *queue)
     size_t n = store_channels(queue->store, queue->arena, &rows);
 
     for (size_t i = 0; i < n; i++) {
-        if (!text_is(rows[i].name, queue->channel))
+        if (!text_is(rows[i].name, queue->channel) || (!rows[i].paused.p && !rows[i].not_before))
             continue;
         rows[i].paused = TEXT_NONE;
         rows[i].not_before = 0;

@@ -114,10 +114,14 @@ void engine_show_paused(struct engine *engine)
         if (channel->paused[0])
             buf_printf(&line, "%schannel %s: %s", line.len ? "; " : "", channel->name, channel->paused);
     }
-    for (size_t i = 0; i < engine->n_sources; i++)
-        if (engine->sources[i].paused[0])
-            buf_printf(&line, "%ssource %s: %s", line.len ? "; " : "", engine->sources[i].name,
-                       engine->sources[i].paused);
+    for (size_t i = 0; i < engine->n_sources; i++) {
+        const struct source_state *source = &engine->sources[i];
+
+        metrics_set(engine->setup.metrics, METRIC_SOURCE_PAUSED, source->name, NULL,
+                    source->paused[0] != '\0');
+        if (source->paused[0])
+            buf_printf(&line, "%ssource %s: %s", line.len ? "; " : "", source->name, source->paused);
+    }
     health_set(engine->setup.health, HEALTH_PAUSED, line.len ? line.data : NULL);
     buf_free(&line);
 }
@@ -218,6 +222,22 @@ static void undo(struct engine *engine)
     engine->outbox = (struct outbox){ NULL, &engine->outbox.head };
 }
 
+/* The counts may have changed by more than this transaction: they were read from the store at start, or after the command line. */
+static void show_counts(struct engine *engine)
+{
+    const struct store_counts *c = &engine->counts;
+
+    for (int i = 0; i < RUN_STATES; i++) {
+        if (engine->shown[i] == c->runs[i])
+            continue;
+        engine->shown[i] = c->runs[i];
+        metrics_set(engine->setup.metrics, METRIC_RUNS, run_state_name((enum run_state)i), NULL,
+                    (double)c->runs[i]);
+    }
+    metrics_set(engine->setup.metrics, METRIC_WAITING, "notifications", NULL, (double)c->notifications_new);
+    metrics_set(engine->setup.metrics, METRIC_WAITING, "fetches", NULL, (double)c->entries_fetch);
+}
+
 static void count(struct engine *engine)
 {
     struct store_counts *c = &engine->counts;
@@ -228,14 +248,9 @@ static void count(struct engine *engine)
     c->entries_fetch += d->entries_fetch;
     c->entries_unaddressed += d->entries_unaddressed;
     c->entries_stuck += d->entries_stuck;
-    for (int i = 0; i < RUN_STATES; i++) {
+    for (int i = 0; i < RUN_STATES; i++)
         c->runs[i] += d->runs[i];
-        if (d->runs[i])
-            metrics_set(engine->setup.metrics, METRIC_RUNS, run_state_name((enum run_state)i), NULL,
-                        (double)c->runs[i]);
-    }
-    metrics_set(engine->setup.metrics, METRIC_WAITING, "notifications", NULL, (double)c->notifications_new);
-    metrics_set(engine->setup.metrics, METRIC_WAITING, "fetches", NULL, (double)c->entries_fetch);
+    show_counts(engine);
 }
 
 static void committed(struct engine *engine)
@@ -578,6 +593,7 @@ static bool take_over(struct engine *engine)
     }
     arena_reset(engine->arena);
     store_works(engine);
+    show_counts(engine);
     health_set(engine->setup.health, HEALTH_START, NULL);
     return true;
 }
@@ -622,6 +638,7 @@ struct engine *engine_new(const struct engine_setup *setup, struct fault *fault)
     engine->setup = *setup;
     engine->outbox.tail = &engine->outbox.head;
     engine->look_for_new = engine->look_for_fetches = true;
+    memset(engine->shown, -1, sizeof(engine->shown));
     engine->arena = arena_new(ARENA_MAX);
     engine->scratch = pattern_scratch_new();
     engine->contacts = contacts_new();

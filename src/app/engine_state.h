@@ -80,6 +80,7 @@ struct engine {
     struct outbox outbox;
     int sends_in_flight;
     struct store_counts counts, delta;
+    int64_t shown[RUN_STATES]; /* the counts that the metrics have */
 
     int64_t wake_at, look_at, expire_at, prune_at;
     const void *stored_hash,

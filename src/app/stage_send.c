@@ -189,6 +189,18 @@ static enum go hold_run(struct engine *engine, const struct run_row *run, const 
     return GO_ON;
 }
 
+/* When a chat is looked at again whose send cannot start before `at`. One that only waits for its own paused channel stays due:
+   stage_send passes it over, and it goes as soon as the channel is opened, whoever does it. */
+static int64_t wait_until(const struct engine *engine, const struct chat_row *chat,
+                          const struct channel_state *state, const struct send_row *send, int64_t at)
+{
+    if (at <= engine->now)
+        return engine->now + 1000;
+    if (!state->paused[0] || !text_is(chat->channel, state->name))
+        return at;
+    return send->due_at > engine->now ? send->due_at : engine->now;
+}
+
 static enum go start_send(struct engine *engine, struct chat_row *chat, const struct run_row *run,
                           const struct send_row *send)
 {
@@ -206,7 +218,7 @@ static enum go start_send(struct engine *engine, struct chat_row *chat, const st
         at = send->due_at;
     request = at <= engine->now ? make_request(engine, channel, run, send) : NULL;
     if (!request) {
-        release(engine, chat, at > engine->now ? at : engine->now + 1000);
+        release(engine, chat, wait_until(engine, chat, state, send, at));
         return GO_RELEASED;
     }
     if (state->paused[0])

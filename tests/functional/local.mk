@@ -1,6 +1,9 @@
 # The real daemon against the simulator. Each file prints TAP; they run side by side.
 functional_tests = \
-	tests/functional/test_main_job.py
+	tests/functional/test_main_job.py \
+	tests/functional/test_rules.py \
+	tests/functional/test_sending.py \
+	tests/functional/test_store.py
 if HAVE_PYTHON
 TESTS += $(functional_tests)
 endif
