@@ -59,6 +59,7 @@ static void post_fetch(struct engine *engine, const struct source *source, struc
 {
     struct request_mail *request = mail_new(MAIL_REQUEST, sizeof(*request));
     struct text token = generation_token(engine->generation, source);
+    const char *own = source_api_header(source);
 
     if (!request)
         return;
@@ -70,6 +71,7 @@ static void post_fetch(struct engine *engine, const struct source *source, struc
     request->url = text_dup(text_of(fetch->url));
     request->headers[0] = text_dup(text_of("Accept: application/json"));
     request->headers[1] = token.p ? bearer(token) : NULL;
+    request->headers[2] = own ? text_dup(text_of(own)) : NULL;
     request->timeout_ms = 10000;
     request->connect_timeout_ms = 5000;
     request->answer_max = engine->generation->config->limits.answer;
