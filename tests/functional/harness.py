@@ -260,7 +260,7 @@ class Daemon(Process):
         """Items of `queue list`, as dictionaries."""
         code, out, err = self.run("queue", "list", "--format", "json", *arguments)
         assert code == 0, err
-        return [json.loads(line) for line in out.splitlines()]
+        return [json.loads(line) for line in out.split("\n") if line]  # splitlines() would cut at U+2028 too
 
     def settled(self, what="everything"):
         """All items once nothing waits any more: what was not sent by now is not going to be."""

@@ -6,7 +6,8 @@ functional_tests = \
 	tests/functional/test_main_job.py \
 	tests/functional/test_rules.py \
 	tests/functional/test_sending.py \
-	tests/functional/test_store.py
+	tests/functional/test_store.py \
+	tests/functional/test_operations.py
 if HAVE_PYTHON
 TESTS += $(functional_tests)
 endif
