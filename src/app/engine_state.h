@@ -17,6 +17,7 @@
 #define NAME_BYTES 65
 #define REASON_BYTES 256
 #define OLD_RULESETS 8
+#define ENGINE_STORE_RETRY_MS 1000
 
 struct channel_state {
     char name[NAME_BYTES];
@@ -94,7 +95,7 @@ struct engine {
     bool stopping, ended;
 };
 
-/* --- engine.c --------------------------------------------------------------------------------------------------- */
+/* --- engine_state.c --------------------------------------------------------------------------------------------------- */
 
 struct channel_state *engine_channel(struct engine *engine, struct text name);
 struct source_state *engine_source(struct engine *engine, struct text name);
@@ -112,6 +113,17 @@ void engine_pause(struct engine *engine, struct channel_state *channel, struct t
 void engine_open(struct engine *engine, struct channel_state *channel);
 /* engine_show_paused: tells health which channels and sources are paused. */
 void engine_show_paused(struct engine *engine);
+
+/* --- engine_batch.c ----------------------------------------------------------------------------------------------- */
+
+/* engine_batch_run: what was taken from the mailbox, and what waits, in one transaction; answers the accepted, forgets what is
+   settled. A store that fails keeps the results for the next time. */
+void engine_batch_run(struct engine *engine);
+/* engine_batch_refuse: the store failed: says so, and answers 503. */
+void engine_batch_refuse(struct engine *engine, const struct fault *fault);
+void engine_batch_store_works(struct engine *engine);
+void engine_batch_show_counts(struct engine *engine);
+void engine_batch_forget(struct engine *engine);
 
 /* --- engine_generation.c ----------------------------------------------------------------------------------------- */
 
