@@ -88,6 +88,7 @@ struct engine {
         *storing_hash;  /* the ruleset that is in the store; the one this transaction puts there */
     int64_t working_on; /* the notification under work, for the case that it cannot be stored */
     bool recovered;     /* what an earlier process left as new is worked off */
+    int64_t tried_to;   /* until then: of what it left, up to this notification the tries are counted */
     bool more;          /* work was left over: do not sleep */
     bool look_for_new, look_for_fetches; /* the store may have some */
     bool store_down, recount;            /* recount: the counts may be off */

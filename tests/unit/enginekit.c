@@ -351,6 +351,19 @@ void kit_until_runs(struct kit *kit, const char *state, int count)
     assert_int_equal(kit_runs(kit, state), count);
 }
 
+size_t kit_count(struct kit *kit, enum store_kind kind, const char *state)
+{
+    struct store_filter filter = { .all = true, .state = state ? text_of(state) : TEXT_NONE };
+    struct arena *arena = arena_new(1 << 24);
+    struct store_item *items;
+    size_t n = store_list(kit_store(kit), &filter, 10000, arena, &items), count = 0;
+
+    for (size_t i = 0; i < n; i++)
+        count += items[i].kind == kind;
+    arena_free(arena);
+    return count;
+}
+
 void kit_settled(struct kit *kit)
 {
     struct engine *engine = kit->engine;

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#define KIT_BODY 4000
 #define KIT_REQUESTS 4096 /* of the front door, per kit; ids count from 1 */
 
 struct kit {
@@ -59,6 +60,8 @@ void kit_answer_ok(struct kit *kit, struct request_mail *request);
 int kit_runs(struct kit *kit, const char *state);
 /* kit_until_runs: pumps until that many are in the state; fails the test when that does not come. */
 void kit_until_runs(struct kit *kit, const char *state, int count);
+/* kit_count: items of a kind, and state if not NULL, in the stopped engine's store. */
+size_t kit_count(struct kit *kit, enum store_kind kind, const char *state);
 /* kit_settled: nothing is in flight, owned, or `sending` in the stopped engine's store. */
 void kit_settled(struct kit *kit);
 

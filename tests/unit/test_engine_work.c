@@ -1,0 +1,93 @@
+/* The engine without a network: restarts, data that cannot be stored, and what waits. */
+
+#include "enginekit.h"
+
+#include "app/engine_state.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define TAP "track:ORD-7"
+
+/* Notifications as an earlier process left them; ids from `first` on. */
+static void leave_notifications(struct kit *kit, int first, int count, int tries)
+{
+    struct store *store = kit_store(kit);
+    struct fault fault;
+
+    assert_int_equal(store_begin(store, &fault), STORE_OK);
+    for (int i = first; i < first + count; i++) {
+        struct notification_row row = { .id = i,
+                                        .source = text_of("intercom"),
+                                        .state = NOTIFICATION_NEW,
+                                        .tries = tries,
+                                        .stored_at = kit->engine->now };
+        char body[KIT_BODY];
+
+        kit_intercom(body, sizeof(body), i, "700000001", TAP);
+        row.body = text_of(body);
+        store_add_notifications(store, &row, 1);
+    }
+    assert_int_equal(store_commit(store, &fault), STORE_OK);
+}
+
+static void answer_all(struct kit *kit, int count)
+{
+    for (int i = 0; i < count; i++) {
+        struct request_mail *request = kit_request(kit);
+
+        assert_non_null(request);
+        kit_answer_ok(kit, request);
+    }
+    kit_until_runs(kit, "done", count);
+}
+
+/* What waits from before a restart gets only a little of each cycle while webhooks come in; that is no failed try. */
+static void waiting_is_not_trying(void **state)
+{
+    struct kit kit;
+    char body[KIT_BODY];
+
+    (void)state;
+    kit_open(&kit, false, NULL);
+    leave_notifications(&kit, 1, 150, 0);
+    leave_notifications(&kit, 151, 50, 2);
+    kit_start(&kit);
+    for (int i = 1000; i < 1030; i++) {
+        kit_intercom(body, sizeof(body), i, "700000002", TAP);
+        kit_deliver(&kit, "intercom", body);
+    }
+    answer_all(&kit, 230);
+    kit_stop(&kit);
+    kit_settled(&kit);
+    assert_int_equal(kit_count(&kit, STORE_NOTIFICATION, "stuck"), 0);
+    assert_int_equal(kit_count(&kit, STORE_NOTIFICATION, "done"), 230);
+    kit_close(&kit);
+}
+
+static void three_tries_are_enough(void **state)
+{
+    struct kit kit;
+
+    (void)state;
+    kit_open(&kit, false, NULL);
+    leave_notifications(&kit, 1, 2, 2);
+    leave_notifications(&kit, 3, 2, 3);
+    leave_notifications(&kit, 5, 2, 0);
+    kit_start(&kit);
+    answer_all(&kit, 4);
+    kit_stop(&kit);
+    assert_int_equal(kit_count(&kit, STORE_NOTIFICATION, "stuck"), 2);
+    assert_int_equal(kit_count(&kit, STORE_NOTIFICATION, "done"), 4);
+    kit_close(&kit);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(waiting_is_not_trying),
+        cmocka_unit_test(three_tries_are_enough),
+    };
+
+    return cmocka_run_group_tests_name("engine_work", tests, NULL, NULL);
+}
