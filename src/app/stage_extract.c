@@ -124,7 +124,7 @@ struct text extract_notification(struct engine *engine, const struct notificatio
     struct extraction found = { 0 };
     struct text reason;
 
-    engine->working_on = row->id;
+    engine_work_on(engine, WORK_NOTIFICATION, row->id);
     if (!source) {
         reason = REASON("the source is not in the configuration any more");
     } else {

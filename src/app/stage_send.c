@@ -278,6 +278,7 @@ static enum go work_on_run(struct engine *engine, struct chat_row *chat, const s
 {
     const struct rule *rule;
 
+    engine_work_on(engine, WORK_RUN, run->id);
     if (run->expires_at <= engine->now) {
         expire(engine, run);
         return GO_ON;

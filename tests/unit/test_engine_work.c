@@ -82,11 +82,43 @@ static void three_tries_are_enough(void **state)
     kit_close(&kit);
 }
 
+/* --- data that the store refuses ------------------------------------------------------------------------------------------ */
+
+static void deliver_tap(struct kit *kit, int number, const char *user)
+{
+    char body[KIT_BODY];
+
+    kit_intercom(body, sizeof(body), number, user, TAP);
+    kit_deliver(kit, "intercom", body);
+}
+
+/* JSON may say NUL, a text column may not hold it. */
+static void an_answer_that_cannot_be_stored(void **state)
+{
+    struct kit kit;
+
+    (void)state;
+    for (int sqlite = 0; sqlite < 2; sqlite++) {
+        kit_open(&kit, sqlite, NULL);
+        kit_start(&kit);
+        deliver_tap(&kit, 1, "700000001");
+        deliver_tap(&kit, 2, "700000001");
+        kit_answer(&kit, kit_request(&kit), true, 200,
+                   "{\"message_id\":1,\"message_status_url\":\"https://x/\\u0000\"}");
+        kit_answer_ok(&kit, kit_request(&kit));
+        kit_until_runs(&kit, "done", 2);
+        kit_stop(&kit);
+        kit_settled(&kit);
+        kit_close(&kit);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(waiting_is_not_trying),
         cmocka_unit_test(three_tries_are_enough),
+        cmocka_unit_test(an_answer_that_cannot_be_stored),
     };
 
     return cmocka_run_group_tests_name("engine_work", tests, NULL, NULL);
