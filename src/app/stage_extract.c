@@ -14,14 +14,16 @@
 #define YIELD_US 1000
 #define TRIES_MAX 3
 
-/* The first half of a SHA-256 over a word that says what it is, and the parts. */
-static void make_key(const char *what, struct text a, struct text b, unsigned char *key)
+/* The first half of a SHA-256 over a word that says what it is, and the parts. Without it the transaction fails: any other key would
+   make two messages one. */
+static void make_key(struct engine *engine, const char *what, struct text a, struct text b,
+                     unsigned char *key)
 {
     const struct text parts[] = { text_make(what, strlen(what) + 1), a, text_make("", 1), b };
     unsigned char digest[SIGN_MAX] = { 0 };
 
     if (!sign_digest(SIGN_SHA256, parts, 4, digest))
-        log_error("SHA-256 failed: messages may be taken twice", log_str("what", what));
+        store_give_up(engine->store, "SHA-256 failed");
     memcpy(key, digest, STORE_KEY_BYTES);
 }
 
@@ -32,7 +34,7 @@ static bool fresh_delivery(struct engine *engine, const struct notification_row 
 
     if (!delivery.n)
         return true;
-    make_key("delivery", row->source, delivery, key);
+    make_key(engine, "delivery", row->source, delivery, key);
     store_seen(engine->store, key, 1, row->id, engine->now, &fresh);
     return fresh;
 }
@@ -48,8 +50,10 @@ static bool fresh_messages(struct engine *engine, const struct notification_row 
     for (size_t i = 0; i < found->count; i++) {
         buf_cut(&key, 0);
         source_message_key(source, &found->entries[i], &key);
-        make_key("message", row->source, buf_get(&key), keys + i * STORE_KEY_BYTES);
+        make_key(engine, "message", row->source, buf_get(&key), keys + i * STORE_KEY_BYTES);
     }
+    if (key.failed)
+        store_give_up(engine->store, "no memory for a message's key");
     buf_free(&key);
     store_seen(engine->store, keys, found->count, row->id, engine->now, fresh);
     return true;
@@ -97,7 +101,7 @@ static struct text work_on_entries(struct engine *engine, const struct notificat
     size_t added = 0;
 
     if (!fresh || !fresh_messages(engine, row, source, found, fresh)) {
-        store_rollback(engine->store);
+        store_give_up(engine->store, "no memory for the entries");
         return TEXT_NONE;
     }
     for (size_t i = 0; i < found->count && !store_failed(engine->store); i++) {
