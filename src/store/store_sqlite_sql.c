@@ -118,8 +118,8 @@ const char *const sql_texts[SQL_COUNT] = {
         "UPDATE chat SET next_seq = next_seq + 1 WHERE id = (SELECT chat FROM run WHERE id = ?1 AND state > 0"
         " AND NOT EXISTS (SELECT 1 FROM send WHERE run = ?1 AND state = 1)) RETURNING next_seq - 1",
     [SQL_REARM_RUN] =
-        "UPDATE run SET state = 0, reason = NULL, seq = ?2, said_at = ?3, expires_at = ?4, ended_at = NULL, begun = 0"
-        " WHERE id = ?1",
+        "UPDATE run SET state = 0, reason = NULL, seq = ?2, said_at = ?3, expires_at = ?4, ended_at = NULL, begun = 0,"
+        " step = coalesce((SELECT min(step) FROM send WHERE run = ?1 AND state <> 2), step) WHERE id = ?1",
     [SQL_REARM_SENDS] =
         "UPDATE send SET state = 0, reason = NULL, due_at = 0 WHERE run = ?1 AND state <> 2",
     [SQL_REARM_NOTIFICATION] =

@@ -210,13 +210,19 @@ void kit_crash(struct kit *kit)
 {
     copy_file(kit, "a.db", "b.db");
     copy_file(kit, "a.db-wal", "b.db-wal");
+    kit_again(kit);
+    engine_free(kit->engine);
+    copy_file(kit, "b.db", "a.db");
+    copy_file(kit, "b.db-wal", "a.db-wal");
+    kit_engine(kit);
+}
+
+void kit_again(struct kit *kit)
+{
     end_engine(kit);
     free_requests(kit);
     free_boxes(kit);
     make_boxes(kit);
-    copy_file(kit, "b.db", "c.db");
-    copy_file(kit, "b.db-wal", "c.db-wal");
-    snprintf(kit->store, sizeof(kit->store), "sqlite:%s/c.db", kit->folder);
     kit_engine(kit);
 }
 

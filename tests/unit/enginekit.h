@@ -39,6 +39,8 @@ void kit_engine(struct kit *kit);
 void kit_start(struct kit *kit);
 /* kit_stop: until the engine has ended; what is in flight must be answered before. */
 void kit_stop(struct kit *kit);
+/* kit_again: SQLite: ends the engine and makes another on the same store, with metrics from nothing. */
+void kit_again(struct kit *kit);
 /* kit_crash: SQLite: an engine on a copy of the store as it is now on disk, as if the program had been killed. */
 void kit_crash(struct kit *kit);
 /* kit_store: the engine's store; only while it is not running. */

@@ -113,11 +113,52 @@ static void an_answer_that_cannot_be_stored(void **state)
     }
 }
 
+/* --- what a person does with the queue --------------------------------------------------------------------------------------- */
+
+static int64_t only_run(struct kit *kit, struct arena *arena)
+{
+    struct store_filter filter = { .all = true };
+    struct store_item *items;
+    size_t n = store_list(kit_store(kit), &filter, 100, arena, &items);
+
+    while (n > 0 && items[n - 1].kind != STORE_RUN)
+        n--;
+    assert_int_not_equal(n, 0);
+    return items[n - 1].id;
+}
+
+/* `queue retry --may-duplicate` of a run that is over, because its message counts as sent. */
+static void an_unknown_send_again(void **state)
+{
+    struct arena *arena = arena_new(1 << 20);
+    struct fault fault;
+    struct kit kit;
+
+    (void)state;
+    kit_open(&kit, true, NULL);
+    kit_start(&kit);
+    deliver_tap(&kit, 1, "700000001");
+    kit_answer(&kit, kit_request(&kit), true, 0, "");
+    kit_until_runs(&kit, "unknown", 1);
+    kit_stop(&kit);
+    kit_settled(&kit);
+    assert_int_equal(store_begin(kit_store(&kit), &fault), STORE_OK);
+    assert_true(
+        store_rearm_run(kit_store(&kit), only_run(&kit, arena), kit.engine->now, kit.engine->now + 900000));
+    assert_int_equal(store_commit(kit_store(&kit), &fault), STORE_OK);
+    kit_again(&kit);
+    kit_start(&kit);
+    answer_all(&kit, 1);
+    kit_close(&kit);
+    arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(waiting_is_not_trying),
         cmocka_unit_test(three_tries_are_enough),
+        cmocka_unit_test(an_unknown_send_again),
         cmocka_unit_test(an_answer_that_cannot_be_stored),
     };
 
