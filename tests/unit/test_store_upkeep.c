@@ -33,6 +33,7 @@ static void test_rearm_run(struct fixture *f)
     sends[2].attempt = 3;
     store_add_sends(f->store, sends, 3);
     store_start_send(f->store, run, 0, 0, 1, 1, 100);
+    store_step_run(f->store, run, 1, T("{}"));
     commit(f);
     set_run(f, run, RUN_HELD, 600);
     begin(f);
@@ -49,6 +50,7 @@ static void test_rearm_run(struct fixture *f)
     assert_true(store_get_run(f->store, run, f->arena, &row));
     assert_int_equal(row.state, RUN_READY);
     assert_int_equal(row.seq, was.seq + 2);
+    assert_int_equal(row.step, 0); /* or it would end without sending */
     assert_int_equal(row.said_at, 700);
     assert_int_equal(row.expires_at, 9000);
     assert_int_equal(row.ended_at, 0);
