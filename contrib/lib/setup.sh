@@ -53,7 +53,7 @@ need_packages() {
         complain "no dpkg here: install what corresponds to these Debian packages yourself: ${*%%|*}"
         return 0
     fi
-    mapfile -t missing < <(missing_packages "$@")
+    read -ra missing <<<"$(missing_packages "$@" | tr '\n' ' ')"
     ((${#missing[@]})) || return 0
     if ! may_be_root; then
         complain "these packages are missing, and only root may install them. Run:"

@@ -1,5 +1,6 @@
 #include "app/adminpages.h"
 
+#include "app/configfile.h"
 #include "core/sign.h"
 
 #include <stdlib.h>
@@ -20,7 +21,15 @@ static void answer(struct adminpages *pages, uint64_t id, int status, const char
 {
     struct intake_answer out = { .status = status, .content_type = type, .body = body };
 
-    out.allow = status == 405 ? "GET, HEAD" : NULL;
+    intake_reply(pages->intake, id, &out);
+}
+
+static void answer_method(struct adminpages *pages, uint64_t id, bool posted)
+{
+    struct intake_answer out = { .status = 405, .content_type = "text/plain; charset=utf-8" };
+
+    out.allow = posted ? "POST" : "GET, HEAD";
+    out.body = text_of(posted ? "POST here\n" : "GET this page\n");
     intake_reply(pages->intake, id, &out);
 }
 
@@ -146,23 +155,43 @@ static void handle(void *arg, const struct intake_request *request)
     else if (!page)
         answer_text(pages, request->id, 404, "pages: /healthz /readyz /metrics, POST /-/reload\n");
     else if (page->posted ? strcmp(request->method, "POST") != 0 : !get)
-        answer_text(pages, request->id, 405, page->posted ? "POST here\n" : "GET this page\n");
+        answer_method(pages, request->id, page->posted);
     else
         page->show(pages, request);
+}
+
+/* A Unix socket's path is seen from the configuration's folder, as all paths are. */
+static char *address_of(const struct config *config)
+{
+    static const char scheme[] = "unix:";
+    struct buf out = BUF(8192);
+    char *path;
+
+    if (!text_starts(text_of(config->admin), scheme))
+        return text_dup(text_of(config->admin));
+    path = configfile_path(config, config->admin + strlen(scheme));
+    buf_printf(&out, "%s%s", scheme, path ? path : "");
+    free(path);
+    return buf_take(&out);
 }
 
 struct adminpages *adminpages_new(struct loop *loop, const struct adminpages_setup *setup,
                                   struct fault *fault)
 {
     struct adminpages *pages = calloc(1, sizeof(*pages));
+    char *address;
 
     if (!pages) {
         fault_set(fault, "out of memory");
         return NULL;
     }
+    fault_set(fault, "out of memory");
     pages->setup = *setup;
     generation_ref(setup->generation);
-    pages->intake = intake_new(loop, setup->generation->config->admin, &limits, handle, pages, fault);
+    address = address_of(setup->generation->config);
+    if (address)
+        pages->intake = intake_new(loop, address, &limits, handle, pages, fault);
+    free(address);
     if (pages->intake)
         return pages;
     adminpages_free(pages);

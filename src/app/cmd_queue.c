@@ -175,7 +175,7 @@ static int release_channel(struct queue *queue)
     size_t n = store_channels(queue->store, queue->arena, &rows);
 
     for (size_t i = 0; i < n; i++) {
-        if (!text_is(rows[i].name, queue->channel))
+        if (!text_is(rows[i].name, queue->channel) || (!rows[i].paused.p && !rows[i].not_before))
             continue;
         rows[i].paused = TEXT_NONE;
         rows[i].not_before = 0;
@@ -314,7 +314,8 @@ int cmd_queue(int argc, char **argv)
     int n;
 
     if (!cmdline_parse(argc, argv, options, &n) || !(action = find_action(n ? argv[1] : NULL)) ||
-        !read_number(after, 0, &queue.filter.after) || !read_number(limit, 1, &queue.limit))
+        !read_number(after, 0, &queue.filter.after) || !read_number(limit, 1, &queue.limit) ||
+        (strcmp(format, "text") != 0 && strcmp(format, "json") != 0))
         return usage();
     queue.json = strcmp(format, "json") == 0;
     queue.filter.state = state ? text_of(state) : TEXT_NONE;

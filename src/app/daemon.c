@@ -259,6 +259,8 @@ int daemon_run(const char *config_path, struct generation *generation)
     bool ok;
 
     log_setup((enum log_level)generation->config->log_level, generation->config->log_json);
+    /* A store that may not grow (ulimit -f) is a full disk, not the end. */
+    signal(SIGXFSZ, SIG_IGN);
     ok = start(&daemon, &fault);
     if (ok) {
         log_start(&daemon);

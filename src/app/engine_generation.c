@@ -139,7 +139,7 @@ static void refuse(struct engine *engine, struct findings *findings)
         if (finding->level != FINDING_ERROR)
             continue;
         if (shown++ == 0) {
-            snprintf(line, sizeof(line), "%zu errors, the old generation works on; the first: %s",
+            snprintf(line, sizeof(line), "the old generation works on; errors: %zu, the first: %s",
                      findings_count(findings, FINDING_ERROR), finding->text);
             health_set(engine->setup.health, HEALTH_RELOAD, line);
         }

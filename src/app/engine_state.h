@@ -17,6 +17,8 @@
 #define NAME_BYTES 65
 #define REASON_BYTES 256
 #define OLD_RULESETS 8
+#define CHANNEL_FAILURES 3
+#define ENGINE_STORE_RETRY_MS 1000
 
 struct channel_state {
     char name[NAME_BYTES];
@@ -24,6 +26,9 @@ struct channel_state {
     int64_t not_before;        /* after a 429 */
     char paused[REASON_BYTES]; /* "": it is not */
     int64_t probe_at;          /* while paused: when one send is let through */
+    int failures;              /* requests in a row that met no working server, CHANNEL_FAILURES at most */
+    int64_t backoff_ms;        /* then: how long between two requests; 0: it works */
+    int64_t backoff_at;        /* when that was set */
     int64_t forbidden[3];      /* chats that got a 403 since the last success */
     int n_forbidden;
     bool dirty; /* to be written with the next transaction */
@@ -80,6 +85,7 @@ struct engine {
     struct outbox outbox;
     int sends_in_flight;
     struct store_counts counts, delta;
+    int64_t shown[RUN_STATES]; /* the counts that the metrics have */
 
     int64_t wake_at, look_at, expire_at, prune_at;
     const void *stored_hash,
@@ -90,10 +96,11 @@ struct engine {
     bool look_for_new, look_for_fetches; /* the store may have some */
     bool store_down, recount;            /* recount: the counts may be off */
     int64_t store_retry_ms;
+    int last_tries; /* of a store that fails while stopping */
     bool stopping, ended;
 };
 
-/* --- engine.c --------------------------------------------------------------------------------------------------- */
+/* --- engine_state.c --------------------------------------------------------------------------------------------------- */
 
 struct channel_state *engine_channel(struct engine *engine, struct text name);
 struct source_state *engine_source(struct engine *engine, struct text name);
@@ -111,6 +118,17 @@ void engine_pause(struct engine *engine, struct channel_state *channel, struct t
 void engine_open(struct engine *engine, struct channel_state *channel);
 /* engine_show_paused: tells health which channels and sources are paused. */
 void engine_show_paused(struct engine *engine);
+
+/* --- engine_batch.c ----------------------------------------------------------------------------------------------- */
+
+/* engine_batch_run: what was taken from the mailbox, and what waits, in one transaction; answers the accepted, forgets what is
+   settled. A store that fails keeps the results for the next time. */
+void engine_batch_run(struct engine *engine);
+/* engine_batch_refuse: the store failed: says so, and answers 503. */
+void engine_batch_refuse(struct engine *engine, const struct fault *fault);
+void engine_batch_store_works(struct engine *engine);
+void engine_batch_show_counts(struct engine *engine);
+void engine_batch_forget(struct engine *engine);
 
 /* --- engine_generation.c ----------------------------------------------------------------------------------------- */
 
@@ -144,6 +162,8 @@ void stage_match(struct engine *engine, const struct source *source, struct entr
                  struct entry *entry);
 /* stage_send (T4): claims due chats and starts their next send. */
 void stage_send(struct engine *engine);
+/* stage_send_ready_at: when the channel lets a send through: now, or later. */
+int64_t stage_send_ready_at(const struct engine *engine, const struct channel_state *state);
 /* send_work: goes on with a chat that is ours: starts its next send, or releases it. */
 void send_work(struct engine *engine, struct chat_row *chat);
 /* stage_settle (T5): the results of sends and fetches. */

@@ -10,8 +10,10 @@ src_libapp_a_SOURCES = \
 	src/app/configfile.c src/app/configfile.h \
 	src/app/contacts.c src/app/contacts.h \
 	src/app/daemon.c src/app/daemon.h \
-	src/app/engine.c src/app/engine.h src/app/engine_state.h \
+	src/app/engine.c src/app/engine.h \
+	src/app/engine_batch.c \
 	src/app/engine_generation.c \
+	src/app/engine_state.c src/app/engine_state.h \
 	src/app/frontdoor.c src/app/frontdoor.h \
 	src/app/generation.c src/app/generation.h \
 	src/app/health.c src/app/health.h \

@@ -46,7 +46,11 @@ static const struct definition definitions[METRICS] = {
                          GAUGE,
                          { "kind" },
                          "Stored notifications and entries not finished." },
-    [METRIC_PAUSED] = { "callbackd_paused", GAUGE, { "channel" }, "1 while a channel or source is paused." },
+    [METRIC_PAUSED] = { "callbackd_paused", GAUGE, { "channel" }, "1 while a channel is paused." },
+    [METRIC_SOURCE_PAUSED] = { "callbackd_source_paused",
+                               GAUGE,
+                               { "source" },
+                               "1 while a source is paused." },
     [METRIC_STORE_FAILURES] = { "callbackd_store_failures_total",
                                 COUNTER,
                                 { NULL },
@@ -271,6 +275,9 @@ void metrics_print(struct metrics *metrics, struct buf *out)
                    kinds[definition->kind]);
         if (definition->kind == HISTOGRAM)
             print_histogram(definition->name, &metrics->histograms[i], out);
+        else if (!definition->labels[0] &&
+                 !metrics->first[i]) /* there is one series only, and it has a value */
+            buf_printf(out, "%s 0\n", definition->name);
         for (const struct series *series = metrics->first[i]; series; series = series->next)
             print_series(definition, series, out);
     }

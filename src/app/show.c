@@ -23,10 +23,13 @@ static void item_json(const struct store_item *item)
 {
     struct json_object *object = json_object_new_object();
     struct buf out = BUF(65536);
+    char id[24];
 
     if (!object)
         return;
-    json_object_object_add(object, "id", json_object_new_int64(item->id));
+    /* As a string: ids go beyond the 53 bits that JavaScript and jq keep of a number. */
+    snprintf(id, sizeof(id), "%" PRId64, item->id);
+    json_object_object_add(object, "id", json_object_new_string(id));
     json_object_object_add(object, "stored_at", json_object_new_int64(item->stored_at));
     if (add_string(object, "kind", text_of(kinds[item->kind])) &&
         add_string(object, "state", text_of(item->state)) && add_string(object, "source", item->source) &&

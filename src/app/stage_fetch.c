@@ -59,7 +59,6 @@ static void post_fetch(struct engine *engine, const struct source *source, struc
 {
     struct request_mail *request = mail_new(MAIL_REQUEST, sizeof(*request));
     struct text token = generation_token(engine->generation, source);
-    const char *own = source_api_header(source);
 
     if (!request)
         return;
@@ -70,8 +69,8 @@ static void post_fetch(struct engine *engine, const struct source *source, struc
     request->method = "GET";
     request->url = text_dup(text_of(fetch->url));
     request->headers[0] = text_dup(text_of("Accept: application/json"));
-    request->headers[1] = token.p ? bearer(token) : NULL;
-    request->headers[2] = own ? text_dup(text_of(own)) : NULL;
+    request->headers[1] = source_api_header(source) ? text_dup(text_of(source_api_header(source))) : NULL;
+    request->headers[request->headers[1] ? 2 : 1] = token.p ? bearer(token) : NULL;
     request->timeout_ms = 10000;
     request->connect_timeout_ms = 5000;
     request->answer_max = engine->generation->config->limits.answer;

@@ -14,6 +14,7 @@
 #define BODY_MAX (128u << 10)
 #define LEDGER_MS (30LL * 86400 * 1000)
 #define PROBE_MS 60000
+#define ASK_MS 1000
 #define STEPS_AT_ONCE 64 /* of one chat in one transaction, so that a rule cannot hold up the others */
 
 enum go { GO_ON, GO_RELEASED };
@@ -166,8 +167,7 @@ static int64_t take_chat_pace(struct engine *engine, const struct config_channel
     return at;
 }
 
-/* When the channel lets a send through: now, or later. */
-static int64_t channel_ready_at(struct engine *engine, struct channel_state *state)
+int64_t stage_send_ready_at(const struct engine *engine, const struct channel_state *state)
 {
     if (state->paused[0])
         return state->probe_at > engine->now ? state->probe_at : engine->now;
@@ -189,6 +189,18 @@ static enum go hold_run(struct engine *engine, const struct run_row *run, const 
     return GO_ON;
 }
 
+/* When a chat is looked at again whose send cannot start before `at`. One that only waits for its own paused channel stays due:
+   stage_send passes it over, and it goes as soon as the channel is opened, whoever does it. */
+static int64_t wait_until(const struct engine *engine, const struct chat_row *chat,
+                          const struct channel_state *state, const struct send_row *send, int64_t at)
+{
+    if (at <= engine->now)
+        return engine->now + 1000;
+    if (!state->paused[0] || !text_is(chat->channel, state->name))
+        return at;
+    return send->due_at > engine->now ? send->due_at : engine->now;
+}
+
 static enum go start_send(struct engine *engine, struct chat_row *chat, const struct run_row *run,
                           const struct send_row *send)
 {
@@ -199,18 +211,20 @@ static enum go start_send(struct engine *engine, struct chat_row *chat, const st
 
     if (!channel || !state)
         return hold_run(engine, run, "its channel is not in the configuration any more");
-    at = channel_ready_at(engine, state);
+    at = stage_send_ready_at(engine, state);
     if (at <= engine->now)
         at = take_chat_pace(engine, channel, chat);
     if (send->due_at > at)
         at = send->due_at;
     request = at <= engine->now ? make_request(engine, channel, run, send) : NULL;
     if (!request) {
-        release(engine, chat, at > engine->now ? at : engine->now + 1000);
+        release(engine, chat, wait_until(engine, chat, state, send, at));
         return GO_RELEASED;
     }
     if (state->paused[0])
         state->probe_at = engine->now + PROBE_MS;
+    if (state->backoff_ms)
+        state->not_before = engine->now + ASK_MS;
     pace_take(&state->pace, engine->now);
     store_start_send(engine->store, send->run, send->step, send->n, send->attempt + 1, engine->owner,
                      engine->now);
@@ -300,7 +314,7 @@ void send_work(struct engine *engine, struct chat_row *chat)
 static int room_for(struct engine *engine, struct channel_state *state)
 {
     int room = engine->generation->config->limits.sends - engine->sends_in_flight;
-    int64_t at = channel_ready_at(engine, state);
+    int64_t at = stage_send_ready_at(engine, state);
 
     if (room <= 0)
         return 0;
@@ -308,7 +322,11 @@ static int room_for(struct engine *engine, struct channel_state *state)
         engine_wake(engine, at);
         return 0;
     }
-    return state->paused[0] ? 1 : pace_tokens(&state->pace, engine->now, room);
+    if (state->paused[0])
+        return 1;
+    if (state->backoff_ms) /* one asks whether the host is back */
+        return 1;
+    return pace_tokens(&state->pace, engine->now, room);
 }
 
 void stage_send(struct engine *engine)

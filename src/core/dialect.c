@@ -97,11 +97,10 @@ static void put_keyboard_switches(struct buf *out, const struct rendered *messag
 {
     put_bool(out, "resize_keyboard", message->resize_keyboard);
     put_bool(out, "one_time_keyboard", message->one_time_keyboard);
-    put_bool(out, "is_persistent", message->is_persistent);
-    put_text(out, "input_field_placeholder", message->input_field_placeholder);
 }
 
-/* The documented example: everything beside type and text. */
+/* The documented example: everything beside type and text, and no key that it does not have: an unknown key may cost the
+   whole message, a missing one only its look. */
 static void put_flat(struct buf *out, const struct rendered *message)
 {
     if (message->type == MESSAGE_REPLY_BUTTONS)
@@ -131,6 +130,8 @@ static void put_markup(struct buf *out, const struct rendered *message)
         break;
     }
     put_keyboard_switches(out, message);
+    put_bool(out, "is_persistent", message->is_persistent);
+    put_text(out, "input_field_placeholder", message->input_field_placeholder);
     buf_char(out, '}');
 }
 

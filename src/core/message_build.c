@@ -339,11 +339,12 @@ static void check_type(struct builder *builder, const struct node *node)
 
 /* --- channel ------------------------------------------------------------------------------------------------------ */
 
-static bool octopods_limit(const struct message_context *context, const char *channel)
+/* Does a channel that the message may go to speak this dialect? */
+static bool may_speak(const struct message_context *context, const char *channel, enum dialect dialect)
 {
     for (size_t i = 0; i < context->n_channels; i++)
         if ((!channel || strcmp(channel, context->channels[i].name) == 0) &&
-            context->channels[i].dialect == DIALECT_MARKUP)
+            context->channels[i].dialect == dialect)
             return true;
     return false;
 }
@@ -367,12 +368,27 @@ static void check_channel(struct builder *builder, const struct node *node)
         hint(builder, "did you mean '%s'?", text_closest(node->text, words));
 }
 
-static void check_dialect(struct builder *builder, const struct node *node)
+static void check_flat(struct builder *builder, const struct node *node)
+{
+    static const char *const keys[] = { "is_persistent", "input_field_placeholder" };
+
+    if (!may_speak(builder->context, builder->message->channel, DIALECT_FLAT))
+        return;
+    for (size_t i = 0; i < 2; i++) {
+        if (!node_get(node, keys[i]))
+            continue;
+        finding_add(builder->context->findings, FINDING_NOTE, key_place(node, keys[i]),
+                    "'%s' is left out on channels of the dialect flat, which has no place for it", keys[i]);
+    }
+}
+
+static void check_markup(struct builder *builder, const struct node *node)
 {
     const struct message *message = builder->message;
     size_t total = 0;
 
-    if (message->type != MESSAGE_REPLY_BUTTONS || !octopods_limit(builder->context, message->channel))
+    if (message->type != MESSAGE_REPLY_BUTTONS ||
+        !may_speak(builder->context, message->channel, DIALECT_MARKUP))
         return;
     for (size_t i = 0; i < message->n_rows; i++)
         total += message->rows[i].count;
@@ -433,6 +449,8 @@ const struct message *message_build(const struct node *node, struct message_cont
         return builder.good ? message : NULL;
     if (message->type == MESSAGE_REPLY_KEYBOARD)
         check_labels(&builder);
-    check_dialect(&builder, node);
+    if (builder.good)
+        check_flat(&builder, node);
+    check_markup(&builder, node);
     return builder.good ? message : NULL;
 }

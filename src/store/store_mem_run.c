@@ -285,9 +285,11 @@ size_t mem_expired_runs(struct store *store, int64_t now, size_t limit, struct a
     return limit;
 }
 
-static void rearm_sends(struct mem *mem, int64_t run)
+/* Gives the step of the first of them, else `step`. */
+static int rearm_sends(struct mem *mem, int64_t run, int step)
 {
     const struct send_row *row, key = { .run = run, .step = INT32_MIN, .n = INT32_MIN };
+    bool found = false;
 
     for (row = mem_first(mem, MEM_SEND, MEM_KEY, &key); row && row->run == run;
          row = mem_after(mem, MEM_SEND, MEM_KEY, row)) {
@@ -296,9 +298,13 @@ static void rearm_sends(struct mem *mem, int64_t run)
         changed.state = SEND_READY;
         changed.reason = TEXT_NONE;
         changed.due_at = 0;
-        if (row->state != SEND_OK)
-            mem_replace(mem, MEM_SEND, row, &changed);
+        if (row->state == SEND_OK)
+            continue;
+        step = found ? step : row->step;
+        found = true;
+        mem_replace(mem, MEM_SEND, row, &changed);
     }
+    return step;
 }
 
 bool mem_rearm_run(struct store *store, int64_t run, int64_t now, int64_t expires_at)
@@ -320,9 +326,9 @@ bool mem_rearm_run(struct store *store, int64_t run, int64_t now, int64_t expire
     changed.said_at = now;
     changed.expires_at = expires_at;
     changed.ended_at = 0;
+    changed.step = rearm_sends(mem, run, found->step);
     if (!mem_replace(mem, MEM_CHAT, chat, &taken) || !mem_replace(mem, MEM_RUN, found, &changed))
         return false;
-    rearm_sends(mem, run);
     make_due(mem, changed.chat, now);
     return !store_failed(store);
 }

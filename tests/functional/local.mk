@@ -4,7 +4,11 @@ functional_tests = \
 	tests/functional/test_generic.py \
 	tests/functional/test_hubspot.py \
 	tests/functional/test_intercom.py \
-	tests/functional/test_main_job.py
+	tests/functional/test_main_job.py \
+	tests/functional/test_operations.py \
+	tests/functional/test_rules.py \
+	tests/functional/test_sending.py \
+	tests/functional/test_store.py
 if HAVE_PYTHON
 TESTS += $(functional_tests)
 endif

@@ -58,8 +58,7 @@ static const struct row rows[] = {
       "intercom_teammate_id: 814, open_intercom_conversation: false }",
       "track:ORD-9876",
       "{\"destination_user_id\":\"123456789\",\"telegram_interactive_message\":{\"type\":\"highlight_reply\","
-      "\"text\":\"Your number?\",\"input_field_placeholder\":\"like "
-      "ORD-9876\"},\"intercom_teammate_id\":\"814\","
+      "\"text\":\"Your number?\"},\"intercom_teammate_id\":\"814\","
       "\"open_intercom_conversation\":false}",
       "{\"destination_user_id\":\"123456789\",\"telegram_interactive_message\":{\"type\":\"highlight_reply\","
       "\"text\":\"Your number?\",\"reply_markup\":{\"force_reply\":true,\"input_field_placeholder\":"
@@ -69,7 +68,7 @@ static const struct row rows[] = {
       "track:ORD-1",
       "{\"destination_user_id\":\"123456789\",\"telegram_interactive_message\":{\"type\":\"reply_keyboard\","
       "\"text\":"
-      "\"a\",\"keyboard\":[[\"K ORD-1\"]],\"is_persistent\":false,\"input_field_placeholder\":\"p\"},"
+      "\"a\",\"keyboard\":[[\"K ORD-1\"]]},"
       "\"open_intercom_conversation\":true}",
       NULL },
     { "[ { text: one }, { text: two } ]", "track:x",

@@ -1,0 +1,340 @@
+/* One batch, one transaction; and what is done when that fails. */
+
+#include "app/engine_state.h"
+
+#include "base/log.h"
+#include "base/now.h"
+
+#include <stdlib.h>
+
+#define AT_ONCE_MAX 16 /* accepts that are stored, matched and claimed in one transaction */
+#define SKIP_MAX 64
+#define SPIN_MS 20         /* due work that cannot be claimed just now is looked at again after this */
+#define BACKGROUND_US 5000 /* waiting work in a cycle without new notifications */
+
+/* --- one transaction ------------------------------------------------------------------------------------------- */
+
+static void write_channels(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->n_channels; i++) {
+        const struct channel_state *channel = &engine->channels[i];
+
+        if (channel->dirty)
+            store_put_channel(engine->store, &(struct channel_row){
+                                                 text_of(channel->name), channel->not_before,
+                                                 channel->paused[0] ? text_of(channel->paused) : TEXT_NONE });
+    }
+}
+
+/* What waits gets a fifth of a cycle at least, and more when nothing new has come. */
+static int64_t background_until(const struct engine *engine, const struct batch *batch, int64_t begun_us)
+{
+    int64_t now = now_mono_us(), share = (now - begun_us) / 4;
+
+    (void)engine;
+    return now + (batch->n_accepts == 0 && share < BACKGROUND_US ? BACKGROUND_US : share);
+}
+
+static void run_stages(struct engine *engine, const struct batch *batch)
+{
+    int64_t begun = now_mono_us();
+
+    stage_settle(engine, batch);
+    stage_accept(engine, batch);
+    if (batch->background) {
+        stage_extract(engine, background_until(engine, batch, begun));
+        stage_upkeep(engine);
+    }
+    if (!engine->stopping) {
+        stage_fetch(engine);
+        stage_send(engine);
+    }
+    write_channels(engine);
+}
+
+/* Chats of a channel that lets nothing through just now wake nobody: the channel itself does. */
+static int64_t next_due(struct engine *engine)
+{
+    struct text skip[SKIP_MAX];
+    size_t n = 0;
+
+    for (size_t i = 0; i < engine->n_channels && n < SKIP_MAX; i++)
+        if (stage_send_ready_at(engine, &engine->channels[i]) > engine->now)
+            skip[n++] = text_of(engine->channels[i].name);
+    return store_next_due(engine->store, skip, n);
+}
+
+static void undo(struct engine *engine)
+{
+    struct mail *mail = engine->outbox.head;
+
+    for (; mail; mail = mail->next) {
+        const struct job *job = &((struct request_mail *)mail)->job;
+
+        if (mail->kind != MAIL_REQUEST)
+            continue;
+        if (job->kind == JOB_SEND)
+            engine->sends_in_flight--;
+        else if (engine_source(engine, text_of(job->owner)))
+            engine_source(engine, text_of(job->owner))->in_flight--;
+    }
+    mail_free_all(engine->outbox.head);
+    engine->outbox = (struct outbox){ NULL, &engine->outbox.head };
+}
+
+/* The counts may have changed by more than this transaction: they were read from the store at start, or after the command line. */
+void engine_batch_show_counts(struct engine *engine)
+{
+    const struct store_counts *c = &engine->counts;
+
+    for (int i = 0; i < RUN_STATES; i++) {
+        if (engine->shown[i] == c->runs[i])
+            continue;
+        engine->shown[i] = c->runs[i];
+        metrics_set(engine->setup.metrics, METRIC_RUNS, run_state_name((enum run_state)i), NULL,
+                    (double)c->runs[i]);
+    }
+    metrics_set(engine->setup.metrics, METRIC_WAITING, "notifications", NULL, (double)c->notifications_new);
+    metrics_set(engine->setup.metrics, METRIC_WAITING, "fetches", NULL, (double)c->entries_fetch);
+}
+
+static void count(struct engine *engine)
+{
+    struct store_counts *c = &engine->counts;
+    const struct store_counts *d = &engine->delta;
+
+    c->notifications_new += d->notifications_new;
+    c->notifications_stuck += d->notifications_stuck;
+    c->entries_fetch += d->entries_fetch;
+    c->entries_unaddressed += d->entries_unaddressed;
+    c->entries_stuck += d->entries_stuck;
+    for (int i = 0; i < RUN_STATES; i++)
+        c->runs[i] += d->runs[i];
+    engine_batch_show_counts(engine);
+}
+
+static void committed(struct engine *engine)
+{
+    struct mail *mail = engine->outbox.head;
+
+    engine->outbox = (struct outbox){ NULL, &engine->outbox.head };
+    while (mail) {
+        struct mail *next = mail->next;
+
+        mailbox_post_reserved(engine->setup.out, mail);
+        mail = next;
+    }
+    for (size_t i = 0; i < engine->n_channels; i++)
+        engine->channels[i].dirty = false;
+    if (engine->storing_hash)
+        engine->stored_hash = engine->storing_hash;
+    count(engine);
+}
+
+static enum store_status commit(struct engine *engine, struct fault *fault)
+{
+    int64_t begun = now_mono_us();
+    enum store_status status = store_commit(engine->store, fault);
+
+    metrics_observe(engine->setup.metrics, METRIC_COMMIT_SECONDS, (double)(now_mono_us() - begun) / 1e6);
+    return status;
+}
+
+static enum store_status transaction(struct engine *engine, const struct batch *batch, struct fault *fault)
+{
+    enum store_status status = store_begin(engine->store, fault);
+    int64_t due = 0;
+
+    engine->delta = (struct store_counts){ 0 };
+    engine->working_on = 0;
+    engine->storing_hash = NULL;
+    if (status == STORE_OK) {
+        run_stages(engine, batch);
+        if (!engine->more)
+            due = next_due(engine);
+        status = commit(engine, fault);
+    }
+    if (status == STORE_OK)
+        committed(engine);
+    else
+        undo(engine);
+    if (status == STORE_OK && due)
+        engine_wake(engine, due > engine->now ? due : engine->now + SPIN_MS);
+    return status;
+}
+
+/* --- answers ----------------------------------------------------------------------------------------------------- */
+
+static void answer(struct engine *engine, struct accept_mail *const *accepts, size_t n, bool stored)
+{
+    struct acks_mail *acks = n ? mail_new(MAIL_ACKS, sizeof(*acks) + n * sizeof(struct ack)) : NULL;
+
+    if (!acks)
+        return; /* the loop answers 503 by itself after its time */
+    acks->stored = stored;
+    acks->count = n;
+    for (size_t i = 0; i < n; i++) {
+        acks->acks[i] = (struct ack){ accepts[i]->request, accepts[i]->received_us };
+        metrics_add(engine->setup.metrics, METRIC_NOTIFICATIONS, accepts[i]->source,
+                    stored ? "stored" : "unavailable", 1);
+    }
+    mailbox_post_reserved(engine->setup.out, &acks->mail);
+}
+
+static void forget_accepts(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->n_accepts; i++)
+        mail_free(&engine->accepts[i]->mail);
+    engine->n_accepts = 0;
+}
+
+static void forget_results(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->n_results; i++)
+        mail_free(&engine->results[i]->mail);
+    engine->n_results = 0;
+}
+
+void engine_batch_store_works(struct engine *engine)
+{
+    if (!engine->store_down)
+        return;
+    engine->store_down = false;
+    engine->look_for_new = engine->look_for_fetches = engine->recount = true;
+    log_warn("the store works again", log_num("results_kept", (int64_t)engine->n_results));
+    health_set(engine->setup.health, HEALTH_STORE, NULL);
+}
+
+static void store_fails(struct engine *engine, const struct fault *fault)
+{
+    metrics_add(engine->setup.metrics, METRIC_STORE_FAILURES, NULL, NULL, 1);
+    health_set(engine->setup.health, HEALTH_STORE, fault->text);
+    log_error("the store failed; webhooks are answered 503 until it works, results are kept",
+              log_str("cause", fault->text), log_num("refused", (int64_t)engine->n_accepts));
+    engine->store_down = true;
+    engine_wake(engine, engine->now + ENGINE_STORE_RETRY_MS);
+}
+
+/* --- the batch that a data error was in, item by item ------------------------------------------------------------- */
+
+static enum store_status replay_accepts(struct engine *engine, struct fault *fault)
+{
+    for (size_t i = 0; i < engine->n_accepts; i++) {
+        struct batch one = { .accepts = &engine->accepts[i], .n_accepts = 1 };
+        enum store_status status = transaction(engine, &one, fault);
+
+        if (status == STORE_BAD_DATA)
+            log_error("a notification cannot be stored", log_str("source", engine->accepts[i]->source),
+                      log_str("cause", fault->text));
+        else if (status != STORE_OK)
+            return status;
+        answer(engine, &engine->accepts[i], 1, status == STORE_OK);
+        engine->accepts[i]->request = 0; /* answered */
+    }
+    return STORE_OK;
+}
+
+static enum store_status replay_results(struct engine *engine, struct fault *fault)
+{
+    for (size_t i = 0; i < engine->n_results; i++) {
+        struct batch one = { .results = &engine->results[i], .n_results = 1 };
+        enum store_status status = transaction(engine, &one, fault);
+
+        if (status == STORE_BAD_DATA)
+            log_error(
+                "a result cannot be stored; its send stays as it is and becomes unknown at the next start",
+                log_num("run", engine->results[i]->job.run), log_str("cause", fault->text));
+        else if (status != STORE_OK)
+            return status;
+    }
+    return STORE_OK;
+}
+
+/* Which waiting notification it was is known; it becomes stuck, and the others go on. */
+static enum store_status set_aside(struct engine *engine, int64_t notification, struct fault *cause)
+{
+    enum store_status status;
+    struct fault fault;
+
+    if (!notification)
+        return STORE_TEMPFAIL;
+    status = store_begin(engine->store, &fault);
+    if (status != STORE_OK)
+        return status;
+    store_end_notification(engine->store, notification, NOTIFICATION_STUCK, text_of(cause->text));
+    log_error("a notification cannot be worked on and is set aside", log_num("notification", notification),
+              log_str("cause", cause->text));
+    return store_commit(engine->store, &fault);
+}
+
+static enum store_status replay(struct engine *engine, struct fault *fault)
+{
+    int64_t culprit = engine->working_on;
+    struct fault cause = *fault;
+    enum store_status status = replay_results(engine, fault);
+
+    if (status == STORE_OK)
+        forget_results(engine);
+    if (status == STORE_OK)
+        status = replay_accepts(engine, fault);
+    if (status == STORE_OK && culprit)
+        status = set_aside(engine, culprit, &cause);
+    return status;
+}
+
+/* --- a batch -------------------------------------------------------------------------------------------------- */
+
+static size_t unanswered(struct engine *engine)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < engine->n_accepts; i++) {
+        if (engine->accepts[i]->request)
+            engine->accepts[n++] = engine->accepts[i];
+        else
+            mail_free(&engine->accepts[i]->mail);
+    }
+    return engine->n_accepts = n;
+}
+
+void engine_batch_refuse(struct engine *engine, const struct fault *fault)
+{
+    answer(engine, engine->accepts, engine->n_accepts, false);
+    store_fails(engine, fault);
+    forget_accepts(engine);
+}
+
+void engine_batch_forget(struct engine *engine)
+{
+    forget_accepts(engine);
+    forget_results(engine);
+}
+
+void engine_batch_run(struct engine *engine)
+{
+    struct batch all = { .accepts = engine->accepts,
+                         .n_accepts = engine->n_accepts,
+                         .results = engine->results,
+                         .n_results = engine->n_results,
+                         .at_once = engine->n_accepts <= AT_ONCE_MAX && engine->counts.notifications_new == 0,
+                         .background = true };
+    struct fault fault = { "" };
+    enum store_status status;
+
+    status = stage_extract_recover(engine, &fault);
+    if (status == STORE_OK)
+        status = transaction(engine, &all, &fault);
+    if (status == STORE_OK) {
+        answer(engine, engine->accepts, engine->n_accepts, true);
+        forget_results(engine);
+    } else if (status == STORE_BAD_DATA) {
+        status = replay(engine, &fault);
+        engine->n_accepts = unanswered(engine);
+    }
+    if (status == STORE_OK) {
+        engine_batch_store_works(engine);
+        forget_accepts(engine);
+    } else {
+        engine_batch_refuse(engine, &fault);
+    }
+}

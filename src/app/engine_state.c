@@ -1,0 +1,141 @@
+/* What the stages share: channels, sources, rules of runs, and what they tell of them. */
+
+#include "app/engine_state.h"
+
+#include "base/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct channel_state *engine_channel(struct engine *engine, struct text name)
+{
+    for (size_t i = 0; i < engine->n_channels; i++)
+        if (text_is(name, engine->channels[i].name))
+            return &engine->channels[i];
+    return NULL;
+}
+
+struct source_state *engine_source(struct engine *engine, struct text name)
+{
+    for (size_t i = 0; i < engine->n_sources; i++)
+        if (text_is(name, engine->sources[i].name))
+            return &engine->sources[i];
+    return NULL;
+}
+
+static struct ruleset *load_ruleset(struct engine *engine, struct text hash)
+{
+    struct ruleset *ruleset = NULL;
+    struct fault fault;
+    struct text source;
+
+    if (store_get_ruleset(engine->store, hash, engine->arena, &source))
+        ruleset = ruleset_read(source, &fault);
+    else
+        fault_set(&fault, "the store does not have it");
+    if (!ruleset)
+        log_error("a run's rules cannot be loaded", log_str("cause", fault.text));
+    return ruleset;
+}
+
+static const struct ruleset *old_ruleset(struct engine *engine, struct text hash)
+{
+    struct old_ruleset *oldest = &engine->old[0];
+
+    for (int i = 0; i < OLD_RULESETS; i++) {
+        struct old_ruleset *old = &engine->old[i];
+
+        if (old->ruleset && text_eq(ruleset_hash(old->ruleset), hash)) {
+            old->used_at = engine->now;
+            return old->ruleset;
+        }
+        if (!old->ruleset || old->used_at < oldest->used_at)
+            oldest = old;
+    }
+    ruleset_free(oldest->ruleset);
+    *oldest = (struct old_ruleset){ load_ruleset(engine, hash), engine->now };
+    return oldest->ruleset;
+}
+
+const struct rule *engine_rule(struct engine *engine, const struct run_row *run)
+{
+    const struct ruleset *ruleset = engine->generation->ruleset;
+
+    if (!text_eq(ruleset_hash(ruleset), run->ruleset))
+        ruleset = old_ruleset(engine, run->ruleset);
+    return ruleset ? ruleset_find(ruleset, run->rule) : NULL;
+}
+
+void engine_post(struct engine *engine, struct mail *mail)
+{
+    mail->next = NULL;
+    *engine->outbox.tail = mail;
+    engine->outbox.tail = &mail->next;
+}
+
+void engine_wake(struct engine *engine, int64_t at)
+{
+    if (engine->wake_at == 0 || at < engine->wake_at)
+        engine->wake_at = at;
+}
+
+void engine_set_run(struct engine *engine, const struct run_row *run, enum run_state state,
+                    struct text reason)
+{
+    if (!store_set_run(engine->store, run->id, state, reason, engine->now))
+        return;
+    engine->delta.runs[run->state]--;
+    engine->delta.runs[state]++;
+    log_info("run", log_num("run", run->id), log_num("chat", run->chat), log_text("rule", run->rule),
+             log_str("state", run_state_name(state)), log_text("reason", reason));
+}
+
+void engine_show_paused(struct engine *engine)
+{
+    struct buf line = BUF(2000);
+
+    for (size_t i = 0; i < engine->n_channels; i++) {
+        const struct channel_state *channel = &engine->channels[i];
+
+        metrics_set(engine->setup.metrics, METRIC_PAUSED, channel->name, NULL, channel->paused[0] != '\0');
+        if (channel->paused[0])
+            buf_printf(&line, "%schannel %s: %s", line.len ? "; " : "", channel->name, channel->paused);
+    }
+    for (size_t i = 0; i < engine->n_sources; i++) {
+        const struct source_state *source = &engine->sources[i];
+
+        metrics_set(engine->setup.metrics, METRIC_SOURCE_PAUSED, source->name, NULL,
+                    source->paused[0] != '\0');
+        if (source->paused[0])
+            buf_printf(&line, "%ssource %s: %s", line.len ? "; " : "", source->name, source->paused);
+    }
+    health_set(engine->setup.health, HEALTH_PAUSED, line.len ? line.data : NULL);
+    buf_free(&line);
+}
+
+void engine_pause(struct engine *engine, struct channel_state *channel, struct text reason)
+{
+    channel->probe_at = engine->now + 60000;
+    engine_wake(engine, channel->probe_at);
+    if (channel->paused[0])
+        return;
+    text_printable(reason, channel->paused, sizeof(channel->paused) - 1);
+    channel->dirty = true;
+    log_error(
+        "CHANNEL PAUSED: its follow-ups wait, nothing is lost; mend the cause, then reload (SIGHUP) or run "
+        "'callbackd queue release --channel NAME'",
+        log_str("channel", channel->name), log_text("reason", reason));
+    engine_show_paused(engine);
+}
+
+void engine_open(struct engine *engine, struct channel_state *channel)
+{
+    channel->n_forbidden = 0;
+    if (!channel->paused[0])
+        return;
+    channel->paused[0] = '\0';
+    channel->dirty = true;
+    engine->more = true;
+    log_warn("channel works again", log_str("channel", channel->name));
+    engine_show_paused(engine);
+}
