@@ -209,6 +209,7 @@ def test_malformed_requests():
             assert got == status or (status is None and got >= 400), (data[:100], got)
         assert daemon.settled() == []
         works(sim, daemon)
+        assert daemon.terminate() == 0
 
 
 @test
@@ -458,6 +459,7 @@ def test_tls():
             assert wire.socket.version() == "TLSv1.2" and wire.send(post(notification("track:ORD-4004"))).status() == 200
         daemon.settled()
         assert len(sim.sends()) == 4
+        assert daemon.terminate() == 0
 
 
 @test
