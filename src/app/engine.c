@@ -12,7 +12,8 @@
 #define BATCH_ITEMS 512
 #define BATCH_BYTES (8u << 20)
 #define ARENA_MAX (256u << 20)
-#define LOOK_MS 250 /* how often the command line's changes are looked for */
+#define LOOK_MS 250   /* how often the command line's changes are looked for */
+#define LAST_TRIES 20 /* of a store that fails while stopping, LOOK_MS apart at most */
 
 /* --- the cycle ------------------------------------------------------------------------------------------------------ */
 
@@ -98,6 +99,14 @@ static bool all_quiet(struct engine *engine)
     return engine->sends_in_flight == 0 && mailbox_waiting(engine->setup.in) == 0;
 }
 
+/* A store that fails just now is no reason to forget what requests came to. */
+static bool may_end(struct engine *engine)
+{
+    if (!engine->stopping || !all_quiet(engine))
+        return false;
+    return !engine->store_down || ++engine->last_tries >= LAST_TRIES;
+}
+
 static void take_mail(struct engine *engine, int64_t wait_ms)
 {
     struct mail *mail = mailbox_take(engine->setup.in, BATCH_ITEMS, BATCH_BYTES, wait_ms);
@@ -118,7 +127,7 @@ static void cycle(struct engine *engine)
     engine->more = false;
     engine_batch_run(engine);
     arena_reset(engine->arena);
-    engine->ended = engine->stopping && all_quiet(engine);
+    engine->ended = may_end(engine);
 }
 
 /* --- the thread ------------------------------------------------------------------------------------------------------ */

@@ -92,6 +92,7 @@ struct engine {
     bool look_for_new, look_for_fetches; /* the store may have some */
     bool store_down, recount;            /* recount: the counts may be off */
     int64_t store_retry_ms;
+    int last_tries; /* of a store that fails while stopping */
     bool stopping, ended;
 };
 

@@ -12,3 +12,4 @@ include tests/unit/files.mk
 include tests/unit/rules.mk
 include tests/unit/net.mk
 include tests/unit/store.mk
+include tests/unit/app.mk

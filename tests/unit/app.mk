@@ -1,0 +1,11 @@
+app_tests = tests/unit/test_engine
+if HAVE_CMOCKA
+check_PROGRAMS += $(app_tests)
+TESTS += $(app_tests)
+endif
+APP_TEST_CFLAGS = $(UNIT_CFLAGS) $(JSON_CFLAGS)
+APP_TEST_LIBS = src/libapp.a src/libcore.a src/libstore.a src/libnet.a src/libbase.a $(CORE_LIBS) $(STORE_LIBS) \
+	$(NET_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_engine_SOURCES = tests/unit/test_engine.c tests/unit/enginekit.c tests/unit/enginekit.h
+tests_unit_test_engine_CFLAGS = $(APP_TEST_CFLAGS)
+tests_unit_test_engine_LDADD = $(APP_TEST_LIBS)

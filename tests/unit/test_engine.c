@@ -1,0 +1,165 @@
+/* The engine without a network. The first part makes the nth call of the store fail, for every n on the whole way of a tap, and
+   asks the same of each: what was acknowledged is stored, each tap has its follow-ups once and in order, and nothing stays behind
+   in flight. */
+
+#include "enginekit.h"
+
+#include "app/engine_state.h"
+#include "store/store_mem.h"
+#include "store/store_mem_table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BODY 4000
+
+/* --- every call of the store fails once --------------------------------------------------------------------------------- */
+
+struct way {
+    const char *source, *text; /* text: of the tap; HubSpot's is in the message */
+    const char *sends[3];      /* what each request must say, in order */
+};
+
+static const struct way ways[] = {
+    { "intercom", "track:ORD-7", { "Order ORD-7 is on its way." } },
+    { "intercom", "two:ORD-7", { "first ORD-7", "second ORD-7" } },
+    { "hubspot", NULL, { "Order ORD-7 is on its way." } },
+};
+
+static void way_body(const struct way *way, char *body)
+{
+    if (way->text)
+        kit_intercom(body, BODY, 1, "700000001", way->text);
+    else
+        kit_hubspot(body, BODY, 1);
+}
+
+/* A GET may come again after a failure, a POST may not. */
+static struct request_mail *next_send(struct kit *kit)
+{
+    for (;;) {
+        struct request_mail *request = kit_request(kit);
+
+        if (!request || request->job.kind == JOB_SEND)
+            return request;
+        kit_answer(kit, request, true, 200, kit_hubspot_message);
+    }
+}
+
+static size_t count_kind(struct kit *kit, enum store_kind kind, const char *state)
+{
+    struct store_filter filter = { .all = true, .state = state ? text_of(state) : TEXT_NONE };
+    struct arena *arena = arena_new(1 << 24);
+    struct store_item *items;
+    size_t n = store_list(kit_store(kit), &filter, 10000, arena, &items), count = 0;
+
+    for (size_t i = 0; i < n; i++)
+        count += items[i].kind == kind;
+    arena_free(arena);
+    return count;
+}
+
+static size_t acknowledged(const struct kit *kit)
+{
+    size_t n = 0;
+
+    for (uint64_t i = 1; i <= kit->request; i++)
+        n += kit->status[i] == 200;
+    return n;
+}
+
+static void go_way(struct kit *kit, const struct way *way)
+{
+    char body[BODY];
+
+    kit_start(kit);
+    way_body(way, body);
+    kit_deliver(kit, way->source, body);
+    for (size_t i = 0; way->sends[i]; i++) {
+        struct request_mail *request = next_send(kit);
+
+        assert_non_null(request);
+        assert_non_null(strstr(request->body, way->sends[i]));
+        assert_int_equal(request->job.attempt, 1);
+        kit_answer_ok(kit, request);
+    }
+    kit_until_runs(kit, "done", 1);
+    kit_deliver(kit, way->source, body); /* and what comes twice makes nothing new */
+    kit_stop(kit);
+    assert_true(kit->stored);
+    assert_null(kit->first);
+}
+
+/* What must be in the store in the end. */
+static void arrived(struct kit *kit)
+{
+    kit_settled(kit);
+    assert_int_equal(count_kind(kit, STORE_NOTIFICATION, NULL), acknowledged(kit));
+    assert_int_equal(count_kind(kit, STORE_RUN, NULL), 1);
+    assert_int_equal(count_kind(kit, STORE_ENTRY, NULL), 1);
+    assert_int_equal(count_kind(kit, STORE_ENTRY, "done"), 1);
+    assert_int_equal(count_kind(kit, STORE_NOTIFICATION, "stuck"), 0);
+}
+
+/* Until the way ends before the failure's turn comes. */
+static void fail_everywhere(const struct way *way, enum store_status status)
+{
+    bool over = false;
+    int n;
+
+    for (n = 1; !over; n++) {
+        struct kit kit;
+
+        if (getenv("KIT_LOG"))
+            fprintf(stderr, "# %s, call %d fails with %d\n", way->sends[0], n, (int)status);
+        kit_open(&kit, false, NULL);
+        store_mem_fail(kit_store(&kit), n, status);
+        go_way(&kit, way);
+        over = mem_of(kit_store(&kit))->fail_in > 0;
+        store_mem_fail(kit_store(&kit), -1, STORE_OK);
+        arrived(&kit);
+        kit_close(&kit);
+    }
+    assert_true(n > 40); /* the failures have been where they should */
+}
+
+static void any_call_fails_for_a_while(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++)
+        fail_everywhere(&ways[i], STORE_TEMPFAIL);
+}
+
+static void any_call_meets_bad_data(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++)
+        fail_everywhere(&ways[i], STORE_BAD_DATA);
+}
+
+static void no_call_fails(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
+        struct kit kit;
+
+        for (int sqlite = 0; sqlite < 2; sqlite++) {
+            kit_open(&kit, sqlite, NULL);
+            go_way(&kit, &ways[i]);
+            arrived(&kit);
+            kit_close(&kit);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_call_fails),
+        cmocka_unit_test(any_call_fails_for_a_while),
+        cmocka_unit_test(any_call_meets_bad_data),
+    };
+
+    return cmocka_run_group_tests_name("engine", tests, NULL, NULL);
+}
