@@ -462,8 +462,7 @@ def test_no_webhook_is_taken_while_stopping():
 
 @test
 def test_notify_socket():
-    with Sim() as sim, Daemon(sim, RULES, start=False) as daemon, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.settimeout(PATIENCE)
+    with Sim() as sim, Daemon(sim, RULES, start=False) as daemon:
         for address, name in ((daemon.path("notify"), daemon.path("notify")), ("\0callbackd-test-%d" % os.getpid(), None)):
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
                 manager.settimeout(PATIENCE)
