@@ -137,9 +137,12 @@ void store_close(struct store *store);
 /* --- transactions --------------------------------------------------------------------------------------------- */
 
 enum store_status store_begin(struct store *store, struct fault *fault) CHECKED;
-/* store_commit: STORE_OK: all of it is on disk. Else: none of it is (the transaction is over either way). */
+/* store_commit: STORE_OK: all of it is on disk. Else: none of it is (the transaction is over either way). Without a
+   transaction: STORE_TEMPFAIL. */
 enum store_status store_commit(struct store *store, struct fault *fault) CHECKED;
 void store_rollback(struct store *store);
+/* store_give_up: the caller cannot go on (memory is out): the transaction fails with STORE_TEMPFAIL. */
+void store_give_up(struct store *store, const char *why);
 /* store_failed: has a call of this transaction failed? For loops that would go on for nothing. */
 bool store_failed(const struct store *store);
 
