@@ -314,7 +314,8 @@ int cmd_queue(int argc, char **argv)
     int n;
 
     if (!cmdline_parse(argc, argv, options, &n) || !(action = find_action(n ? argv[1] : NULL)) ||
-        !read_number(after, 0, &queue.filter.after) || !read_number(limit, 1, &queue.limit))
+        !read_number(after, 0, &queue.filter.after) || !read_number(limit, 1, &queue.limit) ||
+        (strcmp(format, "text") != 0 && strcmp(format, "json") != 0))
         return usage();
     queue.json = strcmp(format, "json") == 0;
     queue.filter.state = state ? text_of(state) : TEXT_NONE;

@@ -7,7 +7,8 @@
 
 #include <stdlib.h>
 
-#define AT_ONCE_MAX 16     /* accepts that are stored, matched and claimed in one transaction */
+#define AT_ONCE_MAX 16 /* accepts that are stored, matched and claimed in one transaction */
+#define SKIP_MAX 64
 #define SPIN_MS 20         /* due work that cannot be claimed just now is looked at again after this */
 #define BACKGROUND_US 5000 /* waiting work in a cycle without new notifications */
 
@@ -53,13 +54,14 @@ static void run_stages(struct engine *engine, const struct batch *batch)
     write_channels(engine);
 }
 
+/* Chats of a channel that lets nothing through just now wake nobody: the channel itself does. */
 static int64_t next_due(struct engine *engine)
 {
-    struct text skip[64];
+    struct text skip[SKIP_MAX];
     size_t n = 0;
 
-    for (size_t i = 0; i < engine->n_channels && n < 64; i++)
-        if (engine->channels[i].paused[0])
+    for (size_t i = 0; i < engine->n_channels && n < SKIP_MAX; i++)
+        if (stage_send_ready_at(engine, &engine->channels[i]) > engine->now)
             skip[n++] = text_of(engine->channels[i].name);
     return store_next_due(engine->store, skip, n);
 }

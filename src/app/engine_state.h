@@ -17,6 +17,7 @@
 #define NAME_BYTES 65
 #define REASON_BYTES 256
 #define OLD_RULESETS 8
+#define CHANNEL_FAILURES 3
 #define ENGINE_STORE_RETRY_MS 1000
 
 struct channel_state {
@@ -25,6 +26,9 @@ struct channel_state {
     int64_t not_before;        /* after a 429 */
     char paused[REASON_BYTES]; /* "": it is not */
     int64_t probe_at;          /* while paused: when one send is let through */
+    int failures;              /* requests in a row that met no working server, CHANNEL_FAILURES at most */
+    int64_t backoff_ms;        /* then: how long between two requests; 0: it works */
+    int64_t backoff_at;        /* when that was set */
     int64_t forbidden[3];      /* chats that got a 403 since the last success */
     int n_forbidden;
     bool dirty; /* to be written with the next transaction */
@@ -168,6 +172,8 @@ void stage_match(struct engine *engine, const struct source *source, struct entr
                  struct entry *entry);
 /* stage_send (T4): claims due chats and starts their next send. */
 void stage_send(struct engine *engine);
+/* stage_send_ready_at: when the channel lets a send through: now, or later. */
+int64_t stage_send_ready_at(const struct engine *engine, const struct channel_state *state);
 /* send_work: goes on with a chat that is ours: starts its next send, or releases it. */
 void send_work(struct engine *engine, struct chat_row *chat);
 /* stage_settle (T5): the results of sends and fetches. */

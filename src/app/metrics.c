@@ -275,6 +275,9 @@ void metrics_print(struct metrics *metrics, struct buf *out)
                    kinds[definition->kind]);
         if (definition->kind == HISTOGRAM)
             print_histogram(definition->name, &metrics->histograms[i], out);
+        else if (!definition->labels[0] &&
+                 !metrics->first[i]) /* there is one series only, and it has a value */
+            buf_printf(out, "%s 0\n", definition->name);
         for (const struct series *series = metrics->first[i]; series; series = series->next)
             print_series(definition, series, out);
     }

@@ -197,8 +197,9 @@ static void refused(struct engine *engine, struct source_state *state, const str
 {
     char reason[REASON_BYTES];
 
+    /* The source is what waits: the entry stays due, and goes as soon as a reload opens the source again. */
     state->not_before = engine->now + PAUSE_MS;
-    later(engine, row, state->not_before);
+    later(engine, row, engine->now);
     if (state->paused[0])
         return;
     snprintf(reason, sizeof(reason),

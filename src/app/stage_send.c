@@ -14,6 +14,7 @@
 #define BODY_MAX (128u << 10)
 #define LEDGER_MS (30LL * 86400 * 1000)
 #define PROBE_MS 60000
+#define ASK_MS 1000
 #define STEPS_AT_ONCE 64 /* of one chat in one transaction, so that a rule cannot hold up the others */
 
 enum go { GO_ON, GO_RELEASED };
@@ -166,8 +167,7 @@ static int64_t take_chat_pace(struct engine *engine, const struct config_channel
     return at;
 }
 
-/* When the channel lets a send through: now, or later. */
-static int64_t channel_ready_at(struct engine *engine, struct channel_state *state)
+int64_t stage_send_ready_at(const struct engine *engine, const struct channel_state *state)
 {
     if (state->paused[0])
         return state->probe_at > engine->now ? state->probe_at : engine->now;
@@ -211,7 +211,7 @@ static enum go start_send(struct engine *engine, struct chat_row *chat, const st
 
     if (!channel || !state)
         return hold_run(engine, run, "its channel is not in the configuration any more");
-    at = channel_ready_at(engine, state);
+    at = stage_send_ready_at(engine, state);
     if (at <= engine->now)
         at = take_chat_pace(engine, channel, chat);
     if (send->due_at > at)
@@ -223,6 +223,8 @@ static enum go start_send(struct engine *engine, struct chat_row *chat, const st
     }
     if (state->paused[0])
         state->probe_at = engine->now + PROBE_MS;
+    if (state->backoff_ms)
+        state->not_before = engine->now + ASK_MS;
     pace_take(&state->pace, engine->now);
     store_start_send(engine->store, send->run, send->step, send->n, send->attempt + 1, engine->owner,
                      engine->now);
@@ -313,7 +315,7 @@ void send_work(struct engine *engine, struct chat_row *chat)
 static int room_for(struct engine *engine, struct channel_state *state)
 {
     int room = engine->generation->config->limits.sends - engine->sends_in_flight;
-    int64_t at = channel_ready_at(engine, state);
+    int64_t at = stage_send_ready_at(engine, state);
 
     if (room <= 0)
         return 0;
@@ -321,7 +323,11 @@ static int room_for(struct engine *engine, struct channel_state *state)
         engine_wake(engine, at);
         return 0;
     }
-    return state->paused[0] ? 1 : pace_tokens(&state->pace, engine->now, room);
+    if (state->paused[0])
+        return 1;
+    if (state->backoff_ms) /* one asks whether the host is back */
+        return 1;
+    return pace_tokens(&state->pace, engine->now, room);
 }
 
 void stage_send(struct engine *engine)

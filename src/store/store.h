@@ -137,8 +137,8 @@ void store_close(struct store *store);
 /* --- transactions --------------------------------------------------------------------------------------------- */
 
 enum store_status store_begin(struct store *store, struct fault *fault) CHECKED;
-/* store_commit: STORE_OK: all of it is on disk. Else: none of it is (the transaction is over either way). Without a transaction:
-   STORE_TEMPFAIL. */
+/* store_commit: STORE_OK: all of it is on disk. Else: none of it is (the transaction is over either way). Without a
+   transaction: STORE_TEMPFAIL. */
 enum store_status store_commit(struct store *store, struct fault *fault) CHECKED;
 void store_rollback(struct store *store);
 /* store_give_up: the caller cannot go on (memory is out): the transaction fails with STORE_TEMPFAIL. */
@@ -259,9 +259,8 @@ void store_disown(struct store *store, int64_t now);
 size_t store_expired_runs(struct store *store, int64_t now, size_t limit, struct arena *arena,
                           struct run_row **rows);
 /* store_rearm_run: puts an ended or held run back to ready at its chat's tail: a new seq and said_at = now, expires_at;
-   its sends that are not ok become ready with attempt kept, and it goes on at the first step that has one; the chat is due now.
-   False if it is neither or is
-   sending. */
+   its sends that are not ok become ready with attempt kept, and it goes back to the step of the first of them; the chat
+   is due now. False if it is neither or is sending. */
 bool store_rearm_run(struct store *store, int64_t run, int64_t now, int64_t expires_at) CHECKED;
 /* store_rearm_notification, store_rearm_entry: stuck (or unaddressed, expired) -> new / fetch with tries 0. */
 bool store_rearm_notification(struct store *store, int64_t id) CHECKED;

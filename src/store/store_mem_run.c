@@ -285,11 +285,11 @@ size_t mem_expired_runs(struct store *store, int64_t now, size_t limit, struct a
     return limit;
 }
 
-/* Makes what is not ok ready. Returns the first such step, or `step` if there is none. */
+/* Gives the step of the first of them, else `step`. */
 static int rearm_sends(struct mem *mem, int64_t run, int step)
 {
-    bool found = false;
     const struct send_row *row, key = { .run = run, .step = INT32_MIN, .n = INT32_MIN };
+    bool found = false;
 
     for (row = mem_first(mem, MEM_SEND, MEM_KEY, &key); row && row->run == run;
          row = mem_after(mem, MEM_SEND, MEM_KEY, row)) {

@@ -86,14 +86,18 @@ size_t db_old_entries(struct store *store, int64_t before, size_t limit, struct 
 bool db_take_seq(struct store *store, struct text channel, struct text user_id, int64_t new_id, int64_t *chat,
                  int64_t *seq)
 {
-    struct db_pair taken;
+    struct db *db = db_of(store);
+    struct db_pair found;
 
-    if (!db_one(db_of(store), SQL_TAKE_SEQ, DB_VALUES(db_int(new_id), db_text(channel), db_text(user_id)),
-                &db_two, NULL, &taken))
-        return false;
-    *chat = taken.first;
-    *seq = taken.second;
-    return true;
+    if (db_one(db, SQL_CHAT_SEQ, DB_VALUES(db_text(channel), db_text(user_id)), &db_two, NULL, &found)) {
+        db_do(db, SQL_TAKE_SEQ, DB_VALUES(db_int(found.first)));
+    } else {
+        found = (struct db_pair){ new_id, 1 };
+        db_do(db, SQL_ADD_CHAT, DB_VALUES(db_int(new_id), db_text(channel), db_text(user_id)));
+    }
+    *chat = found.first;
+    *seq = found.second;
+    return !store_failed(store);
 }
 
 bool db_find_chat(struct store *store, struct text channel, struct text user_id, struct arena *arena,
@@ -106,9 +110,15 @@ bool db_find_chat(struct store *store, struct text channel, struct text user_id,
 bool db_tap(struct store *store, int64_t chat, struct text rule, struct text data, int64_t said_at,
             int64_t window_ms, int64_t now)
 {
-    return db_do(db_of(store), SQL_TAP,
-                 DB_VALUES(db_int(chat), db_text(rule), db_blob(data), db_int(said_at), db_int(window_ms),
-                           db_int(now))) > 0;
+    struct db *db = db_of(store);
+    struct db_pair near;
+
+    if (db_one(db, SQL_TAP_NEAR,
+               DB_VALUES(db_int(chat), db_text(rule), db_blob(data), db_int(said_at), db_int(window_ms)),
+               &db_one_number, NULL, &near))
+        return false;
+    return db_do(db, SQL_TAP,
+                 DB_VALUES(db_int(chat), db_text(rule), db_blob(data), db_int(said_at), db_int(now))) > 0;
 }
 
 bool db_add_run(struct store *store, const struct run_row *row, int64_t now)

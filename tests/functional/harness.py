@@ -260,7 +260,18 @@ class Daemon(Process):
         """Items of `queue list`, as dictionaries."""
         code, out, err = self.run("queue", "list", "--format", "json", *arguments)
         assert code == 0, err
-        return [json.loads(line) for line in out.splitlines()]
+        return [json.loads(line) for line in out.split("\n") if line]  # splitlines() would cut at U+2028 too
+
+    def settled(self, what="everything"):
+        """All items once nothing waits any more: what was not sent by now is not going to be."""
+        def look():
+            items = self.queue("--all", "--limit", "10000")
+            return None if any(i["state"] in ("new", "fetch", "ready") for i in items) else items or [{}]
+        return [i for i in wait_for(look, f"{what} settled") if i]
+
+    def reasons(self, kind="notification"):
+        """Why there was nothing to do, in the order of storing; None where there was."""
+        return [i.get("reason") for i in self.settled() if i["kind"] == kind]
 
 
 # --- notifications ---------------------------------------------------------------------------------------------------------

@@ -1,6 +1,10 @@
 # The real daemon against the simulator. Each file prints TAP; they run side by side.
 functional_tests = \
+	tests/functional/test_generic.py \
+	tests/functional/test_hubspot.py \
+	tests/functional/test_intercom.py \
 	tests/functional/test_main_job.py \
+	tests/functional/test_operations.py \
 	tests/functional/test_rules.py \
 	tests/functional/test_sending.py \
 	tests/functional/test_store.py

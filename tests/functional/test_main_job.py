@@ -48,9 +48,11 @@ def test_redelivery_is_answered_once():
 @test
 def test_restart_keeps_what_waits():
     with Sim() as sim, Daemon(sim) as daemon:
-        sim.fault(status=503, times=-1)
+        sim.fault(status=503, times=-1, headers={"Retry-After": "3"})
         daemon.tap("track:ORD-9876")
-        sim.wait_requests(1)
+        run = wait_for(lambda: [i for i in daemon.queue() if i["kind"] == "run"], "the run")[0]
+        # Killed before the 503 is in the store, the daemon could not know whether the message went out.
+        wait_for(lambda: "ready, attempts: 1" in daemon.run("queue", "show", str(run["id"]))[1], "the result in the store")
         daemon.send_signal(signal.SIGKILL)
         daemon.process.wait()
         sim.control("DELETE", "faults")
