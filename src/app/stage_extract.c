@@ -81,8 +81,9 @@ static void add_entry(struct engine *engine, const struct source *source,
         engine->look_for_fetches = true;
         engine->delta.entries_fetch++;
     }
-    if (!entry_print(entry, engine->arena, &row.doc))
-        row.doc = text_of("{}");
+    /* What is done is never read again; `explain` reads the notification itself. */
+    if (row.state == ENTRY_DONE || !entry_print(entry, engine->arena, &row.doc))
+        row.doc = TEXT_NONE;
     store_add_entries(engine->store, &row, 1);
 }
 

@@ -172,7 +172,10 @@ class Daemon(Process):
         if self.process:
             self.kill()
         self.log.close()
+        log = self.log_text()
         shutil.rmtree(self.folder, ignore_errors=True)
+        for word in ("Sanitizer", "runtime error:"):  # from a build with --enable-sanitizers
+            assert kind or word not in log, log[log.index(word):][:4000]
 
     # --- files and life
 
