@@ -7,8 +7,7 @@
 
 #include <stdlib.h>
 
-#define AT_ONCE_MAX 16 /* accepts that are stored, matched and claimed in one transaction */
-#define SKIP_MAX 64
+#define AT_ONCE_MAX 16     /* accepts that are stored, matched and claimed in one transaction */
 #define SPIN_MS 20         /* due work that cannot be claimed just now is looked at again after this */
 #define BACKGROUND_US 5000 /* waiting work in a cycle without new notifications */
 
@@ -54,16 +53,16 @@ static void run_stages(struct engine *engine, const struct batch *batch)
     write_channels(engine);
 }
 
-/* Chats of a channel that lets nothing through just now wake nobody: the channel itself does. */
+/* Chats of a channel that lets nothing through just now wake nobody: the channel does, or the next result. */
 static int64_t next_due(struct engine *engine)
 {
-    struct text skip[SKIP_MAX];
+    struct text *ready = arena_array(engine->arena, engine->n_channels + 1, sizeof(*ready));
     size_t n = 0;
 
-    for (size_t i = 0; i < engine->n_channels && n < SKIP_MAX; i++)
-        if (stage_send_ready_at(engine, &engine->channels[i]) > engine->now)
-            skip[n++] = text_of(engine->channels[i].name);
-    return store_next_due(engine->store, skip, n);
+    for (size_t i = 0; ready && i < engine->n_channels; i++)
+        if (stage_send_room(engine, &engine->channels[i]) > 0)
+            ready[n++] = text_of(engine->channels[i].name);
+    return store_next_due(engine->store, ready, n);
 }
 
 static void undo(struct engine *engine)

@@ -172,8 +172,8 @@ void stage_match(struct engine *engine, const struct source *source, struct entr
                  struct entry *entry);
 /* stage_send (T4): claims due chats and starts their next send. */
 void stage_send(struct engine *engine);
-/* stage_send_ready_at: when the channel lets a send through: now, or later. */
-int64_t stage_send_ready_at(const struct engine *engine, const struct channel_state *state);
+/* stage_send_room: how many sends of the channel may begin now; if it lets none through, wakes the engine when it does. */
+int stage_send_room(struct engine *engine, const struct channel_state *state);
 /* send_work: goes on with a chat that is ours: starts its next send, or releases it. */
 void send_work(struct engine *engine, struct chat_row *chat);
 /* stage_settle (T5): the results of sends and fetches. */

@@ -183,7 +183,8 @@ static int64_t take_chat_pace(struct engine *engine, const struct config_channel
     return at;
 }
 
-int64_t stage_send_ready_at(const struct engine *engine, const struct channel_state *state)
+/* When the channel lets a send through: now, or later. */
+static int64_t channel_ready_at(const struct engine *engine, const struct channel_state *state)
 {
     if (state->paused[0])
         return state->probe_at > engine->now ? state->probe_at : engine->now;
@@ -227,7 +228,7 @@ static enum go start_send(struct engine *engine, struct chat_row *chat, const st
 
     if (!channel || !state)
         return hold_run(engine, run, "its channel is not in the configuration any more");
-    at = stage_send_ready_at(engine, state);
+    at = channel_ready_at(engine, state);
     if (at <= engine->now)
         at = take_chat_pace(engine, channel, chat);
     if (send->due_at > at)
@@ -335,10 +336,10 @@ void send_work(struct engine *engine, struct chat_row *chat)
 
 /* --- claiming -------------------------------------------------------------------------------------------------------------- */
 
-static int room_for(struct engine *engine, struct channel_state *state)
+int stage_send_room(struct engine *engine, const struct channel_state *state)
 {
     int room = engine->generation->config->limits.sends - engine->sends_in_flight;
-    int64_t at = stage_send_ready_at(engine, state);
+    int64_t at = channel_ready_at(engine, state);
 
     if (room <= 0)
         return 0;
@@ -357,7 +358,7 @@ void stage_send(struct engine *engine)
 {
     for (size_t i = 0; i < engine->n_channels; i++) {
         struct channel_state *state = &engine->channels[i];
-        int room = room_for(engine, state);
+        int room = stage_send_room(engine, state);
         struct chat_row *chats;
         size_t n;
 

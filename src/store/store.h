@@ -293,9 +293,8 @@ struct store_counts {
 void store_count(struct store *store, struct store_counts *counts);
 /* store_newest: the newest id and stored_at of anything, 0 if empty. */
 void store_newest(struct store *store, int64_t *id, int64_t *stored_at);
-/* store_next_due: the earliest of chats (due, unowned, not held), entries to fetch (unowned) and runs that expire; 0 if
-   nothing is waiting. Channels named in `paused` do not count. */
-int64_t store_next_due(struct store *store, const struct text *paused, size_t n_paused);
+/* store_next_due: when the first chat of these channels is due that has no owner and is not held; 0 if there is none. */
+int64_t store_next_due(struct store *store, const struct text *channels, size_t n);
 /* store_changed: has another process committed since the last call? */
 bool store_changed(struct store *store);
 
