@@ -3,6 +3,8 @@
 
 import http.client
 import signal
+import ssl
+import subprocess
 import threading
 
 from harness import *
@@ -59,35 +61,56 @@ def test_everything_stored_is_acknowledged():
             daemon.serve()
 
 
+def connect(daemon, context):
+    """A connection that is known to be accepted: it had an answer."""
+    connection = http.client.HTTPConnection(*daemon.intake, timeout=PATIENCE)
+    if context:
+        connection = http.client.HTTPSConnection(*daemon.intake, timeout=PATIENCE, context=context)
+    connection.request("HEAD", "/webhooks/intercom")
+    connection.getresponse().read()
+    return connection
+
+
+def arrive_with_the_signal(daemon, number, context=None):
+    """Twenty requests and the signal are found in one turn of the loop, and the engine ends with the commit that stores them."""
+    connections = {f"notif_{number}_{i}": connect(daemon, context) for i in range(20)}
+    daemon.send_signal(signal.SIGSTOP)
+    for name, connection in connections.items():
+        body = json.dumps(intercom_replied("nothing for us", notif=name)).encode()
+        connection.request("POST", "/webhooks/intercom", body,
+                           {"X-Hub-Signature": intercom_signature(body, SECRETS["INTERCOM_SECRET"])})
+    daemon.send_signal(signal.SIGTERM)
+    daemon.send_signal(signal.SIGCONT)
+    assert daemon.process.wait(PATIENCE) == 0
+    names = stored(daemon)
+    for name, connection in connections.items():
+        try:
+            status = connection.getresponse().status
+        except (OSError, http.client.HTTPException) as error:
+            assert name not in names, f"stored, and the sender never heard of it: {name}: {error!r}"
+        else:
+            assert (status == 200) == (name in names), (name, status)
+        connection.close()
+
+
 @test
 def test_requests_that_arrive_with_the_signal():
-    """They and the signal are found in one turn of the loop, so the engine ends with the commit that stores them."""
     with Sim() as sim, Daemon(sim) as daemon:
-        for round in range(10):
-            bodies = {f"notif_{round}_{i}": None for i in range(20)}
-            connections = []
-            for name in bodies:
-                connection = http.client.HTTPConnection(*daemon.intake, timeout=PATIENCE)
-                connection.request("HEAD", "/webhooks/intercom")
-                assert connection.getresponse().read() == b""
-                connections.append(connection)
-            daemon.send_signal(signal.SIGSTOP)
-            for name, connection in zip(bodies, connections):
-                body = json.dumps(intercom_replied("nothing for us", notif=name)).encode()
-                connection.request("POST", "/webhooks/intercom", body, {"X-Hub-Signature": intercom_signature(body, SECRETS["INTERCOM_SECRET"])})
-            daemon.send_signal(signal.SIGTERM)
-            daemon.send_signal(signal.SIGCONT)
-            assert daemon.process.wait(PATIENCE) == 0
-            names = stored(daemon)
-            for name, connection in zip(bodies, connections):
-                try:
-                    bodies[name] = connection.getresponse().status
-                except (OSError, http.client.HTTPException) as error:
-                    assert name not in names, f"stored, and the sender never heard of it: {name}: {error!r}"
-                else:
-                    assert (bodies[name] == 200) == (name in names), (name, bodies[name])
-                connection.close()
+        for number in range(5):
+            arrive_with_the_signal(daemon, number)
             daemon.serve()
+
+
+@test
+def test_the_same_through_tls():
+    with Sim() as sim, Daemon(sim, config={"tls": {"cert": "cert.pem", "key": "key.pem"}}, start=False) as daemon:
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                        "-days", "30", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1",
+                        "-keyout", daemon.path("key.pem"), "-out", daemon.path("cert.pem")], check=True, capture_output=True)
+        context = ssl.create_default_context(cafile=daemon.path("cert.pem"))
+        for number in range(10):
+            daemon.serve()
+            arrive_with_the_signal(daemon, number, context)
 
 
 if __name__ == "__main__":
