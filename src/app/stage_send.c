@@ -229,10 +229,10 @@ static enum go start_send(struct engine *engine, struct chat_row *chat, const st
     if (!channel || !state)
         return hold_run(engine, run, "its channel is not in the configuration any more");
     at = channel_ready_at(engine, state);
-    if (at <= engine->now)
-        at = take_chat_pace(engine, channel, chat);
     if (send->due_at > at)
         at = send->due_at;
+    if (at <= engine->now)
+        at = take_chat_pace(engine, channel, chat);
     request = at <= engine->now ? make_request(engine, channel, run, send) : NULL;
     if (!request) {
         release(engine, chat, wait_until(engine, chat, state, send, at));
