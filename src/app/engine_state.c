@@ -73,6 +73,12 @@ void engine_post(struct engine *engine, struct mail *mail)
     engine->outbox.tail = &mail->next;
 }
 
+void engine_work_on(struct engine *engine, enum work_kind kind, int64_t id)
+{
+    if (!store_failed(engine->store))
+        engine->work = (struct work){ kind, id };
+}
+
 void engine_wake(struct engine *engine, int64_t at)
 {
     if (engine->wake_at == 0 || at < engine->wake_at)

@@ -56,8 +56,14 @@ struct batch {
     size_t n_accepts;
     struct result_mail **results;
     size_t n_results;
-    bool at_once;    /* new notifications are extracted and matched in the transaction that stores them */
-    bool background; /* and so is what waits in the store */
+    bool at_once; /* new notifications are extracted and matched in the transaction that stores them */
+};
+
+/* Whose data the store is given; for the case that it refuses them. */
+enum work_kind { WORK_NONE, WORK_NOTIFICATION, WORK_ENTRY, WORK_RUN };
+struct work {
+    enum work_kind kind;
+    int64_t id;
 };
 
 struct engine {
@@ -89,10 +95,12 @@ struct engine {
 
     int64_t wake_at, look_at, expire_at, prune_at;
     const void *stored_hash,
-        *storing_hash;  /* the ruleset that is in the store; the one this transaction puts there */
-    int64_t working_on; /* the notification under work, for the case that it cannot be stored */
-    bool recovered;     /* what an earlier process left as new is worked off */
-    bool more;          /* work was left over: do not sleep */
+        *storing_hash; /* the ruleset that is in the store; the one this transaction puts there */
+    struct work work;
+    bool careful;     /* only what is in the batch, and nothing that may follow from it */
+    bool recovered;   /* what an earlier process left as new is worked off */
+    int64_t tried_to; /* until then: of what it left, up to this notification the tries are counted */
+    bool more;        /* work was left over: do not sleep */
     bool look_for_new, look_for_fetches; /* the store may have some */
     bool store_down, recount;            /* recount: the counts may be off */
     int64_t store_retry_ms;
@@ -108,6 +116,8 @@ struct source_state *engine_source(struct engine *engine, struct text name);
 const struct rule *engine_rule(struct engine *engine, const struct run_row *run);
 /* engine_post: hands a mail to the loop after the commit. */
 void engine_post(struct engine *engine, struct mail *mail);
+/* engine_work_on: the data from here on are of this one; without effect once the transaction has failed. */
+void engine_work_on(struct engine *engine, enum work_kind kind, int64_t id);
 /* engine_wake: do not sleep past this time. */
 void engine_wake(struct engine *engine, int64_t at);
 /* engine_end_run, engine_hold_run: store_set_run with the counts. */
@@ -162,8 +172,8 @@ void stage_match(struct engine *engine, const struct source *source, struct entr
                  struct entry *entry);
 /* stage_send (T4): claims due chats and starts their next send. */
 void stage_send(struct engine *engine);
-/* stage_send_ready_at: when the channel lets a send through: now, or later. */
-int64_t stage_send_ready_at(const struct engine *engine, const struct channel_state *state);
+/* stage_send_room: how many sends of the channel may begin now; if it lets none through, wakes the engine when it does. */
+int stage_send_room(struct engine *engine, const struct channel_state *state);
 /* send_work: goes on with a chat that is ours: starts its next send, or releases it. */
 void send_work(struct engine *engine, struct chat_row *chat);
 /* stage_settle (T5): the results of sends and fetches. */

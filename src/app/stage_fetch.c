@@ -118,6 +118,7 @@ static void start(struct engine *engine, const struct source *source, struct sou
     struct entry entry;
     struct fault fault;
 
+    engine_work_on(engine, WORK_ENTRY, row->id);
     if (entry_read(row->doc, engine->arena, &entry, &fault)) {
         go_on(engine, source, state, row, &entry);
         return;
@@ -278,6 +279,7 @@ void fetch_settle(struct engine *engine, const struct result_mail *result)
     struct fault fault;
 
     engine->look_for_fetches = true;
+    engine_work_on(engine, WORK_ENTRY, result->job.entry);
     if (!store_get_entry(engine->store, result->job.entry, engine->arena, &row) || row.state != ENTRY_FETCH)
         return;
     if (!state || !source || !entry_read(row.doc, engine->arena, &entry, &fault)) {

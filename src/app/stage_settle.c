@@ -188,7 +188,7 @@ static void settle_send(struct engine *engine, const struct result_mail *result)
     settle_end(engine, &run, verdict.outcome, verdict.reason);
     if (!store_get_chat(engine->store, result->job.chat, engine->arena, &chat) || chat.owner != engine->owner)
         return;
-    if (engine->stopping)
+    if (engine->stopping || engine->careful)
         store_release_chat(engine->store, chat.id, engine->now, chat.not_before);
     else
         send_work(engine, &chat);
@@ -197,9 +197,11 @@ static void settle_send(struct engine *engine, const struct result_mail *result)
 void stage_settle(struct engine *engine, const struct batch *batch)
 {
     for (size_t i = 0; i < batch->n_results && !store_failed(engine->store); i++) {
+        engine_work_on(engine, WORK_NONE, 0);
         if (batch->results[i]->job.kind == JOB_SEND)
             settle_send(engine, batch->results[i]);
         else
             fetch_settle(engine, batch->results[i]);
     }
+    engine_work_on(engine, WORK_NONE, 0);
 }

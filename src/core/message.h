@@ -26,6 +26,7 @@ const char *message_type_name(enum message_type type); /* "reply_buttons", ... *
 
 struct message_button {
     struct place at;
+    const struct node *node;              /* as written: a map, or the label of a key */
     struct template *text;                /* the label */
     struct template *url, *callback_data; /* exactly one of them; both NULL: a key of a keyboard */
 };

@@ -160,6 +160,7 @@ static void build_button(struct builder *builder, const struct node *node, bool 
     const struct node *label = node->kind == NODE_MAP ? node_get(node, "text") : node;
 
     out->at = node->at;
+    out->node = node;
     if (!keyboard && node->kind == NODE_SCALAR) {
         char shown[41];
 

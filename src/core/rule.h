@@ -23,6 +23,7 @@ struct step {
 struct rule {
     const char *name;
     struct place at;
+    const struct node *node;    /* as written */
     struct pattern *tap, *text; /* NULL: none */
     enum rule_default otherwise;
     const struct step *steps;

@@ -347,6 +347,7 @@ static void fill(const struct node *node, struct rule *rule)
     const int unknown = word_index(node_get(node, "unknown_send"), unknown_words);
 
     rule->at = node->at;
+    rule->node = node;
     rule->otherwise = otherwise < 0 ? DEFAULT_NO : otherwise ? DEFAULT_ANY : DEFAULT_TAP;
     rule->unknown_send = unknown < 0 ? UNKNOWN_DROP : (enum unknown_send)unknown;
     rule->dedup_ms = schema_duration(node, "dedup", DEDUP_MS);

@@ -383,6 +383,25 @@ bool template_uses(const struct template *template, const char *word)
     return false;
 }
 
+size_t template_count(const struct template *template)
+{
+    return template->count;
+}
+
+bool template_part(const struct template *template, size_t i, struct template_part *out)
+{
+    const struct part *part = i < template->count ? &template->parts[i] : NULL;
+
+    if (!part)
+        return false;
+    *out = (struct template_part){ TEMPLATE_OTHER, part->text, part->otherwise };
+    if (part->kind == PART_LITERAL)
+        out->kind = TEMPLATE_LITERAL;
+    else if (part->kind == PART_CAPTURE)
+        out->kind = TEMPLATE_CAPTURE;
+    return true;
+}
+
 /* --- rendering ---------------------------------------------------------------------------------------------------- */
 
 static struct json_object *walk(struct json_object *value, const char *const *words, size_t n)

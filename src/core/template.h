@@ -43,6 +43,23 @@ struct template *template_compile(struct arena *arena, const struct node *node, 
 bool template_static(const struct template *template, struct text *text);
 /* template_uses: does it use a path that begins with this word ("contact")? */
 bool template_uses(const struct template *template, const char *word);
+
+/* A template's parts, for those that reason about what it can become. */
+enum template_part_kind {
+    TEMPLATE_LITERAL, /* text: as it stands */
+    TEMPLATE_CAPTURE, /* text: the name or number of the group */
+    TEMPLATE_OTHER,   /* text: the path of a value that only a run knows */
+};
+
+struct template_part {
+    enum template_part_kind kind;
+    struct text text;
+    struct text otherwise; /* the default; p == NULL: none */
+};
+
+/* template_count: how many parts; template_part: the i-th, false past the end. Texts are lent. */
+size_t template_count(const struct template *template);
+bool template_part(const struct template *template, size_t i, struct template_part *out);
 /* template_render: into the arena; false with a fault that names the path that is missing. At most `max` bytes. A LEAF_URL
    fails where a value would make a path segment "." or "..", which browsers take for a step up even when encoded. */
 bool template_render(const struct template *template, const struct template_names *names, size_t max,

@@ -352,9 +352,9 @@ void store_newest(struct store *store, int64_t *id, int64_t *stored_at)
         store->backend->newest(store, id, stored_at);
 }
 
-int64_t store_next_due(struct store *store, const struct text *paused, size_t n_paused)
+int64_t store_next_due(struct store *store, const struct text *channels, size_t n)
 {
-    return store_may_read(store) ? store->backend->next_due(store, paused, n_paused) : 0;
+    return store_may_read(store) ? store->backend->next_due(store, channels, n) : 0;
 }
 
 bool store_changed(struct store *store)

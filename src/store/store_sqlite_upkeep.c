@@ -2,14 +2,6 @@
 
 /* Expiring, operating, pruning, numbers and lists: T7. */
 
-static bool is_in(const struct text *names, size_t n, struct text name)
-{
-    for (size_t i = 0; i < n; i++)
-        if (text_eq(names[i], name))
-            return true;
-    return false;
-}
-
 size_t db_expired_runs(struct store *store, int64_t now, size_t limit, struct arena *arena,
                        struct run_row **rows)
 {
@@ -191,35 +183,19 @@ void db_newest(struct store *store, int64_t *id, int64_t *stored_at)
     *stored_at = number(db_of(store), SQL_NEWEST_AT);
 }
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a && (!b || a < b) ? a : b;
-}
-
-/* From channel to channel: with one question for all SQLite would read every chat that is due. */
-static int64_t next_chat(struct db *db, const struct text *paused, size_t n_paused)
-{
-    struct arena *arena = arena_new(1 << 20);
-    struct db_next next = { .channel = text_of("") };
-    int64_t due = 0;
-
-    if (!arena)
-        store_fail(&db->store, STORE_TEMPFAIL, "no memory for looking at chats");
-    while (arena &&
-           db_one(db, SQL_NEXT_CHANNEL, DB_VALUES(db_text(next.channel)), &db_next_chat, arena, &next))
-        if (!is_in(paused, n_paused, next.channel))
-            due = earlier(next.due_at, due);
-    arena_free(arena);
-    return due;
-}
-
-int64_t db_next_due(struct store *store, const struct text *paused, size_t n_paused)
+int64_t db_next_due(struct store *store, const struct text *channels, size_t n)
 {
     struct db *db = db_of(store);
-    int64_t due = next_chat(db, paused, n_paused);
+    int64_t due = 0;
 
-    due = earlier(number(db, SQL_NEXT_ENTRY), due);
-    return earlier(number(db, SQL_NEXT_EXPIRY), due);
+    for (size_t i = 0; i < n; i++) {
+        struct db_pair row;
+
+        if (db_one(db, SQL_NEXT_DUE, DB_VALUES(db_text(channels[i])), &db_one_number, NULL, &row) &&
+            (!due || row.first < due))
+            due = row.first;
+    }
+    return due;
 }
 
 /* --- looking ------------------------------------------------------------------------------------------------------ */

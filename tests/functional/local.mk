@@ -3,6 +3,7 @@ functional_tests = \
 	tests/functional/test_frontdoor.py \
 	tests/functional/test_generic.py \
 	tests/functional/test_hubspot.py \
+	tests/functional/test_idle.py \
 	tests/functional/test_intercom.py \
 	tests/functional/test_main_job.py \
 	tests/functional/test_operations.py \

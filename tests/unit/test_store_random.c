@@ -273,7 +273,7 @@ static void step_prune(struct side *s, const struct world *w)
 
 static void step_numbers(struct side *s, const struct world *w)
 {
-    struct text paused = PICK(channels, w->r[0]);
+    struct text channel = PICK(channels, w->r[0]);
     struct store_filter filter = { .all = w->r[1] % 2, .after = some_id(w, w->r[2]) };
     struct store_counts counts;
     struct store_item *items;
@@ -284,7 +284,7 @@ static void step_numbers(struct side *s, const struct world *w)
         say_int(s, ((const int64_t *)&counts)[i]);
     store_newest(s->store, &id, &at);
     say_int(s, id);
-    say_int(s, store_next_due(s->store, &paused, (size_t)w->r[3] % 2));
+    say_int(s, store_next_due(s->store, &channel, 1));
     say_items(s, items, store_list(s->store, &filter, 1 + (size_t)w->r[4] % 20, s->arena, &items));
 }
 

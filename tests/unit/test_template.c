@@ -254,6 +254,29 @@ static void test_static_and_bounds(void **state)
     findings_free(findings);
 }
 
+static void test_parts(void **state)
+{
+    struct arena *arena = arena_new(1 << 20);
+    struct findings *findings = findings_new();
+    struct template_part part;
+    struct template *template;
+    struct leaf leaf;
+
+    (void)state;
+    make_leaf(&leaf, "a$$:${id:-0}${contact.name}");
+    template = template_compile(arena, &leaf.node, LEAF_TEXT, NULL, findings);
+    assert_int_equal(template_count(template), 3);
+    assert_true(template_part(template, 0, &part));
+    assert_true(part.kind == TEMPLATE_LITERAL && text_is(part.text, "a$:"));
+    assert_true(template_part(template, 1, &part));
+    assert_true(part.kind == TEMPLATE_CAPTURE && text_is(part.text, "id") && text_is(part.otherwise, "0"));
+    assert_true(template_part(template, 2, &part));
+    assert_true(part.kind == TEMPLATE_OTHER && text_is(part.text, "contact.name") && !part.otherwise.p);
+    assert_false(template_part(template, 3, &part));
+    arena_free(arena);
+    findings_free(findings);
+}
+
 /* --- limits ------------------------------------------------------------------------------------------------------- */
 
 static char long_text[40000];
@@ -355,6 +378,7 @@ int main(void)
         cmocka_unit_test(test_mistakes),
         cmocka_unit_test(test_warnings),
         cmocka_unit_test(test_static_and_bounds),
+        cmocka_unit_test(test_parts),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_addresses),
     };
