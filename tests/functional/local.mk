@@ -10,6 +10,7 @@ functional_tests = \
 	tests/functional/test_operations.py \
 	tests/functional/test_rules.py \
 	tests/functional/test_sending.py \
+	tests/functional/test_stop.py \
 	tests/functional/test_store.py
 if HAVE_PYTHON
 TESTS += $(functional_tests)
