@@ -17,6 +17,8 @@ const struct cmd cmd_table[] = { { "serve", "serve -c FILE", "run the daemon in 
                                    "look at what waits or failed, and act on it", cmd_queue },
                                  { "explain", "explain -c FILE NOTIFICATION-ID",
                                    "what became of a notification, step by step", cmd_explain },
+                                 { "try", "try -c FILE [--text] [OPTIONS] DATA",
+                                   "what this tap, or text, would send", cmd_try },
                                  { NULL, NULL, NULL, NULL } };
 
 static const struct cmdline_option *find_option(const struct cmdline_option *options, struct text word)

@@ -6,6 +6,7 @@ src_libapp_a_SOURCES = \
 	src/app/cmd_explain.c \
 	src/app/cmd_queue.c \
 	src/app/cmd_serve.c \
+	src/app/cmd_try.c \
 	src/app/cmdline.c src/app/cmdline.h \
 	src/app/configfile.c src/app/configfile.h \
 	src/app/contacts.c src/app/contacts.h \
@@ -22,6 +23,7 @@ src_libapp_a_SOURCES = \
 	src/app/notify.c src/app/notify.h \
 	src/app/outbound.c src/app/outbound.h \
 	src/app/rulefiles.c src/app/rulefiles.h \
+	src/app/sandbox.c src/app/sandbox.h \
 	src/app/schedule.c src/app/schedule.h \
 	src/app/secrets.c src/app/secrets.h \
 	src/app/show.c src/app/show.h \

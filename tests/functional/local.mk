@@ -9,7 +9,8 @@ functional_tests = \
 	tests/functional/test_operations.py \
 	tests/functional/test_rules.py \
 	tests/functional/test_sending.py \
-	tests/functional/test_store.py
+	tests/functional/test_store.py \
+	tests/functional/test_tools.py
 if HAVE_PYTHON
 TESTS += $(functional_tests)
 endif
