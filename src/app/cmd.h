@@ -23,3 +23,4 @@ int cmd_check(int argc, char **argv);
 int cmd_queue(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_try(int argc, char **argv);
+int cmd_test(int argc, char **argv);

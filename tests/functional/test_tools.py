@@ -122,4 +122,99 @@ def try_refuses_what_it_cannot_use():
         assert "did you mean" in err, err
 
 
+# --- test ------------------------------------------------------------------------------------------------------------------
+
+CASES = """\
+- name: an order is looked at
+  steps:
+    - text: ORD-1234
+      expect:
+        rule: track
+        replies: [ { type: reply_buttons, buttons: [ [ Refresh, { url: 'https://example.com/' } ], [ { callback_data: menu } ] ] } ]
+        buttons: [ Refresh, Shop, Menu ]
+    - { press: Refresh, expect: { rule: track } }
+    - { press: Refresh, after: 1s, expect: { rule: none, replies: [] } }
+    - { press: Menu, expect: { rule: menu, replies: [ { text: Welcome. }, { type: reply_keyboard } ] } }
+    - { press: Bye, expect: { rule: bye, buttons: [] } }
+- name: 'a contact # has a name'
+  contact: { name: Anna }
+  text: who
+  expect: { replies: [ { text: You are Anna. } ] }
+- { name: silence, text: hello, expect: { rule: none } }
+"""
+
+
+@test
+def cases_that_hold():
+    with Folder() as folder:
+        folder.write("a.test.yaml", CASES)
+        out, err = folder.run("test", "a.test.yaml", "--junit", "junit.xml")
+        assert out == """\
+1..3
+ok 1 - an order is looked at
+ok 2 - a contact \\# has a name
+ok 3 - silence
+# rules: 4 of 5 reached (80 %)
+#   not reached: rule 'old' (rules/10.yaml:20)
+# buttons: 3 of 5 pressed (60 %)
+#   not pressed: 'Orders' of rule 'menu' (rules/10.yaml:16)
+#   not pressed: 'Returns' of rule 'menu' (rules/10.yaml:16)
+""", out
+        assert err == "", err
+        assert '<testsuite name="callbackd" tests="3" failures="0">' in folder.read("junit.xml")
+
+
+def failing(step, *lines):
+    """A case of this step, and what is said of it."""
+    with Folder() as folder:
+        folder.write("a.test.yaml", "- name: 'a & b'\n  steps:\n    - { text: Menu }\n    - " + step + "\n")
+        out, _ = folder.run("test", "a.test.yaml", "--junit", "junit.xml", wanted=1)
+        assert out.startswith("1..1\nnot ok 1 - a & b\n"), out
+        for line in lines:
+            assert "# " + line + "\n" in out, out
+        assert 'failures="1"' in folder.read("junit.xml") and "a &amp; b" in folder.read("junit.xml")
+
+
+@test
+def cases_that_fail_say_why():
+    at = "a.test.yaml:4: step 2, "
+    failing("{ text: hello, expect: { rule: track } }",
+            at + "text 'hello': rule: expected 'track', got 'none' (no rule takes it)")
+    failing("{ text: Bye, expect: { rule: track, replies: [ { text: Hm. } ], buttons: [ A, B ] } }",
+            at + "text 'Bye': rule: expected 'track', got 'bye'",
+            at + "text 'Bye': reply 1: text: expected 'Hm.', got 'See you.'",
+            at + "text 'Bye': buttons: expected A, B; got none",
+            '  sent 1: {"type":"remove_reply_keyboard","text":"See you."}')
+    failing("{ text: Bye, expect: { replies: [] } }", at + "text 'Bye': replies: expected 0, got 1")
+    failing("{ press: Refresh }", at + "press 'Refresh': there is no button 'Refresh'; there is: Orders, Returns, Bye")
+    failing("{ text: who }", at + "text 'who': the run of rule 'who' is failed: text: ${contact.name} is missing: it has no value here and no default")
+
+
+@test
+def cases_that_cannot_be_read():
+    with Folder() as folder:
+        folder.write("a.test.yaml", "- { name: a, tap: b, expect: { rule: trakc } }\n- { nam: b, tap: c }\n")
+        out, err = folder.run("test", "a.test.yaml", wanted=3)
+        assert out == "" and "a.test.yaml:2:5: error: unknown key 'nam'" in err, err
+        folder.write("a.test.yaml", "- { name: a, tap: b, expect: { rule: trakc } }\n")
+        _, err = folder.run("test", "a.test.yaml", wanted=3)
+        assert "a.test.yaml:1:38: error: there is no rule 'trakc'" in err and "did you mean 'track'?" in err, err
+        _, err = folder.run("test", "none.yaml", wanted=3)
+        assert "none.yaml" in err, err
+        folder.run("test", wanted=2)
+
+
+@test
+def shipped_flow():
+    top = os.path.join(os.environ.get("srcdir", "."), "rules")
+    with Folder() as folder:
+        os.unlink(os.path.join(folder.path, "rules/10.yaml"))
+        for name in os.listdir(top):
+            with open(os.path.join(top, name), encoding="utf-8") as file:
+                folder.write("rules/" + name, file.read())
+        cases = sorted("rules/" + name for name in os.listdir(top) if ".test." in name)
+        out, _ = folder.run("test", *cases)
+        assert "(100 %)" in out and "not reached" not in out, out
+
+
 main()
