@@ -41,6 +41,8 @@ static void run_stages(struct engine *engine, const struct batch *batch)
 
     stage_settle(engine, batch);
     stage_accept(engine, batch);
+    if (engine->entered.source)
+        extract_entered(engine);
     if (!engine->careful) {
         stage_extract(engine, background_until(engine, batch, begun));
         engine_work_on(engine, WORK_NONE, 0);

@@ -23,6 +23,11 @@ struct source_state *engine_source(struct engine *engine, struct text name)
     return NULL;
 }
 
+struct text engine_chat_channel(const struct engine *engine, const struct source *source)
+{
+    return text_of(engine->setup.channel ? engine->setup.channel : source_channel(source));
+}
+
 static struct ruleset *load_ruleset(struct engine *engine, struct text hash)
 {
     struct ruleset *ruleset = NULL;

@@ -1,6 +1,7 @@
 #pragma once
 
-/* What the engine's stages share. Private to app/engine*.c and app/stage_*.c; one thread.
+/* What the engine's stages share. Private to app/engine*.c, app/stage_*.c and app/sandbox.c; one
+   thread.
 
    Everything that a batch decides is held back until its transaction is committed: rows in the store, mails in `outbox`, numbers in
    `delta`. A failed transaction leaves nothing of it behind but spent rate tokens. */
@@ -50,6 +51,13 @@ struct outbox {
     struct mail *head, **tail;
 };
 
+/* An entry that came without a notification; source NULL: none. */
+struct entered {
+    const struct source *source;
+    struct entry *entry;
+    int64_t id;
+};
+
 /* One transaction's worth of mails. */
 struct batch {
     struct accept_mail **accepts;
@@ -88,6 +96,7 @@ struct engine {
     size_t n_accepts;
     struct result_mail **results; /* taken from the mailbox, not settled yet */
     size_t n_results, room_results;
+    struct entered entered; /* handed in by engine_enter */
     struct outbox outbox;
     int sends_in_flight;
     struct store_counts counts, delta;
@@ -110,6 +119,8 @@ struct engine {
 /* --- engine_state.c --------------------------------------------------------------------------------------------------- */
 
 struct channel_state *engine_channel(struct engine *engine, struct text name);
+/* engine_chat_channel: where the chats of a source's customers are. */
+struct text engine_chat_channel(const struct engine *engine, const struct source *source);
 struct source_state *engine_source(struct engine *engine, struct text name);
 /* engine_rule: the rule of a run, in the version that the run began with; NULL: its ruleset cannot be had. */
 const struct rule *engine_rule(struct engine *engine, const struct run_row *run);
@@ -159,6 +170,8 @@ void stage_extract(struct engine *engine, int64_t until_us);
 enum store_status stage_extract_recover(struct engine *engine, struct fault *fault) CHECKED;
 /* extract_notification: reads the entries of one notification and works on each; the reason to keep with it. */
 struct text extract_notification(struct engine *engine, const struct notification_row *row);
+/* extract_entered: stores and matches what engine_enter handed in. */
+void extract_entered(struct engine *engine);
 /* stage_fetch: claims entries that need a GET; fetch_settle applies an answer. */
 void stage_fetch(struct engine *engine);
 void fetch_settle(struct engine *engine, const struct result_mail *result);

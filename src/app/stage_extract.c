@@ -116,6 +116,30 @@ static struct text work_on_entries(struct engine *engine, const struct notificat
     return added ? TEXT_NONE : REASON("duplicate message");
 }
 
+void extract_entered(struct engine *engine)
+{
+    const struct entered entered = engine->entered;
+    struct notification_row notification = { .id = schedule_id(&engine->schedule, engine->now),
+                                             .state = NOTIFICATION_DONE,
+                                             .stored_at = engine->now,
+                                             .headers = text_of("{}"),
+                                             .body = text_of("{}") };
+    struct entry_row row = {
+        .id = entered.id, .notification = notification.id, .state = ENTRY_FETCH, .stored_at = engine->now
+    };
+
+    engine->entered.source = NULL;
+    notification.source = row.source = text_of(source_name(entered.source));
+    row.said_at = entered.entry->said_at;
+    row.conversation = entered.entry->conversation;
+    row.message = entered.entry->message;
+    stage_match(engine, entered.source, &row, entered.entry);
+    if (!entry_print(entered.entry, engine->arena, &row.doc))
+        row.doc = text_of("{}");
+    store_add_notifications(engine->store, &notification, 1);
+    store_add_entries(engine->store, &row, 1);
+}
+
 static void log_notification(const struct notification_row *row, size_t entries, struct text reason)
 {
     log_info("notification", log_num("id", row->id), log_text("source", row->source),

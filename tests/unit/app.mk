@@ -1,4 +1,4 @@
-app_tests = tests/unit/test_engine tests/unit/test_engine_work
+app_tests = tests/unit/test_engine tests/unit/test_engine_work tests/unit/test_sandbox
 if HAVE_CMOCKA
 check_PROGRAMS += $(app_tests)
 TESTS += $(app_tests)
@@ -13,3 +13,6 @@ tests_unit_test_engine_LDADD = $(APP_TEST_LIBS)
 tests_unit_test_engine_work_SOURCES = tests/unit/test_engine_work.c $(enginekit)
 tests_unit_test_engine_work_CFLAGS = $(APP_TEST_CFLAGS)
 tests_unit_test_engine_work_LDADD = $(APP_TEST_LIBS)
+tests_unit_test_sandbox_SOURCES = tests/unit/test_sandbox.c $(enginekit)
+tests_unit_test_sandbox_CFLAGS = $(APP_TEST_CFLAGS)
+tests_unit_test_sandbox_LDADD = $(APP_TEST_LIBS)
