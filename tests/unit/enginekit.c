@@ -427,7 +427,7 @@ void kit_intercom(char *out, size_t size, int number, const char *user, const ch
         "\"conversation_parts\":{\"conversation_parts\":[{\"type\":\"conversation_part\",\"id\":\"%d\","
         "\"part_type\":\"comment\",\"body\":\"<p>%s</p>\",\"created_at\":%d,"
         "\"author\":{\"type\":\"user\",\"id\":\"66b0c0ff\"}}],\"total_count\":1}}}}",
-        number, user, user, number, text, 1760000000 + number);
+        number, user, user, number, text, 1760000000 + number / 2);
 }
 
 void kit_hubspot(char *out, size_t size, int number)

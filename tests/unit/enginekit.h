@@ -70,7 +70,7 @@ size_t kit_count(struct kit *kit, enum store_kind kind, const char *state);
 /* kit_settled: nothing is in flight, owned, or `sending` in the stopped engine's store. */
 void kit_settled(struct kit *kit);
 
-/* An Intercom notification with one tap, and HubSpot's two parts; in a buffer of the caller. */
+/* An Intercom notification with one tap (an even number and the next are said in the same second), and HubSpot's two parts; in a buffer of the caller. */
 void kit_intercom(char *out, size_t size, int number, const char *user, const char *text);
 void kit_hubspot(char *out, size_t size, int number);
 extern const char kit_hubspot_message[];

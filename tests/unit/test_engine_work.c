@@ -270,16 +270,46 @@ static void rules_of_runs_are_stored(void **state)
     arena_free(arena);
 }
 
+/* --- the tap window -------------------------------------------------------------------------------------------------------------- */
+
+static void double_taps(void **state)
+{
+    static const char rules[] =
+        "rules:\n"
+        "  - { name: track, tap: 'track:(.*)', reply: { text: a, buttons: [ [ { text: A, callback_data: "
+        "'track:A' } ] ] } }\n"
+        "  - { name: hello, text: 'hello', reply: { type: remove_reply_keyboard, text: b } }\n"
+        "  - { name: old, default: any, reply: { type: remove_reply_keyboard, text: c } }\n";
+    static const struct {
+        const char *text;
+        int runs; /* of two in the same second */
+    } cases[] = { { "track:1", 1 }, { "hello", 2 }, { "unknown:1", 1 }, { "good morning", 2 } };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        char body[KIT_BODY];
+        struct kit kit;
+
+        kit_open(&kit, false, rules);
+        kit_start(&kit);
+        for (int number = 2; number < 4; number++) {
+            kit_intercom(body, sizeof(body), number, "700000001", cases[i].text);
+            kit_deliver(&kit, "intercom", body);
+        }
+        answer_all(&kit, cases[i].runs);
+        kit_stop(&kit);
+        assert_int_equal(kit_count(&kit, STORE_RUN, NULL), cases[i].runs);
+        kit_close(&kit);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(waiting_is_not_trying),
-        cmocka_unit_test(three_tries_are_enough),
-        cmocka_unit_test(an_unknown_send_again),
-        cmocka_unit_test(a_resend_waits),
-        cmocka_unit_test(killed_while_sending),
-        cmocka_unit_test(rules_of_runs_are_stored),
-        cmocka_unit_test(an_answer_that_cannot_be_stored),
+        cmocka_unit_test(waiting_is_not_trying), cmocka_unit_test(three_tries_are_enough),
+        cmocka_unit_test(an_unknown_send_again), cmocka_unit_test(a_resend_waits),
+        cmocka_unit_test(killed_while_sending),  cmocka_unit_test(rules_of_runs_are_stored),
+        cmocka_unit_test(double_taps),           cmocka_unit_test(an_answer_that_cannot_be_stored),
     };
 
     return cmocka_run_group_tests_name("engine_work", tests, NULL, NULL);
