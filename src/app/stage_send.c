@@ -26,21 +26,22 @@ static const struct config_channel *channel_of(const struct engine *engine, stru
 /* --- rendering ------------------------------------------------------------------------------------------------------ */
 
 struct render {
-    struct json_object *doc;
-    struct template_names names;
+    struct json_object *doc, *scope;
     struct text user_id;
 };
 
-static bool open_render(const struct run_row *run, struct render *render, struct fault *fault)
+/* What the rule sees now: what the run has kept, and what changes with time. */
+static bool open_render(struct engine *engine, const struct rule *rule, const struct run_row *run,
+                        struct render *render, struct fault *fault)
 {
     render->doc = doc_parse(run->doc, fault);
     if (!render->doc)
         return fault_wrap(fault, "the run's own document");
-    render->names = (struct template_names){ .captures = doc_key(render->doc, "captures"),
-                                             .contact = doc_key(render->doc, "contact"),
-                                             .scopes = render->doc };
     render->user_id = doc_str(render->doc, "user");
-    return true;
+    render->scope = doc_key(render->doc, "scope");
+    if (!render->scope)
+        return fault_set(fault, "the run's own document has no values");
+    return settings_fill(rule->settings, render->scope, engine->now) || fault_set(fault, "out of memory");
 }
 
 static bool print_body(struct engine *engine, const struct config_channel *channel,
@@ -80,8 +81,7 @@ static bool render_one(struct engine *engine, const struct run_row *run, const s
 
     if (!channel)
         return fault_set(fault, "channel '%.*s' is not in the configuration", TEXT_ARG(name));
-    if (!message_render(message, &render->names, engine->arena, &rendered, fault) ||
-        !message_check(&rendered, fault) ||
+    if (!message_render(message, render->scope, engine->scratch, engine->arena, &rendered, fault) ||
         !print_body(engine, channel, &rendered, render->user_id, &send.body, fault))
         return false;
     store_add_sends(engine->store, &send, 1);
@@ -91,10 +91,10 @@ static bool render_one(struct engine *engine, const struct run_row *run, const s
 
 /* All messages of the step, once; a retry sends the same bytes. */
 static bool render_step(struct engine *engine, const struct run_row *run, const struct chat_row *chat,
-                        const struct step *step, struct fault *fault)
+                        const struct rule *rule, const struct step *step, struct fault *fault)
 {
     struct render render = { 0 };
-    bool ok = open_render(run, &render, fault);
+    bool ok = open_render(engine, rule, run, &render, fault);
 
     for (size_t i = 0; ok && i < step->count; i++)
         ok = render_one(engine, run, chat, (int)i, step->messages[i], &render, fault);
@@ -253,18 +253,36 @@ static void expire(struct engine *engine, const struct run_row *run)
     engine_set_run(engine, run, RUN_EXPIRED, REASON("not sent within send_within"));
 }
 
-static enum go work_on_step(struct engine *engine, struct chat_row *chat, const struct run_row *run,
-                            const struct step *step)
+static enum go fail_run(struct engine *engine, const struct run_row *run, const struct fault *fault)
+{
+    engine_set_run(engine, run, RUN_FAILED, arena_text(engine->arena, text_of(fault->text)));
+    return GO_ON;
+}
+
+/* A step that sends nothing: only where the run goes on is stored. */
+static enum go choose_step(struct engine *engine, const struct run_row *run, const struct rule *rule,
+                           const struct step *step)
+{
+    struct render render = { 0 };
+    struct fault fault;
+    bool ok = open_render(engine, rule, run, &render, &fault);
+
+    if (ok)
+        store_step_run(engine->store, run->id, (int)rule_next(step, render.scope, engine->scratch), run->doc);
+    json_object_put(render.doc);
+    return ok ? GO_ON : fail_run(engine, run, &fault);
+}
+
+static enum go reply_step(struct engine *engine, struct chat_row *chat, const struct run_row *run,
+                          const struct rule *rule, const struct step *step)
 {
     struct send_row *sends;
     size_t n = store_step_sends(engine->store, run->id, run->step, engine->arena, &sends);
     struct fault fault;
 
     if (n == 0) {
-        if (!render_step(engine, run, chat, step, &fault)) {
-            engine_set_run(engine, run, RUN_FAILED, arena_text(engine->arena, text_of(fault.text)));
-            return GO_ON;
-        }
+        if (!render_step(engine, run, chat, rule, step, &fault))
+            return fail_run(engine, run, &fault);
         n = store_step_sends(engine->store, run->id, run->step, engine->arena, &sends);
     }
     for (size_t i = 0; i < n; i++)
@@ -277,6 +295,7 @@ static enum go work_on_step(struct engine *engine, struct chat_row *chat, const 
 static enum go work_on_run(struct engine *engine, struct chat_row *chat, const struct run_row *run)
 {
     const struct rule *rule;
+    const struct step *step;
 
     if (run->expires_at <= engine->now) {
         expire(engine, run);
@@ -289,7 +308,9 @@ static enum go work_on_run(struct engine *engine, struct chat_row *chat, const s
         store_begin_run(engine->store, run->id);
     if (run->step >= (int)rule->n_steps)
         return end_run(engine, run);
-    return work_on_step(engine, chat, run, &rule->steps[run->step]);
+    step = &rule->steps[run->step];
+    return step->kind == STEP_REPLY ? reply_step(engine, chat, run, rule, step)
+                                    : choose_step(engine, run, rule, step);
 }
 
 void send_work(struct engine *engine, struct chat_row *chat)

@@ -354,12 +354,11 @@ static void test_shipped(void **state)
         const struct step *step = ruleset_rule(ruleset, i)->steps;
 
         for (size_t m = 0; m < step->count; m++) {
-            const struct template_names names = { captures, NULL, NULL };
             struct arena *arena = arena_new(1 << 20);
             struct rendered out;
             struct fault fault;
 
-            if (!message_render(step->messages[m], &names, arena, &out, &fault))
+            if (!message_render(step->messages[m], captures, scratch, arena, &out, &fault))
                 fail_msg("%s: %s", ruleset_rule(ruleset, i)->name, fault.text);
             for (size_t r = 0; r < out.n_rows; r++)
                 for (size_t b = 0; b < out.rows[r].count; b++)
