@@ -71,7 +71,7 @@ static bool find_rule(struct engine *engine, const struct source *source, const 
     if (!ruleset_match(ruleset, question, engine->scratch, match))
         return false;
     if (match->how == MATCH_NONE && entry->kind == ENTRY_EITHER && !question->looks_like_tap &&
-        issued_here(engine, text_of(source_channel(source)), entry)) {
+        issued_here(engine, engine_chat_channel(engine, source), entry)) {
         question->issued = true;
         return ruleset_match(ruleset, question, engine->scratch, match);
     }
@@ -79,7 +79,7 @@ static bool find_rule(struct engine *engine, const struct source *source, const 
 }
 
 /* What changes with time is set anew whenever the run goes on. */
-static bool add_scope(struct json_object *root, struct json_object *scope, struct json_object *captures)
+static bool add_scope(struct json_object *root, struct json_object *scope)
 {
     struct json_object *kept = json_object_new_object();
 
@@ -91,10 +91,6 @@ static bool add_scope(struct json_object *root, struct json_object *scope, struc
     {
         if (strcmp(key, "hours") != 0 && strcmp(key, "lang") != 0)
             json_object_object_add(kept, key, json_object_get(value));
-    }
-    json_object_object_foreach(captures, name, text)
-    {
-        json_object_object_add(kept, name, json_object_get(text));
     }
     return true;
 }
@@ -109,8 +105,9 @@ static bool print_run(const struct entry *entry, const struct match *match, stru
     bool ok;
 
     ok = root && doc_add_text(root, "user", entry->user_id) && doc_add_text(root, "data", entry->data) &&
-         doc_add_text(root, "how", text_of(hows[match->how])) && add_scope(root, scope, match->captures);
+         doc_add_text(root, "how", text_of(hows[match->how])) && add_scope(root, scope);
     if (ok) {
+        json_object_object_add(root, "captures", json_object_get(match->captures));
         doc_print(root, &out);
         *doc = arena_text(arena, buf_get(&out));
         ok = !out.failed && doc->p;
@@ -138,7 +135,7 @@ static bool make_run(struct engine *engine, const struct source *source, struct 
         done(row, ENTRY_STUCK, "the entry is too large to run a rule on");
         return false;
     }
-    if (!store_take_seq(engine->store, text_of(source_channel(source)), entry->user_id,
+    if (!store_take_seq(engine->store, engine_chat_channel(engine, source), entry->user_id,
                         schedule_id(&engine->schedule, engine->now), &run.chat, &run.seq))
         return false;
     if (match->how == MATCH_TAP && rule->dedup_ms > 0 &&

@@ -9,4 +9,4 @@ src_libcore_a_SOURCES += \
 	src/core/ruleset.c src/core/ruleset_index.c src/core/ruleset_index.h src/core/settings.c src/core/settings.h \
 	src/core/settings_build.c src/core/settings_build.h src/core/step_build.c src/core/step_build.h \
 	src/core/template.c src/core/zone.c src/core/zone.h
-EXTRA_DIST += rules/10-orders.yaml
+EXTRA_DIST += rules/10-orders.yaml rules/10-orders.test.yaml
