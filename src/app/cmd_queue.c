@@ -282,7 +282,7 @@ static enum store_status look(struct queue *queue, const struct action *action, 
 
 static int run_action(struct queue *queue, const struct action *action, int argc, char **argv)
 {
-    struct fault fault;
+    struct fault fault = { "" };
     int code = EXIT_TROUBLE;
     enum store_status status = (action->changes ? change : look)(queue, action, argc, argv, &code, &fault);
 

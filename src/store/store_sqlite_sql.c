@@ -107,6 +107,7 @@ const char *const sql_texts[SQL_COUNT] = {
         " AND (due_at IS NULL OR due_at > ?2)",
 
     [SQL_NEXT_SENDING] = "SELECT " SEND " FROM send WHERE state = 1 ORDER BY run, step, n LIMIT ?1",
+    /* Once, at the start: all chats are read rather than every claim written to an index. */
     [SQL_DISOWN_CHATS] = "UPDATE chat SET owner = NULL WHERE owner IS NOT NULL",
     [SQL_DISOWN_ENTRIES] = "UPDATE entry SET owner = NULL WHERE state = 0 AND owner IS NOT NULL",
     [SQL_DISOWN_DUE] =
