@@ -13,3 +13,4 @@ include tests/unit/rules.mk
 include tests/unit/net.mk
 include tests/unit/store.mk
 include tests/unit/app.mk
+include tests/unit/flow.mk
