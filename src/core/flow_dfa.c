@@ -28,11 +28,10 @@ struct flow_dfa {
     size_t bytes;
     /* working room, by program counter */
     int *mark, mark_cap, mark_now;
-    int *stack, stack_cap;
-    int *reached, reached_cap;
+    struct flow_ints stack, reached, lent;
     unsigned char *asserting; /* 0 unknown, 1 no, 2 yes */
     int asserting_cap;
-    int *kernel, kernel_cap, *counters, counters_cap, *groups, groups_cap, *active, active_cap;
+    struct flow_ints kernel, counters, groups, active;
     struct event *events;
     int events_cap;
     struct flow_move *row;
@@ -69,13 +68,14 @@ void flow_dfa_free(struct flow_dfa *dfa)
         return;
     flow_dfa_reset(dfa);
     flow_drop(dfa->mem, &dfa->mark, &dfa->mark_cap, sizeof(int));
-    flow_drop(dfa->mem, &dfa->stack, &dfa->stack_cap, sizeof(int));
-    flow_drop(dfa->mem, &dfa->reached, &dfa->reached_cap, sizeof(int));
     flow_drop(dfa->mem, &dfa->asserting, &dfa->asserting_cap, 1);
-    flow_drop(dfa->mem, &dfa->kernel, &dfa->kernel_cap, sizeof(int));
-    flow_drop(dfa->mem, &dfa->counters, &dfa->counters_cap, sizeof(int));
-    flow_drop(dfa->mem, &dfa->groups, &dfa->groups_cap, sizeof(int));
-    flow_drop(dfa->mem, &dfa->active, &dfa->active_cap, sizeof(int));
+    flow_ints_drop(dfa->mem, &dfa->stack);
+    flow_ints_drop(dfa->mem, &dfa->reached);
+    flow_ints_drop(dfa->mem, &dfa->lent);
+    flow_ints_drop(dfa->mem, &dfa->kernel);
+    flow_ints_drop(dfa->mem, &dfa->counters);
+    flow_ints_drop(dfa->mem, &dfa->groups);
+    flow_ints_drop(dfa->mem, &dfa->active);
     flow_drop(dfa->mem, &dfa->events, &dfa->events_cap, sizeof(struct event));
     flow_drop(dfa->mem, &dfa->row, &dfa->row_cap, sizeof(struct flow_move));
     free(dfa);
@@ -96,19 +96,11 @@ size_t flow_dfa_bytes(const struct flow_dfa *dfa)
     return dfa->bytes;
 }
 
-/* Room for every instruction; programs may have been added. */
+/* By program counter; programs may have been added. */
 static bool make_room(struct flow_dfa *dfa)
 {
-    const int n = 2 * dfa->code->n + 2;
-
-    return flow_grow(dfa->mem, &dfa->mark, &dfa->mark_cap, n, sizeof(int)) &&
-           flow_grow(dfa->mem, &dfa->stack, &dfa->stack_cap, n, sizeof(int)) &&
-           flow_grow(dfa->mem, &dfa->reached, &dfa->reached_cap, n, sizeof(int)) &&
-           flow_grow(dfa->mem, &dfa->asserting, &dfa->asserting_cap, n, 1) &&
-           flow_grow(dfa->mem, &dfa->kernel, &dfa->kernel_cap, n, sizeof(int)) &&
-           flow_grow(dfa->mem, &dfa->counters, &dfa->counters_cap, n, sizeof(int)) &&
-           flow_grow(dfa->mem, &dfa->groups, &dfa->groups_cap, n, sizeof(int)) &&
-           flow_grow(dfa->mem, &dfa->active, &dfa->active_cap, n, sizeof(int));
+    return flow_grow(dfa->mem, &dfa->mark, &dfa->mark_cap, dfa->code->n, sizeof(int)) &&
+           flow_grow(dfa->mem, &dfa->asserting, &dfa->asserting_cap, dfa->code->n, 1);
 }
 
 /* --- closures ----------------------------------------------------------------------------------------------------- */
@@ -131,49 +123,54 @@ bool flow_dfa_holds(enum flow_assert assertion, enum flow_class before, enum flo
     }
 }
 
-/* asserts: every assertion is passed, and told of. */
-static int closure(struct flow_dfa *dfa, const int *kernel, int n, enum flow_class before,
-                   enum flow_class behind, int *out, bool *asserts)
+/* Into `out`; false: memory is out. asserts: every assertion is passed, and told of. */
+static bool closure(struct flow_dfa *dfa, const int *kernel, int n, enum flow_class before,
+                    enum flow_class behind, struct flow_ints *out, bool *asserts)
 {
     const struct flow_ins *ins = dfa->code->ins;
-    int m = 0, top = 0;
+    struct flow_ints *stack = &dfa->stack;
 
     dfa->mark_now++;
+    out->n = stack->n = 0;
     for (int i = n - 1; i >= 0; i--)
-        dfa->stack[top++] = kernel[i];
-    while (top) {
-        int pc = dfa->stack[--top];
+        (void)flow_push(dfa->mem, stack, kernel[i]);
+    while (stack->n && !dfa->mem->out) {
+        int pc = stack->v[--stack->n];
 
         if (dfa->mark[pc] == dfa->mark_now)
             continue;
         dfa->mark[pc] = dfa->mark_now;
         switch (ins[pc].op) {
         case FLOW_OP_JUMP:
-            dfa->stack[top++] = ins[pc].x;
+            (void)flow_push(dfa->mem, stack, ins[pc].x);
             break;
         case FLOW_OP_SAVE:
-            dfa->stack[top++] = pc + 1;
+            (void)flow_push(dfa->mem, stack, pc + 1);
             break;
         case FLOW_OP_SPLIT:
-            dfa->stack[top++] = ins[pc].y;
-            dfa->stack[top++] = ins[pc].x;
+            (void)flow_push(dfa->mem, stack, ins[pc].y);
+            (void)flow_push(dfa->mem, stack, ins[pc].x);
             break;
         case FLOW_OP_ASSERT:
             if (asserts)
                 *asserts = true;
             if (asserts || flow_dfa_holds(ins[pc].assertion, before, behind))
-                dfa->stack[top++] = pc + 1;
+                (void)flow_push(dfa->mem, stack, pc + 1);
             break;
         default:
-            out[m++] = pc;
+            (void)flow_push(dfa->mem, out, pc);
         }
     }
-    return m;
+    return !dfa->mem->out;
 }
 
-int flow_dfa_closure(struct flow_dfa *dfa, int pc, enum flow_class before, enum flow_class behind, int *out)
+int flow_dfa_closure(struct flow_dfa *dfa, int pc, enum flow_class before, enum flow_class behind,
+                     const int **out)
 {
-    return make_room(dfa) ? closure(dfa, &pc, 1, before, behind, out, NULL) : 0;
+    if (!make_room(dfa) || !closure(dfa, &pc, 1, before, behind, &dfa->lent, NULL))
+        return 0;
+    *out = dfa->lent.v;
+    return dfa->lent.n;
 }
 
 static bool reaches_assert(struct flow_dfa *dfa, int pc)
@@ -181,7 +178,7 @@ static bool reaches_assert(struct flow_dfa *dfa, int pc)
     bool asserts = false;
 
     if (!dfa->asserting[pc]) {
-        (void)closure(dfa, &pc, 1, FLOW_EDGE, FLOW_EDGE, dfa->reached, &asserts);
+        (void)closure(dfa, &pc, 1, FLOW_EDGE, FLOW_EDGE, &dfa->reached, &asserts);
         dfa->asserting[pc] = asserts ? 2 : 1;
     }
     return dfa->asserting[pc] == 2;
@@ -278,11 +275,10 @@ static int intern(struct flow_dfa *dfa, int *kernel, int n, enum flow_class befo
 
 int flow_dfa_start(struct flow_dfa *dfa, const int *starts, int n)
 {
-    if (!begin(dfa) || !flow_grow(dfa->mem, &dfa->kernel, &dfa->kernel_cap, n, sizeof(int)))
-        return FLOW_LIMIT;
-    if (n)
-        memcpy(dfa->kernel, starts, (size_t)n * sizeof(int));
-    return intern(dfa, dfa->kernel, n, FLOW_EDGE);
+    dfa->kernel.n = 0;
+    for (int i = 0; i < n; i++)
+        (void)flow_push(dfa->mem, &dfa->kernel, starts[i]);
+    return begin(dfa) ? intern(dfa, dfa->kernel.v, n, FLOW_EDGE) : FLOW_LIMIT;
 }
 
 /* --- moves -------------------------------------------------------------------------------------------------------- */
@@ -322,10 +318,10 @@ static bool sort_by_set(struct flow_dfa *dfa, int n)
     if (!flow_grow(dfa->mem, &pairs, &cap, n, sizeof(*pairs)))
         return false;
     for (int i = 0; i < n; i++)
-        pairs[i] = (struct by_set){ dfa->code->ins[dfa->counters[i]].x, dfa->counters[i] };
+        pairs[i] = (struct by_set){ dfa->code->ins[dfa->counters.v[i]].x, dfa->counters.v[i] };
     qsort(pairs, (size_t)n, sizeof(*pairs), compare_sets);
     for (int i = 0; i < n; i++)
-        dfa->counters[i] = pairs[i].pc;
+        dfa->counters.v[i] = pairs[i].pc;
     flow_drop(dfa->mem, &pairs, &cap, sizeof(*pairs));
     return true;
 }
@@ -338,7 +334,7 @@ static int make_events(struct flow_dfa *dfa, int n_groups, int from, int to)
     for (int g = 0; g < n_groups; g++) {
         int n_runs;
         const struct flow_run *runs =
-            flow_atoms_runs(dfa->atoms, dfa->code->ins[dfa->counters[dfa->groups[g]]].x, &n_runs);
+            flow_atoms_runs(dfa->atoms, dfa->code->ins[dfa->counters.v[dfa->groups.v[g]]].x, &n_runs);
 
         for (int i = 0; i < n_runs; i++) {
             int lo = runs[i].lo < from ? from : runs[i].lo, hi = runs[i].hi > to ? to : runs[i].hi;
@@ -375,18 +371,19 @@ static bool sweep_events(struct flow_dfa *dfa, int n_events, int n_groups, enum 
     int live = 0;
 
     for (int i = 0; i < n_events;) {
-        int at = dfa->events[i].at, n = 0, to;
+        int at = dfa->events[i].at, to;
 
         for (; i < n_events && dfa->events[i].at == at; i++) {
-            dfa->active[dfa->events[i].set] += dfa->events[i].change;
+            dfa->active.v[dfa->events[i].set] += dfa->events[i].change;
             live += dfa->events[i].change;
         }
         if (!live || i == n_events)
             continue;
+        dfa->kernel.n = 0;
         for (int g = 0; g < n_groups; g++)
-            for (int k = dfa->groups[g]; dfa->active[g] && k < dfa->groups[g + 1]; k++)
-                dfa->kernel[n++] = flow_code_skip(dfa->code, dfa->counters[k] + 1);
-        to = intern(dfa, dfa->kernel, n, class);
+            for (int k = dfa->groups.v[g]; dfa->active.v[g] && k < dfa->groups.v[g + 1]; k++)
+                (void)flow_push(dfa->mem, &dfa->kernel, flow_code_skip(dfa->code, dfa->counters.v[k] + 1));
+        to = dfa->mem->out ? FLOW_LIMIT : intern(dfa, dfa->kernel.v, dfa->kernel.n, class);
         if (to == FLOW_LIMIT || !add_move(dfa, at, dfa->events[i].at - 1, to))
             return false;
     }
@@ -396,17 +393,21 @@ static bool sweep_events(struct flow_dfa *dfa, int n_events, int n_groups, enum 
 /* Moves on atoms from..to, all of one class (or the class does not matter). */
 static bool sweep(struct flow_dfa *dfa, int n, int from, int to, enum flow_class class)
 {
-    int n_groups = 0, n_events;
+    int n_groups, n_events;
 
     if (n == 0)
         return true;
     if (!sort_by_set(dfa, n))
         return false;
+    dfa->groups.n = dfa->active.n = 0;
     for (int i = 0; i < n; i++)
-        if (i == 0 || dfa->code->ins[dfa->counters[i]].x != dfa->code->ins[dfa->counters[i - 1]].x)
-            dfa->groups[n_groups++] = i;
-    dfa->groups[n_groups] = n;
-    memset(dfa->active, 0, (size_t)(n_groups + 1) * sizeof(int));
+        if (i == 0 || dfa->code->ins[dfa->counters.v[i]].x != dfa->code->ins[dfa->counters.v[i - 1]].x) {
+            (void)flow_push(dfa->mem, &dfa->groups, i);
+            (void)flow_push(dfa->mem, &dfa->active, 0);
+        }
+    n_groups = dfa->groups.n;
+    if (!flow_push(dfa->mem, &dfa->groups, n))
+        return false;
     n_events = make_events(dfa, n_groups, from, to);
     return n_events >= 0 && sweep_events(dfa, n_events, n_groups, class);
 }
@@ -415,11 +416,13 @@ static bool sweep(struct flow_dfa *dfa, int n, int from, int to, enum flow_class
 static int reach(struct flow_dfa *dfa, int state, enum flow_class behind)
 {
     const struct state *s = &dfa->states[state];
-    int n = closure(dfa, dfa->pool.v + s->from, s->n, s->before, behind, dfa->counters, NULL), m = 0;
+    struct flow_ints *counters = &dfa->counters;
+    int m = 0;
 
-    for (int i = 0; i < n; i++)
-        if (dfa->code->ins[dfa->counters[i]].op == FLOW_OP_SET)
-            dfa->counters[m++] = dfa->counters[i];
+    (void)closure(dfa, dfa->pool.v + s->from, s->n, s->before, behind, counters, NULL);
+    for (int i = 0; i < counters->n; i++)
+        if (dfa->code->ins[counters->v[i]].op == FLOW_OP_SET)
+            counters->v[m++] = counters->v[i];
     return m;
 }
 
@@ -431,7 +434,7 @@ static bool make_moves(struct flow_dfa *dfa, int state)
 
     dfa->n_row = 0;
     for (int i = 0; i < n && !by_class; i++)
-        by_class = reaches_assert(dfa, dfa->counters[i] + 1);
+        by_class = reaches_assert(dfa, dfa->counters.v[i] + 1);
     if (!by_class)
         return sweep(dfa, n, 0, count - 1, FLOW_OTHER);
     for (int lo = 0, hi; lo < count; lo = hi + 1) {
@@ -474,16 +477,16 @@ int flow_dfa_moves(struct flow_dfa *dfa, int state, const struct flow_move **mov
 int flow_dfa_accepts(struct flow_dfa *dfa, int state, const int **names)
 {
     struct state *s = &dfa->states[state];
-    int n, m = 0;
+    int m = 0;
 
     if (!s->known && make_room(dfa)) {
-        n = closure(dfa, dfa->pool.v + s->from, s->n, s->before, FLOW_EDGE, dfa->reached, NULL);
-        for (int i = 0; i < n; i++)
-            if (dfa->code->ins[dfa->reached[i]].op == FLOW_OP_MATCH)
-                dfa->reached[m++] = dfa->code->ins[dfa->reached[i]].x;
-        m = m ? unique(dfa->reached, m) : 0;
+        (void)closure(dfa, dfa->pool.v + s->from, s->n, s->before, FLOW_EDGE, &dfa->reached, NULL);
+        for (int i = 0; i < dfa->reached.n; i++)
+            if (dfa->code->ins[dfa->reached.v[i]].op == FLOW_OP_MATCH)
+                dfa->reached.v[m++] = dfa->code->ins[dfa->reached.v[i]].x;
+        m = m ? unique(dfa->reached.v, m) : 0;
         for (int i = 0; i < m; i++)
-            (void)flow_push(dfa->mem, &s->accepts, dfa->reached[i]);
+            (void)flow_push(dfa->mem, &s->accepts, dfa->reached.v[i]);
         s->known = true;
         dfa->bytes += (size_t)s->accepts.cap * sizeof(int);
     }

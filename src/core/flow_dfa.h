@@ -36,6 +36,7 @@ int flow_dfa_accepts(struct flow_dfa *dfa, int state, const int **names);
 
 /* flow_dfa_holds: an assertion between two characters. */
 bool flow_dfa_holds(enum flow_assert assertion, enum flow_class before, enum flow_class behind);
-/* flow_dfa_closure: the SET and MATCH counters that can be reached from one without a character. `out` has room for every
-   instruction. */
-int flow_dfa_closure(struct flow_dfa *dfa, int pc, enum flow_class before, enum flow_class behind, int *out);
+/* flow_dfa_closure: the SET and MATCH counters that can be reached from one without a character: how many. Lent until the next
+   call. */
+int flow_dfa_closure(struct flow_dfa *dfa, int pc, enum flow_class before, enum flow_class behind,
+                     const int **out);
