@@ -98,8 +98,16 @@ static bool reach(struct flow_walk *walk, int node, int pc, int state, int lo, i
         if (next < 0 || walk->n > walk->nodes_max)
             return false;
         bytes = from.bytes + flow_atoms_bytes(walk->atoms, atom);
-        if (walk->pairs[next].bytes <= bytes || walk->done[next])
+        if (walk->pairs[next].bytes < bytes || walk->done[next])
             continue;
+        if (walk->pairs[next].bytes == bytes) { /* as short, but does it read better? */
+            if (walk->pairs[next].parent >= 0 &&
+                flow_atoms_rank(walk->atoms, atom) < flow_atoms_rank(walk->atoms, walk->pairs[next].atom)) {
+                walk->pairs[next].parent = node;
+                walk->pairs[next].atom = atom;
+            }
+            continue;
+        }
         walk->pairs[next].parent = node;
         walk->pairs[next].atom = atom;
         if (!schedule(walk, next, bytes))
@@ -163,11 +171,11 @@ static enum flow_result expand(struct flow_walk *walk, int node)
         return FLOW_UNDECIDED;
     for (int class = walk->asserts ? FLOW_WORD : FLOW_OTHER; class <= FLOW_OTHER; class ++) {
         const int *closure = NULL;
-        int n = flow_dfa_closure(walk->dfa, pair.pc, pair.before, (enum flow_class)class, &closure);
+        int n = flow_dfa_closure(walk->dfa, pair.pc, pair.before, (enum flow_class) class, &closure);
 
         for (int i = 0; i < n; i++)
             if (walk->code->ins[closure[i]].op == FLOW_OP_SET &&
-                !expand_set(walk, node, closure[i], moves, n_moves, (enum flow_class)class))
+                !expand_set(walk, node, closure[i], moves, n_moves, (enum flow_class) class))
                 return FLOW_UNDECIDED;
     }
     return FLOW_ALL;
@@ -180,8 +188,8 @@ enum flow_result flow_walk_run(struct flow_walk *walk, const int *starts, int n,
     if (state == FLOW_LIMIT)
         return FLOW_UNDECIDED;
     for (int i = 0; i < n && result == FLOW_ALL; i++) {
-        enum flow_class before = walk->asserts ? FLOW_EDGE : FLOW_OTHER;
-        int node = find(walk, (struct flow_pair){ .pc = starts[i], .state = state, .before = before });
+        /* FLOW_EDGE even without assertions, so that no loop comes back to the start */
+        int node = find(walk, (struct flow_pair){ .pc = starts[i], .state = state, .before = FLOW_EDGE });
 
         if (node < 0 || (walk->pairs[node].bytes && !schedule(walk, node, 0)))
             result = FLOW_UNDECIDED;
