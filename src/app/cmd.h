@@ -22,3 +22,5 @@ int cmd_serve(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_queue(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
+int cmd_try(int argc, char **argv);
+int cmd_test(int argc, char **argv);

@@ -10,14 +10,18 @@
 #include <string.h>
 #include <unistd.h>
 
-const struct cmd cmd_table[] = { { "serve", "serve -c FILE", "run the daemon in the foreground", cmd_serve },
-                                 { "check", "check -c FILE [--format text|json] [--strict]",
-                                   "check configuration and rules, offline", cmd_check },
-                                 { "queue", "queue -c FILE list|show|retry|drop|hold|release ...",
-                                   "look at what waits or failed, and act on it", cmd_queue },
-                                 { "explain", "explain -c FILE NOTIFICATION-ID",
-                                   "what became of a notification, step by step", cmd_explain },
-                                 { NULL, NULL, NULL, NULL } };
+const struct cmd cmd_table[] = {
+    { "serve", "serve -c FILE", "run the daemon in the foreground", cmd_serve },
+    { "check", "check -c FILE [--format text|json] [--strict]", "check configuration and rules, offline",
+      cmd_check },
+    { "queue", "queue -c FILE list|show|retry|drop|hold|release ...",
+      "look at what waits or failed, and act on it", cmd_queue },
+    { "explain", "explain -c FILE NOTIFICATION-ID", "what became of a notification, step by step",
+      cmd_explain },
+    { "try", "try -c FILE [--text] [OPTIONS] DATA", "what this tap, or text, would send", cmd_try },
+    { "test", "test -c FILE CASES... [--junit FILE]", "play test cases against the rules; TAP", cmd_test },
+    { NULL, NULL, NULL, NULL }
+};
 
 static const struct cmdline_option *find_option(const struct cmdline_option *options, struct text word)
 {

@@ -120,14 +120,50 @@ static void take_mail(struct engine *engine, int64_t wait_ms)
     }
 }
 
-static void cycle(struct engine *engine)
+static void cycle(struct engine *engine, int64_t wait_ms)
 {
-    take_mail(engine, sleep_ms(engine));
+    take_mail(engine, wait_ms);
     engine->wake_at = 0;
     engine->more = false;
     engine_batch_run(engine);
     arena_reset(engine->arena);
     engine->ended = may_end(engine);
+}
+
+/* --- without a thread ----------------------------------------------------------------------------------------------- */
+
+bool engine_take_over(struct engine *engine, struct fault *fault)
+{
+    bool ok = stage_take_over(engine, fault) == STORE_OK;
+
+    arena_reset(engine->arena);
+    return ok;
+}
+
+int64_t engine_enter(struct engine *engine, const struct source *source, struct entry *entry)
+{
+    engine->entered = (struct entered){ source, entry, schedule_id(&engine->schedule, engine_now(engine)) };
+    return engine->entered.id;
+}
+
+void engine_step(struct engine *engine)
+{
+    cycle(engine, 0);
+}
+
+int64_t engine_due(const struct engine *engine)
+{
+    return engine->more ? engine->now : engine->wake_at;
+}
+
+int64_t engine_now(const struct engine *engine)
+{
+    return schedule_now((struct schedule *)&engine->schedule);
+}
+
+void engine_advance(struct engine *engine, int64_t ms)
+{
+    schedule_advance(&engine->schedule, ms);
 }
 
 /* --- the thread ------------------------------------------------------------------------------------------------------ */
@@ -158,7 +194,7 @@ static void *engine_main(void *arg)
 
     if (take_over(engine))
         while (!engine->ended)
-            cycle(engine);
+            cycle(engine, sleep_ms(engine));
     if (ended) {
         ended->stored = !engine->store_down && engine->n_results == 0;
         mailbox_post_reserved(engine->setup.out, &ended->mail);
@@ -175,7 +211,10 @@ static bool open_store(struct engine *engine, struct fault *fault)
     if (!engine->store)
         return false;
     store_newest(engine->store, &newest_id, &newest_at);
-    schedule_start(&engine->schedule, newest_at, newest_id);
+    if (engine->setup.start_at)
+        schedule_start_at(&engine->schedule, engine->setup.start_at);
+    else
+        schedule_start(&engine->schedule, newest_at, newest_id);
     engine->now = schedule_now(&engine->schedule);
     engine->first_id = engine->owner = schedule_id(&engine->schedule, engine->now);
     return true;

@@ -40,26 +40,31 @@ static void run_stages(struct engine *engine, const struct batch *batch)
 
     stage_settle(engine, batch);
     stage_accept(engine, batch);
-    if (batch->background) {
+    if (engine->entered.source)
+        extract_entered(engine);
+    if (!engine->careful) {
         stage_extract(engine, background_until(engine, batch, begun));
+        engine_work_on(engine, WORK_NONE, 0);
         stage_upkeep(engine);
     }
-    if (!engine->stopping) {
+    if (!engine->careful && !engine->stopping) {
         stage_fetch(engine);
         stage_send(engine);
     }
+    engine_work_on(engine, WORK_NONE, 0);
     write_channels(engine);
 }
 
+/* Chats of a channel that lets nothing through just now wake nobody: the channel does, or the next result. */
 static int64_t next_due(struct engine *engine)
 {
-    struct text skip[64];
+    struct text *ready = arena_array(engine->arena, engine->n_channels + 1, sizeof(*ready));
     size_t n = 0;
 
-    for (size_t i = 0; i < engine->n_channels && n < 64; i++)
-        if (engine->channels[i].paused[0])
-            skip[n++] = text_of(engine->channels[i].name);
-    return store_next_due(engine->store, skip, n);
+    for (size_t i = 0; ready && i < engine->n_channels; i++)
+        if (stage_send_room(engine, &engine->channels[i]) > 0)
+            ready[n++] = text_of(engine->channels[i].name);
+    return store_next_due(engine->store, ready, n);
 }
 
 static void undo(struct engine *engine)
@@ -144,7 +149,7 @@ static enum store_status transaction(struct engine *engine, const struct batch *
     int64_t due = 0;
 
     engine->delta = (struct store_counts){ 0 };
-    engine->working_on = 0;
+    engine->work = (struct work){ WORK_NONE };
     engine->storing_hash = NULL;
     if (status == STORE_OK) {
         run_stages(engine, batch);
@@ -232,12 +237,62 @@ static enum store_status replay_accepts(struct engine *engine, struct fault *fau
     return STORE_OK;
 }
 
+static void end_work(struct engine *engine, const struct work *work, struct text reason)
+{
+    struct entry_row entry;
+
+    if (work->kind == WORK_NOTIFICATION) {
+        store_end_notification(engine->store, work->id, NOTIFICATION_STUCK, reason);
+    } else if (work->kind == WORK_RUN) {
+        store_set_run(engine->store, work->id, RUN_HELD, reason, engine->now);
+    } else if (store_get_entry(engine->store, work->id, engine->arena, &entry)) {
+        entry.state = ENTRY_STUCK;
+        entry.reason = reason;
+        entry.due_at = 0;
+        store_update_entry(engine->store, &entry);
+    }
+}
+
+/* What it was that the store refused is known: it is put where a person sees it, and the others go on. */
+static enum store_status set_aside(struct engine *engine, struct fault *fault)
+{
+    static const char *const names[] = { "-", "notification", "entry", "run" };
+    struct work work = engine->work;
+    enum store_status status;
+    char reason[REASON_BYTES];
+
+    text_printable(text_of(fault->text), reason, sizeof(reason) - 1);
+    status = store_begin(engine->store, fault);
+    if (status != STORE_OK)
+        return status;
+    end_work(engine, &work, text_of(reason));
+    log_error("data that the store refuses are set aside: see 'callbackd queue list'",
+              log_str("kind", names[work.kind]), log_num("id", work.id), log_str("cause", reason));
+    return store_commit(engine->store, fault);
+}
+
+/* What the answer says cannot be stored; what its status means can. */
+static enum store_status replay_without_body(struct engine *engine, struct result_mail *result,
+                                             struct fault *fault)
+{
+    struct batch one = { .results = &result, .n_results = 1 };
+
+    log_error("the body of an answer cannot be stored and is left out", log_num("run", result->job.run),
+              log_num("entry", result->job.entry), log_str("cause", fault->text));
+    result->body_size = 0;
+    return transaction(engine, &one, fault);
+}
+
 static enum store_status replay_results(struct engine *engine, struct fault *fault)
 {
     for (size_t i = 0; i < engine->n_results; i++) {
         struct batch one = { .results = &engine->results[i], .n_results = 1 };
         enum store_status status = transaction(engine, &one, fault);
 
+        if (status == STORE_BAD_DATA && engine->work.kind != WORK_NONE)
+            status = set_aside(engine, fault);
+        else if (status == STORE_BAD_DATA)
+            status = replay_without_body(engine, engine->results[i], fault);
         if (status == STORE_BAD_DATA)
             log_error(
                 "a result cannot be stored; its send stays as it is and becomes unknown at the next start",
@@ -248,35 +303,25 @@ static enum store_status replay_results(struct engine *engine, struct fault *fau
     return STORE_OK;
 }
 
-/* Which waiting notification it was is known; it becomes stuck, and the others go on. */
-static enum store_status set_aside(struct engine *engine, int64_t notification, struct fault *cause)
-{
-    enum store_status status;
-    struct fault fault;
-
-    if (!notification)
-        return STORE_TEMPFAIL;
-    status = store_begin(engine->store, &fault);
-    if (status != STORE_OK)
-        return status;
-    store_end_notification(engine->store, notification, NOTIFICATION_STUCK, text_of(cause->text));
-    log_error("a notification cannot be worked on and is set aside", log_num("notification", notification),
-              log_str("cause", cause->text));
-    return store_commit(engine->store, &fault);
-}
-
+/* First what came, each for itself and without anything that may follow from it; then what waits, as always. */
 static enum store_status replay(struct engine *engine, struct fault *fault)
 {
-    int64_t culprit = engine->working_on;
-    struct fault cause = *fault;
-    enum store_status status = replay_results(engine, fault);
+    const struct batch nothing = { .n_accepts = 0 };
+    enum store_status status;
 
+    engine->careful = true;
+    status = replay_results(engine, fault);
     if (status == STORE_OK)
         forget_results(engine);
     if (status == STORE_OK)
         status = replay_accepts(engine, fault);
-    if (status == STORE_OK && culprit)
-        status = set_aside(engine, culprit, &cause);
+    engine->careful = false;
+    engine->look_for_new = engine->look_for_fetches = engine->recount = true;
+    if (status == STORE_OK)
+        status = transaction(engine, &nothing, fault);
+    if (status == STORE_BAD_DATA && engine->work.kind != WORK_NONE)
+        status = set_aside(engine, fault);
+    engine->look_for_new = engine->look_for_fetches = engine->more = true;
     return status;
 }
 
@@ -314,8 +359,8 @@ void engine_batch_run(struct engine *engine)
                          .n_accepts = engine->n_accepts,
                          .results = engine->results,
                          .n_results = engine->n_results,
-                         .at_once = engine->n_accepts <= AT_ONCE_MAX && engine->counts.notifications_new == 0,
-                         .background = true };
+                         .at_once =
+                             engine->n_accepts <= AT_ONCE_MAX && engine->counts.notifications_new == 0 };
     struct fault fault = { "" };
     enum store_status status;
 

@@ -23,6 +23,11 @@ struct source_state *engine_source(struct engine *engine, struct text name)
     return NULL;
 }
 
+struct text engine_chat_channel(const struct engine *engine, const struct source *source)
+{
+    return text_of(engine->setup.channel ? engine->setup.channel : source_channel(source));
+}
+
 static struct ruleset *load_ruleset(struct engine *engine, struct text hash)
 {
     struct ruleset *ruleset = NULL;
@@ -71,6 +76,12 @@ void engine_post(struct engine *engine, struct mail *mail)
     mail->next = NULL;
     *engine->outbox.tail = mail;
     engine->outbox.tail = &mail->next;
+}
+
+void engine_work_on(struct engine *engine, enum work_kind kind, int64_t id)
+{
+    if (!store_failed(engine->store))
+        engine->work = (struct work){ kind, id };
 }
 
 void engine_wake(struct engine *engine, int64_t at)

@@ -1,6 +1,7 @@
 #pragma once
 
-/* What the engine's stages share. Private to app/engine*.c and app/stage_*.c; one thread.
+/* What the engine's stages share. Private to app/engine*.c, app/stage_*.c and app/sandbox.c; one
+   thread.
 
    Everything that a batch decides is held back until its transaction is committed: rows in the store, mails in `outbox`, numbers in
    `delta`. A failed transaction leaves nothing of it behind but spent rate tokens. */
@@ -17,6 +18,7 @@
 #define NAME_BYTES 65
 #define REASON_BYTES 256
 #define OLD_RULESETS 8
+#define CHANNEL_FAILURES 3
 #define ENGINE_STORE_RETRY_MS 1000
 
 struct channel_state {
@@ -25,6 +27,9 @@ struct channel_state {
     int64_t not_before;        /* after a 429 */
     char paused[REASON_BYTES]; /* "": it is not */
     int64_t probe_at;          /* while paused: when one send is let through */
+    int failures;              /* requests in a row that met no working server, CHANNEL_FAILURES at most */
+    int64_t backoff_ms;        /* then: how long between two requests; 0: it works */
+    int64_t backoff_at;        /* when that was set */
     int64_t forbidden[3];      /* chats that got a 403 since the last success */
     int n_forbidden;
     bool dirty; /* to be written with the next transaction */
@@ -46,14 +51,27 @@ struct outbox {
     struct mail *head, **tail;
 };
 
+/* An entry that came without a notification; source NULL: none. */
+struct entered {
+    const struct source *source;
+    struct entry *entry;
+    int64_t id;
+};
+
 /* One transaction's worth of mails. */
 struct batch {
     struct accept_mail **accepts;
     size_t n_accepts;
     struct result_mail **results;
     size_t n_results;
-    bool at_once;    /* new notifications are extracted and matched in the transaction that stores them */
-    bool background; /* and so is what waits in the store */
+    bool at_once; /* new notifications are extracted and matched in the transaction that stores them */
+};
+
+/* Whose data the store is given; for the case that it refuses them. */
+enum work_kind { WORK_NONE, WORK_NOTIFICATION, WORK_ENTRY, WORK_RUN };
+struct work {
+    enum work_kind kind;
+    int64_t id;
 };
 
 struct engine {
@@ -78,6 +96,7 @@ struct engine {
     size_t n_accepts;
     struct result_mail **results; /* taken from the mailbox, not settled yet */
     size_t n_results, room_results;
+    struct entered entered; /* handed in by engine_enter */
     struct outbox outbox;
     int sends_in_flight;
     struct store_counts counts, delta;
@@ -85,10 +104,12 @@ struct engine {
 
     int64_t wake_at, look_at, expire_at, prune_at;
     const void *stored_hash,
-        *storing_hash;  /* the ruleset that is in the store; the one this transaction puts there */
-    int64_t working_on; /* the notification under work, for the case that it cannot be stored */
-    bool recovered;     /* what an earlier process left as new is worked off */
-    bool more;          /* work was left over: do not sleep */
+        *storing_hash; /* the ruleset that is in the store; the one this transaction puts there */
+    struct work work;
+    bool careful;     /* only what is in the batch, and nothing that may follow from it */
+    bool recovered;   /* what an earlier process left as new is worked off */
+    int64_t tried_to; /* until then: of what it left, up to this notification the tries are counted */
+    bool more;        /* work was left over: do not sleep */
     bool look_for_new, look_for_fetches; /* the store may have some */
     bool store_down, recount;            /* recount: the counts may be off */
     int64_t store_retry_ms;
@@ -99,11 +120,15 @@ struct engine {
 /* --- engine_state.c --------------------------------------------------------------------------------------------------- */
 
 struct channel_state *engine_channel(struct engine *engine, struct text name);
+/* engine_chat_channel: where the chats of a source's customers are. */
+struct text engine_chat_channel(const struct engine *engine, const struct source *source);
 struct source_state *engine_source(struct engine *engine, struct text name);
 /* engine_rule: the rule of a run, in the version that the run began with; NULL: its ruleset cannot be had. */
 const struct rule *engine_rule(struct engine *engine, const struct run_row *run);
 /* engine_post: hands a mail to the loop after the commit. */
 void engine_post(struct engine *engine, struct mail *mail);
+/* engine_work_on: the data from here on are of this one; without effect once the transaction has failed. */
+void engine_work_on(struct engine *engine, enum work_kind kind, int64_t id);
 /* engine_wake: do not sleep past this time. */
 void engine_wake(struct engine *engine, int64_t at);
 /* engine_end_run, engine_hold_run: store_set_run with the counts. */
@@ -146,6 +171,8 @@ void stage_extract(struct engine *engine, int64_t until_us);
 enum store_status stage_extract_recover(struct engine *engine, struct fault *fault) CHECKED;
 /* extract_notification: reads the entries of one notification and works on each; the reason to keep with it. */
 struct text extract_notification(struct engine *engine, const struct notification_row *row);
+/* extract_entered: stores and matches what engine_enter handed in. */
+void extract_entered(struct engine *engine);
 /* stage_fetch: claims entries that need a GET; fetch_settle applies an answer. */
 void stage_fetch(struct engine *engine);
 void fetch_settle(struct engine *engine, const struct result_mail *result);
@@ -158,6 +185,8 @@ void stage_match(struct engine *engine, const struct source *source, struct entr
                  struct entry *entry);
 /* stage_send (T4): claims due chats and starts their next send. */
 void stage_send(struct engine *engine);
+/* stage_send_room: how many sends of the channel may begin now; if it lets none through, wakes the engine when it does. */
+int stage_send_room(struct engine *engine, const struct channel_state *state);
 /* send_work: goes on with a chat that is ours: starts its next send, or releases it. */
 void send_work(struct engine *engine, struct chat_row *chat);
 /* stage_settle (T5): the results of sends and fetches. */

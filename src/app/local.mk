@@ -6,9 +6,12 @@ src_libapp_a_SOURCES = \
 	src/app/cmd_explain.c \
 	src/app/cmd_queue.c \
 	src/app/cmd_serve.c \
+	src/app/cmd_test.c src/app/cmd_test.h \
+	src/app/cmd_try.c \
 	src/app/cmdline.c src/app/cmdline.h \
 	src/app/configfile.c src/app/configfile.h \
 	src/app/contacts.c src/app/contacts.h \
+	src/app/coverage.c src/app/coverage.h \
 	src/app/daemon.c src/app/daemon.h \
 	src/app/engine.c src/app/engine.h \
 	src/app/engine_batch.c \
@@ -21,7 +24,9 @@ src_libapp_a_SOURCES = \
 	src/app/metrics.c src/app/metrics.h \
 	src/app/notify.c src/app/notify.h \
 	src/app/outbound.c src/app/outbound.h \
+	src/app/play.c src/app/play.h \
 	src/app/rulefiles.c src/app/rulefiles.h \
+	src/app/sandbox.c src/app/sandbox.h \
 	src/app/schedule.c src/app/schedule.h \
 	src/app/secrets.c src/app/secrets.h \
 	src/app/show.c src/app/show.h \
@@ -31,4 +36,5 @@ src_libapp_a_SOURCES = \
 	src/app/stage_match.c \
 	src/app/stage_send.c \
 	src/app/stage_settle.c \
-	src/app/stage_upkeep.c
+	src/app/stage_upkeep.c \
+	src/app/talk.c src/app/talk.h

@@ -20,11 +20,24 @@ void schedule_start(struct schedule *schedule, int64_t newest_stored_ms, int64_t
                  log_num("behind_ms", -schedule->drift_ms));
 }
 
+void schedule_start_at(struct schedule *schedule, int64_t ms)
+{
+    *schedule = (struct schedule){ .base_ms = ms, .stands = true };
+}
+
+void schedule_advance(struct schedule *schedule, int64_t ms)
+{
+    schedule->base_ms += ms;
+}
+
 int64_t schedule_now(struct schedule *schedule)
 {
-    int64_t now = schedule->base_ms + now_boot_ms() - schedule->base_boot_ms;
-    int64_t drift = now_wall_ms() - now;
+    int64_t now, drift;
 
+    if (schedule->stands)
+        return schedule->base_ms;
+    now = schedule->base_ms + now_boot_ms() - schedule->base_boot_ms;
+    drift = now_wall_ms() - now;
     if (drift - schedule->drift_ms > JUMP_MS || schedule->drift_ms - drift > JUMP_MS) {
         log_warn("the wall clock jumped; scheduling does not follow",
                  log_num("jump_ms", drift - schedule->drift_ms));

@@ -11,9 +11,13 @@ struct schedule {
     int64_t base_ms, base_boot_ms;
     int64_t drift_ms; /* of the wall clock, as last logged */
     int64_t last_id;
+    bool stands; /* only schedule_advance moves it */
 };
 
 void schedule_start(struct schedule *schedule, int64_t newest_stored_ms, int64_t newest_id);
+/* schedule_start_at: time stands at this moment, and only schedule_advance moves it: for the sandbox. */
+void schedule_start_at(struct schedule *schedule, int64_t ms);
+void schedule_advance(struct schedule *schedule, int64_t ms);
 /* schedule_now: in ms. Logs, and does not follow, a jump of the wall clock over 5 s. */
 int64_t schedule_now(struct schedule *schedule);
 /* schedule_id: 41 bits of milliseconds, 10 of node number (0 here), 12 of counter; never backwards, never twice. */

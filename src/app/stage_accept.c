@@ -21,7 +21,7 @@ void stage_accept(struct engine *engine, const struct batch *batch)
     struct notification_row *rows = arena_array(engine->arena, batch->n_accepts + 1, sizeof(*rows));
 
     if (!rows) {
-        store_rollback(engine->store);
+        store_give_up(engine->store, "no memory for the batch");
         return;
     }
     for (size_t i = 0; i < batch->n_accepts; i++) {

@@ -14,14 +14,16 @@
 #define YIELD_US 1000
 #define TRIES_MAX 3
 
-/* The first half of a SHA-256 over a word that says what it is, and the parts. */
-static void make_key(const char *what, struct text a, struct text b, unsigned char *key)
+/* The first half of a SHA-256 over a word that says what it is, and the parts. Without it the transaction fails: any other key would
+   make two messages one. */
+static void make_key(struct engine *engine, const char *what, struct text a, struct text b,
+                     unsigned char *key)
 {
     const struct text parts[] = { text_make(what, strlen(what) + 1), a, text_make("", 1), b };
     unsigned char digest[SIGN_MAX] = { 0 };
 
     if (!sign_digest(SIGN_SHA256, parts, 4, digest))
-        log_error("SHA-256 failed: messages may be taken twice", log_str("what", what));
+        store_give_up(engine->store, "SHA-256 failed");
     memcpy(key, digest, STORE_KEY_BYTES);
 }
 
@@ -32,7 +34,7 @@ static bool fresh_delivery(struct engine *engine, const struct notification_row 
 
     if (!delivery.n)
         return true;
-    make_key("delivery", row->source, delivery, key);
+    make_key(engine, "delivery", row->source, delivery, key);
     store_seen(engine->store, key, 1, row->id, engine->now, &fresh);
     return fresh;
 }
@@ -48,8 +50,10 @@ static bool fresh_messages(struct engine *engine, const struct notification_row 
     for (size_t i = 0; i < found->count; i++) {
         buf_cut(&key, 0);
         source_message_key(source, &found->entries[i], &key);
-        make_key("message", row->source, buf_get(&key), keys + i * STORE_KEY_BYTES);
+        make_key(engine, "message", row->source, buf_get(&key), keys + i * STORE_KEY_BYTES);
     }
+    if (key.failed)
+        store_give_up(engine->store, "no memory for a message's key");
     buf_free(&key);
     store_seen(engine->store, keys, found->count, row->id, engine->now, fresh);
     return true;
@@ -77,8 +81,9 @@ static void add_entry(struct engine *engine, const struct source *source,
         engine->look_for_fetches = true;
         engine->delta.entries_fetch++;
     }
-    if (!entry_print(entry, engine->arena, &row.doc))
-        row.doc = text_of("{}");
+    /* What is done is never read again; `explain` reads the notification itself. */
+    if (row.state == ENTRY_DONE || !entry_print(entry, engine->arena, &row.doc))
+        row.doc = TEXT_NONE;
     store_add_entries(engine->store, &row, 1);
 }
 
@@ -97,7 +102,7 @@ static struct text work_on_entries(struct engine *engine, const struct notificat
     size_t added = 0;
 
     if (!fresh || !fresh_messages(engine, row, source, found, fresh)) {
-        store_rollback(engine->store);
+        store_give_up(engine->store, "no memory for the entries");
         return TEXT_NONE;
     }
     for (size_t i = 0; i < found->count && !store_failed(engine->store); i++) {
@@ -109,6 +114,30 @@ static struct text work_on_entries(struct engine *engine, const struct notificat
         added++;
     }
     return added ? TEXT_NONE : REASON("duplicate message");
+}
+
+void extract_entered(struct engine *engine)
+{
+    const struct entered entered = engine->entered;
+    struct notification_row notification = { .id = schedule_id(&engine->schedule, engine->now),
+                                             .state = NOTIFICATION_DONE,
+                                             .stored_at = engine->now,
+                                             .headers = text_of("{}"),
+                                             .body = text_of("{}") };
+    struct entry_row row = {
+        .id = entered.id, .notification = notification.id, .state = ENTRY_FETCH, .stored_at = engine->now
+    };
+
+    engine->entered.source = NULL;
+    notification.source = row.source = text_of(source_name(entered.source));
+    row.said_at = entered.entry->said_at;
+    row.conversation = entered.entry->conversation;
+    row.message = entered.entry->message;
+    stage_match(engine, entered.source, &row, entered.entry);
+    if (!entry_print(entered.entry, engine->arena, &row.doc))
+        row.doc = text_of("{}");
+    store_add_notifications(engine->store, &notification, 1);
+    store_add_entries(engine->store, &row, 1);
 }
 
 static void log_notification(const struct notification_row *row, size_t entries, struct text reason)
@@ -124,7 +153,7 @@ struct text extract_notification(struct engine *engine, const struct notificatio
     struct extraction found = { 0 };
     struct text reason;
 
-    engine->working_on = row->id;
+    engine_work_on(engine, WORK_NOTIFICATION, row->id);
     if (!source) {
         reason = REASON("the source is not in the configuration any more");
     } else {
@@ -149,6 +178,12 @@ static bool go_on(struct engine *engine, int64_t yield_us, int64_t until_us)
            (now < yield_us || mailbox_posted(engine->setup.in) == 0);
 }
 
+/* What an earlier process left is begun only after its try was counted. */
+static bool may_begin(const struct engine *engine, const struct notification_row *row)
+{
+    return engine->recovered || row->id <= engine->tried_to;
+}
+
 void stage_extract(struct engine *engine, int64_t until_us)
 {
     int64_t yield_us = now_mono_us() + YIELD_US;
@@ -159,14 +194,16 @@ void stage_extract(struct engine *engine, int64_t until_us)
         return;
     do {
         n = store_new_notifications(engine->store, 0, EXTRACT_PAGE, engine->arena, &rows);
-        for (done = 0; done < n && (done == 0 || go_on(engine, yield_us, until_us)); done++) {
+        for (done = 0;
+             done < n && may_begin(engine, &rows[done]) && (done == 0 || go_on(engine, yield_us, until_us));
+             done++) {
             struct text reason = extract_notification(engine, &rows[done]);
 
             store_end_notification(engine->store, rows[done].id, NOTIFICATION_DONE, reason);
             engine->delta.notifications_new--;
         }
         engine->look_for_new = n == EXTRACT_PAGE || done < n;
-    } while (engine->look_for_new && go_on(engine, yield_us, until_us));
+    } while (engine->look_for_new && done > 0 && go_on(engine, yield_us, until_us));
     engine->more = engine->more || engine->look_for_new;
 }
 
@@ -186,24 +223,46 @@ static void try_one(struct engine *engine, const struct notification_row *row)
               log_num("notification", row->id));
 }
 
+/* Together, as long as none of them was there when the program ended; then each by itself, so that only the culprit comes to three
+   tries. Returns up to which id the tries are counted. */
+static int64_t count_tries(struct engine *engine)
+{
+    struct notification_row *rows;
+    size_t n = store_new_notifications(engine->store, engine->tried_to, PAGE, engine->arena, &rows);
+    int64_t tried_to = engine->tried_to;
+
+    for (size_t i = 0; i < n && rows[i].id < engine->first_id; i++) {
+        if (i > 0 && rows[i].tries > 0)
+            break;
+        try_one(engine, &rows[i]);
+        tried_to = rows[i].id;
+        if (rows[i].tries > 0)
+            break;
+    }
+    return tried_to;
+}
+
 enum store_status stage_extract_recover(struct engine *engine, struct fault *fault)
 {
+    int64_t tried_to = engine->tried_to;
     enum store_status status;
-    struct notification_row *rows;
-    size_t n;
+    struct notification_row *first;
+    bool recovered;
 
     if (engine->recovered || engine->stopping)
         return STORE_OK;
     status = store_begin(engine->store, fault);
     if (status != STORE_OK)
         return status;
-    n = store_new_notifications(engine->store, 0, PAGE, engine->arena, &rows);
     engine->delta = (struct store_counts){ 0 };
-    for (size_t i = 0; i < n && rows[i].id < engine->first_id; i++)
-        try_one(engine, &rows[i]);
+    recovered = store_new_notifications(engine->store, 0, 1, engine->arena, &first) == 0 ||
+                first->id >= engine->first_id;
+    if (!recovered && first->id > tried_to)
+        tried_to = count_tries(engine);
     status = store_commit(engine->store, fault);
     if (status == STORE_OK) {
-        engine->recovered = n == 0 || rows[0].id >= engine->first_id;
+        engine->recovered = recovered;
+        engine->tried_to = tried_to;
         engine->counts.notifications_new += engine->delta.notifications_new;
         engine->counts.notifications_stuck += engine->delta.notifications_stuck;
     }

@@ -47,7 +47,7 @@ static bool find_rule(struct engine *engine, const struct source *source, const 
     if (!ruleset_match(ruleset, &question, engine->scratch, match))
         return false;
     if (match->how == MATCH_NONE && entry->kind == ENTRY_EITHER && !question.looks_like_tap &&
-        issued_here(engine, text_of(source_channel(source)), entry)) {
+        issued_here(engine, engine_chat_channel(engine, source), entry)) {
         question.issued = true;
         return ruleset_match(ruleset, &question, engine->scratch, match);
     }
@@ -99,7 +99,7 @@ static void make_run(struct engine *engine, const struct source *source, struct 
         done(row, ENTRY_STUCK, "the entry is too large to run a rule on");
         return;
     }
-    if (!store_take_seq(engine->store, text_of(source_channel(source)), entry->user_id,
+    if (!store_take_seq(engine->store, engine_chat_channel(engine, source), entry->user_id,
                         schedule_id(&engine->schedule, engine->now), &run.chat, &run.seq))
         return;
     if (match->how == MATCH_TAP && rule->dedup_ms > 0 &&

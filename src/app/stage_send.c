@@ -14,9 +14,14 @@
 #define BODY_MAX (128u << 10)
 #define LEDGER_MS (30LL * 86400 * 1000)
 #define PROBE_MS 60000
-#define STEPS_AT_ONCE 64 /* of one chat in one transaction, so that a rule cannot hold up the others */
+#define ASK_MS 1000
+#define RUNS_AT_ONCE 64 /* of one chat in one transaction, so that it cannot hold up the others */
 
-enum go { GO_ON, GO_RELEASED };
+enum go {
+    GO_ON,       /* the run's next step */
+    GO_ENDED,    /* the chat's next run */
+    GO_RELEASED, /* nothing more for now */
+};
 
 static const struct config_channel *channel_of(const struct engine *engine, struct text name)
 {
@@ -68,38 +73,50 @@ static void issue(struct engine *engine, const struct run_row *run, int n, const
         store_issue(engine->store, run->chat, run->id, run->step, n, data, count, engine->now + LEDGER_MS);
 }
 
-static bool render_one(struct engine *engine, const struct run_row *run, const struct chat_row *chat, int n,
-                       const struct message *message, const struct render *render, struct fault *fault)
+static bool render_one(struct engine *engine, const struct chat_row *chat, const struct message *message,
+                       const struct render *render, struct rendered *rendered, struct send_row *send,
+                       struct fault *fault)
 {
-    struct text name = message->channel ? text_of(message->channel) : chat->channel;
-    const struct config_channel *channel = channel_of(engine, name);
-    struct send_row send = {
-        .run = run->id, .step = run->step, .n = n, .channel = name, .state = SEND_READY
-    };
-    struct rendered rendered;
+    const struct config_channel *channel;
 
+    send->channel = message->channel ? text_of(message->channel) : chat->channel;
+    channel = channel_of(engine, send->channel);
     if (!channel)
-        return fault_set(fault, "channel '%.*s' is not in the configuration", TEXT_ARG(name));
-    if (!message_render(message, &render->names, engine->arena, &rendered, fault) ||
-        !message_check(&rendered, fault) ||
-        !print_body(engine, channel, &rendered, render->user_id, &send.body, fault))
-        return false;
-    store_add_sends(engine->store, &send, 1);
-    issue(engine, run, n, &rendered);
-    return true;
+        return fault_set(fault, "channel '%.*s' is not in the configuration", TEXT_ARG(send->channel));
+    return message_render(message, &render->names, engine->arena, rendered, fault) &&
+           print_body(engine, channel, rendered, render->user_id, &send->body, fault);
 }
 
-/* All messages of the step, once; a retry sends the same bytes. */
-static bool render_step(struct engine *engine, const struct run_row *run, const struct chat_row *chat,
-                        const struct step *step, struct fault *fault)
+static bool render_messages(struct engine *engine, const struct run_row *run, const struct chat_row *chat,
+                            const struct step *step, struct rendered *rendered, struct send_row *sends,
+                            struct fault *fault)
 {
     struct render render = { 0 };
     bool ok = open_render(run, &render, fault);
 
-    for (size_t i = 0; ok && i < step->count; i++)
-        ok = render_one(engine, run, chat, (int)i, step->messages[i], &render, fault);
+    for (size_t i = 0; ok && i < step->count; i++) {
+        sends[i] = (struct send_row){ .run = run->id, .step = run->step, .n = (int)i, .state = SEND_READY };
+        ok = render_one(engine, chat, step->messages[i], &render, &rendered[i], &sends[i], fault);
+    }
     json_object_put(render.doc);
     return ok;
+}
+
+/* All messages of the step, once; a retry sends the same bytes. One that cannot be rendered leaves none in the store. */
+static bool render_step(struct engine *engine, const struct run_row *run, const struct chat_row *chat,
+                        const struct step *step, struct send_row **sends, struct fault *fault)
+{
+    struct rendered *rendered = arena_array(engine->arena, step->count, sizeof(*rendered));
+
+    *sends = arena_array(engine->arena, step->count, sizeof(**sends));
+    if (!rendered || !*sends)
+        return fault_set(fault, "out of memory");
+    if (!render_messages(engine, run, chat, step, rendered, *sends, fault))
+        return false;
+    store_add_sends(engine->store, *sends, step->count);
+    for (size_t i = 0; i < step->count; i++)
+        issue(engine, run, (int)i, &rendered[i]);
+    return true;
 }
 
 /* --- starting one send ------------------------------------------------------------------------------------------------ */
@@ -167,7 +184,7 @@ static int64_t take_chat_pace(struct engine *engine, const struct config_channel
 }
 
 /* When the channel lets a send through: now, or later. */
-static int64_t channel_ready_at(struct engine *engine, struct channel_state *state)
+static int64_t channel_ready_at(const struct engine *engine, const struct channel_state *state)
 {
     if (state->paused[0])
         return state->probe_at > engine->now ? state->probe_at : engine->now;
@@ -186,7 +203,7 @@ static void release(struct engine *engine, const struct chat_row *chat, int64_t 
 static enum go hold_run(struct engine *engine, const struct run_row *run, const char *reason)
 {
     engine_set_run(engine, run, RUN_HELD, text_of(reason));
-    return GO_ON;
+    return GO_ENDED;
 }
 
 /* When a chat is looked at again whose send cannot start before `at`. One that only waits for its own paused channel stays due:
@@ -201,6 +218,13 @@ static int64_t wait_until(const struct engine *engine, const struct chat_row *ch
     return send->due_at > engine->now ? send->due_at : engine->now;
 }
 
+/* While stopping a run may end, but no request begins. */
+static enum go stop_here(struct engine *engine, const struct chat_row *chat)
+{
+    store_release_chat(engine->store, chat->id, engine->now, chat->not_before);
+    return GO_RELEASED;
+}
+
 static enum go start_send(struct engine *engine, struct chat_row *chat, const struct run_row *run,
                           const struct send_row *send)
 {
@@ -209,13 +233,15 @@ static enum go start_send(struct engine *engine, struct chat_row *chat, const st
     struct request_mail *request;
     int64_t at;
 
+    if (engine->stopping)
+        return stop_here(engine, chat);
     if (!channel || !state)
         return hold_run(engine, run, "its channel is not in the configuration any more");
     at = channel_ready_at(engine, state);
-    if (at <= engine->now)
-        at = take_chat_pace(engine, channel, chat);
     if (send->due_at > at)
         at = send->due_at;
+    if (at <= engine->now)
+        at = take_chat_pace(engine, channel, chat);
     request = at <= engine->now ? make_request(engine, channel, run, send) : NULL;
     if (!request) {
         release(engine, chat, wait_until(engine, chat, state, send, at));
@@ -223,10 +249,13 @@ static enum go start_send(struct engine *engine, struct chat_row *chat, const st
     }
     if (state->paused[0])
         state->probe_at = engine->now + PROBE_MS;
+    if (state->backoff_ms)
+        state->not_before = engine->now + ASK_MS;
     pace_take(&state->pace, engine->now);
     store_start_send(engine->store, send->run, send->step, send->n, send->attempt + 1, engine->owner,
                      engine->now);
-    store_keep_chat(engine->store, chat->id, chat->not_before);
+    if (channel->chat_rate.per_second > 0)
+        store_keep_chat(engine->store, chat->id, chat->not_before);
     engine->sends_in_flight++;
     engine_post(engine, &request->mail);
     return GO_RELEASED;
@@ -245,7 +274,7 @@ static enum go end_run(struct engine *engine, const struct run_row *run)
             state = RUN_UNKNOWN;
     engine_set_run(engine, run, state,
                    state == RUN_DONE ? TEXT_NONE : REASON("a request left and no answer came"));
-    return GO_ON;
+    return GO_ENDED;
 }
 
 static void expire(struct engine *engine, const struct run_row *run)
@@ -253,7 +282,7 @@ static void expire(struct engine *engine, const struct run_row *run)
     engine_set_run(engine, run, RUN_EXPIRED, REASON("not sent within send_within"));
 }
 
-static enum go work_on_step(struct engine *engine, struct chat_row *chat, const struct run_row *run,
+static enum go work_on_step(struct engine *engine, struct chat_row *chat, struct run_row *run,
                             const struct step *step)
 {
     struct send_row *sends;
@@ -261,42 +290,51 @@ static enum go work_on_step(struct engine *engine, struct chat_row *chat, const 
     struct fault fault;
 
     if (n == 0) {
-        if (!render_step(engine, run, chat, step, &fault)) {
+        if (!render_step(engine, run, chat, step, &sends, &fault)) {
             engine_set_run(engine, run, RUN_FAILED, arena_text(engine->arena, text_of(fault.text)));
-            return GO_ON;
+            return GO_ENDED;
         }
-        n = store_step_sends(engine->store, run->id, run->step, engine->arena, &sends);
+        n = step->count;
     }
     for (size_t i = 0; i < n; i++)
         if (sends[i].state < SEND_OK)
             return start_send(engine, chat, run, &sends[i]);
-    store_step_run(engine->store, run->id, run->step + 1, run->doc);
+    run->step++;
     return GO_ON;
 }
 
-static enum go work_on_run(struct engine *engine, struct chat_row *chat, const struct run_row *run)
+/* Goes through the steps that need no answer from outside; what was done is stored before a request of the next is made. */
+static enum go work_on_run(struct engine *engine, struct chat_row *chat, struct run_row *run)
 {
     const struct rule *rule;
+    int begun_at = run->step;
+    enum go go = GO_ON;
 
     if (run->expires_at <= engine->now) {
         expire(engine, run);
-        return GO_ON;
+        return GO_ENDED;
     }
+    if (engine->stopping && !run->begun)
+        return stop_here(engine, chat);
     rule = engine_rule(engine, run);
     if (!rule)
         return hold_run(engine, run, "the rules that it began with cannot be loaded");
     if (!run->begun)
         store_begin_run(engine->store, run->id);
-    if (run->step >= (int)rule->n_steps)
+    while (go == GO_ON && run->step < (int)rule->n_steps)
+        go = work_on_step(engine, chat, run, &rule->steps[run->step]);
+    if (go == GO_ON)
         return end_run(engine, run);
-    return work_on_step(engine, chat, run, &rule->steps[run->step]);
+    if (go == GO_RELEASED && run->step != begun_at)
+        store_step_run(engine->store, run->id, run->step, run->doc);
+    return go;
 }
 
 void send_work(struct engine *engine, struct chat_row *chat)
 {
     struct run_row run;
 
-    for (int i = 0; i < STEPS_AT_ONCE && !store_failed(engine->store); i++) {
+    for (int i = 0; i < RUNS_AT_ONCE && !store_failed(engine->store); i++) {
         if (!store_head_run(engine->store, chat->id, engine->arena, &run)) {
             release(engine, chat, 0);
             return;
@@ -309,7 +347,7 @@ void send_work(struct engine *engine, struct chat_row *chat)
 
 /* --- claiming -------------------------------------------------------------------------------------------------------------- */
 
-static int room_for(struct engine *engine, struct channel_state *state)
+int stage_send_room(struct engine *engine, const struct channel_state *state)
 {
     int room = engine->generation->config->limits.sends - engine->sends_in_flight;
     int64_t at = channel_ready_at(engine, state);
@@ -320,14 +358,18 @@ static int room_for(struct engine *engine, struct channel_state *state)
         engine_wake(engine, at);
         return 0;
     }
-    return state->paused[0] ? 1 : pace_tokens(&state->pace, engine->now, room);
+    if (state->paused[0])
+        return 1;
+    if (state->backoff_ms) /* one asks whether the host is back */
+        return 1;
+    return pace_tokens(&state->pace, engine->now, room);
 }
 
 void stage_send(struct engine *engine)
 {
     for (size_t i = 0; i < engine->n_channels; i++) {
         struct channel_state *state = &engine->channels[i];
-        int room = room_for(engine, state);
+        int room = stage_send_room(engine, state);
         struct chat_row *chats;
         size_t n;
 

@@ -10,6 +10,8 @@
 #define RETRY_BASE_MS 1000
 #define RETRY_MAX_MS 300000
 #define FORBIDDEN_CHATS 3
+#define BACKOFF_BASE_MS 250
+#define BACKOFF_MAX_MS 5000
 
 /* 403 pauses the channel after three distinct chats without a success between. */
 static void note_forbidden(struct engine *engine, struct channel_state *channel, int64_t chat,
@@ -24,6 +26,34 @@ static void note_forbidden(struct engine *engine, struct channel_state *channel,
         engine_pause(engine, channel, reason);
 }
 
+/* A host that is down is asked by one request at a time, ever more seldom, until it answers: thousands of chats that wait would
+   otherwise only load it and this machine. Of the failures that were under way together one counts. */
+static void note_failure(struct engine *engine, struct channel_state *channel, int64_t took_ms)
+{
+    if (channel->failures < CHANNEL_FAILURES)
+        channel->failures++;
+    if (channel->failures < CHANNEL_FAILURES ||
+        (channel->backoff_ms && engine->now - took_ms <= channel->backoff_at))
+        return;
+    if (!channel->backoff_ms)
+        log_warn("channel does not answer; one request at a time until it does",
+                 log_str("channel", channel->name));
+    channel->backoff_ms = channel->backoff_ms ? 2 * channel->backoff_ms : BACKOFF_BASE_MS;
+    if (channel->backoff_ms > BACKOFF_MAX_MS)
+        channel->backoff_ms = BACKOFF_MAX_MS;
+    channel->backoff_at = engine->now;
+    channel->not_before = engine->now + channel->backoff_ms;
+}
+
+static void note_answer(struct channel_state *channel)
+{
+    if (channel->backoff_ms) {
+        channel->not_before = channel->backoff_ms = 0;
+        log_warn("channel answers again", log_str("channel", channel->name));
+    }
+    channel->failures = 0;
+}
+
 static void note_channel(struct engine *engine, const struct result_mail *result,
                          const struct verdict *verdict)
 {
@@ -31,6 +61,11 @@ static void note_channel(struct engine *engine, const struct result_mail *result
 
     if (!channel)
         return;
+    if (verdict->outcome == OUTCOME_RETRY && verdict->retry_after_ms < 0 &&
+        (result->status == 0 || result->status >= 500))
+        note_failure(engine, channel, result->took_ms);
+    else if (result->status > 0)
+        note_answer(channel);
     if (verdict->outcome == OUTCOME_OK || verdict->outcome == OUTCOME_REJECTED) {
         engine_open(engine, channel);
     } else if (verdict->outcome == OUTCOME_PAUSED) {
@@ -153,7 +188,7 @@ static void settle_send(struct engine *engine, const struct result_mail *result)
     settle_end(engine, &run, verdict.outcome, verdict.reason);
     if (!store_get_chat(engine->store, result->job.chat, engine->arena, &chat) || chat.owner != engine->owner)
         return;
-    if (engine->stopping)
+    if (engine->careful)
         store_release_chat(engine->store, chat.id, engine->now, chat.not_before);
     else
         send_work(engine, &chat);
@@ -162,9 +197,11 @@ static void settle_send(struct engine *engine, const struct result_mail *result)
 void stage_settle(struct engine *engine, const struct batch *batch)
 {
     for (size_t i = 0; i < batch->n_results && !store_failed(engine->store); i++) {
+        engine_work_on(engine, WORK_NONE, 0);
         if (batch->results[i]->job.kind == JOB_SEND)
             settle_send(engine, batch->results[i]);
         else
             fetch_settle(engine, batch->results[i]);
     }
+    engine_work_on(engine, WORK_NONE, 0);
 }

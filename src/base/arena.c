@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK_SIZE 65536
+/* Under the size at which glibc's free() tidies up the whole heap. */
+#define BLOCK_SIZE 32768
+#define KEPT_MAX 8 /* blocks that arena_reset keeps for the next round */
 
 struct block {
     struct block *next;
@@ -15,6 +17,8 @@ struct block {
 
 struct arena {
     struct block *blocks;
+    struct block *kept; /* empty ones of BLOCK_SIZE */
+    int n_kept;
     size_t total, max;
 };
 
@@ -42,7 +46,20 @@ void arena_free(struct arena *arena)
     if (!arena)
         return;
     free_blocks(arena->blocks);
+    free_blocks(arena->kept);
     free(arena);
+}
+
+static struct block *new_block(struct arena *arena, size_t size)
+{
+    struct block *block = size == BLOCK_SIZE ? arena->kept : NULL;
+
+    if (block) {
+        arena->kept = block->next;
+        arena->n_kept--;
+        return block;
+    }
+    return malloc(sizeof(*block) + size);
 }
 
 static struct block *grow(struct arena *arena, size_t n)
@@ -52,10 +69,12 @@ static struct block *grow(struct arena *arena, size_t n)
 
     if (n > arena->max || arena->total > arena->max - n)
         return NULL;
-    block = malloc(sizeof(*block) + size);
+    block = new_block(arena, size);
     if (!block)
         return NULL;
-    *block = (struct block){ .next = arena->blocks, .size = size };
+    block->next = arena->blocks;
+    block->used = 0;
+    block->size = size;
     arena->blocks = block;
     arena->total += size;
     return block;
@@ -105,19 +124,17 @@ const char *arena_str(struct arena *arena, struct text text)
 
 void arena_reset(struct arena *arena)
 {
-    struct block *keep = arena->blocks;
+    while (arena->blocks) {
+        struct block *block = arena->blocks;
 
-    while (keep && keep->size != BLOCK_SIZE) {
-        struct block *next = keep->next;
-
-        free(keep);
-        keep = next;
+        arena->blocks = block->next;
+        if (block->size != BLOCK_SIZE || arena->n_kept == KEPT_MAX) {
+            free(block);
+            continue;
+        }
+        block->next = arena->kept;
+        arena->kept = block;
+        arena->n_kept++;
     }
-    if (keep) {
-        free_blocks(keep->next);
-        keep->next = NULL;
-        keep->used = 0;
-    }
-    arena->blocks = keep;
-    arena->total = keep ? keep->size : 0;
+    arena->total = 0;
 }

@@ -20,5 +20,5 @@ void *arena_array(struct arena *arena, size_t count, size_t size) CHECKED;
 struct text arena_text(struct arena *arena, struct text text) CHECKED;
 /* arena_str: as arena_text, as a C string. */
 const char *arena_str(struct arena *arena, struct text text) CHECKED;
-/* arena_reset: gives everything back, keeps one block for the next round. */
+/* arena_reset: gives everything back, keeps a few blocks for the next round. */
 void arena_reset(struct arena *arena);

@@ -9,3 +9,4 @@ include src/core/files.mk
 include src/core/sources.mk
 include src/core/rules.mk
 include src/core/flow.mk
+include src/core/tools.mk

@@ -182,11 +182,18 @@ enum store_status store_commit(struct store *store, struct fault *fault)
 
     if (store->open && store->backend->before)
         store->backend->before(store, true);
-    if (store->open && !store_failed(store) && store->backend->commit(store))
+    if (!store->open)
+        store_fail(store, STORE_TEMPFAIL, "there is no transaction to commit");
+    else if (!store_failed(store) && store->backend->commit(store))
         store->open = false;
     status = told(store, fault);
     store_rollback(store);
     return status;
+}
+
+void store_give_up(struct store *store, const char *why)
+{
+    store_fail(store, STORE_TEMPFAIL, "%s", why);
 }
 
 void store_rollback(struct store *store)

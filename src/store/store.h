@@ -137,9 +137,12 @@ void store_close(struct store *store);
 /* --- transactions --------------------------------------------------------------------------------------------- */
 
 enum store_status store_begin(struct store *store, struct fault *fault) CHECKED;
-/* store_commit: STORE_OK: all of it is on disk. Else: none of it is (the transaction is over either way). */
+/* store_commit: STORE_OK: all of it is on disk. Else: none of it is (the transaction is over either way). Without a
+   transaction: STORE_TEMPFAIL. */
 enum store_status store_commit(struct store *store, struct fault *fault) CHECKED;
 void store_rollback(struct store *store);
+/* store_give_up: the caller cannot go on (memory is out): the transaction fails with STORE_TEMPFAIL. */
+void store_give_up(struct store *store, const char *why);
 /* store_failed: has a call of this transaction failed? For loops that would go on for nothing. */
 bool store_failed(const struct store *store);
 
@@ -268,8 +271,9 @@ bool store_drop_entry(struct store *store, int64_t id, struct text reason) CHECK
 
 /* store_prune: deletes at most `limit` rows of each kind that ended before `before` (notifications done with no entry in
    state fetch, their entries, runs with their sends; taps; ledger rows past their time) and keys of `seen` from before
-   `seen_before`. Returns how many rows went. */
-size_t store_prune(struct store *store, int64_t before, int64_t seen_before, size_t limit);
+   `seen_before`. Returns how many rows went; runs
+   (RUN_STATES numbers) counts up the runs that went, by state. */
+size_t store_prune(struct store *store, int64_t before, int64_t seen_before, size_t limit, int64_t *runs);
 
 /* --- rulesets, channels, numbers --------------------------------------------------------------------------------- */
 
@@ -290,9 +294,8 @@ struct store_counts {
 void store_count(struct store *store, struct store_counts *counts);
 /* store_newest: the newest id and stored_at of anything, 0 if empty. */
 void store_newest(struct store *store, int64_t *id, int64_t *stored_at);
-/* store_next_due: the earliest of chats (due, unowned, not held), entries to fetch (unowned) and runs that expire; 0 if
-   nothing is waiting. Channels named in `paused` do not count. */
-int64_t store_next_due(struct store *store, const struct text *paused, size_t n_paused);
+/* store_next_due: when the first chat of these channels is due that has no owner and is not held; 0 if there is none. */
+int64_t store_next_due(struct store *store, const struct text *channels, size_t n);
 /* store_changed: has another process committed since the last call? */
 bool store_changed(struct store *store);
 

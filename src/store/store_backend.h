@@ -81,7 +81,7 @@ struct store_backend {
     bool (*rearm_entry)(struct store *store, int64_t id, int64_t now);
     bool (*drop_notification)(struct store *store, int64_t id, struct text reason);
     bool (*drop_entry)(struct store *store, int64_t id, struct text reason);
-    size_t (*prune)(struct store *store, int64_t before, int64_t seen_before, size_t limit);
+    size_t (*prune)(struct store *store, int64_t before, int64_t seen_before, size_t limit, int64_t *runs);
 
     void (*put_ruleset)(struct store *store, struct text hash, struct text source, int64_t now);
     bool (*get_ruleset)(struct store *store, struct text hash, struct arena *arena, struct text *source);
@@ -89,7 +89,7 @@ struct store_backend {
     size_t (*channels)(struct store *store, struct arena *arena, struct channel_row **rows);
     void (*count)(struct store *store, struct store_counts *counts);
     void (*newest)(struct store *store, int64_t *id, int64_t *stored_at);
-    int64_t (*next_due)(struct store *store, const struct text *paused, size_t n_paused);
+    int64_t (*next_due)(struct store *store, const struct text *channels, size_t n);
     bool (*changed)(struct store *store);
 
     size_t (*list)(struct store *store, const struct store_filter *filter, const struct store_masks *masks,

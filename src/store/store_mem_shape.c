@@ -48,7 +48,6 @@ ORDER(seen_at, mem_seen, OR(ints(x->at, y->at), texts(x->key, y->key)))
 ORDER(entry_key, mem_entry, ints(x->row.id, y->row.id))
 ORDER(entry_place, mem_entry, OR(ints(x->row.notification, y->row.notification), ints(x->row.n, y->row.n)))
 ORDER(entry_newest, mem_entry, OR(texts(x->row.source, y->row.source), ints(y->row.id, x->row.id)))
-ORDER(entry_due, mem_entry, OR(ints(x->row.due_at, y->row.due_at), ints(x->row.id, y->row.id)))
 ORDER(entry_stored, mem_entry, OR(ints(x->row.stored_at, y->row.stored_at), ints(x->row.id, y->row.id)))
 HOLDS(entry_waits, mem_entry, x->row.state == ENTRY_FETCH && !x->owner)
 
@@ -105,9 +104,8 @@ const struct mem_shape mem_shapes[MEM_KINDS] = {
         .size = sizeof(struct mem_entry), .lent = sizeof(struct entry_row),
         TEXTS(AT(entry_row, reason), AT(entry_row, source), AT(entry_row, conversation), AT(entry_row, message),
               AT(entry_row, doc)),
-        2, 5,
-        { { entry_key, NULL }, { entry_place, NULL }, { entry_newest, entry_waits }, { entry_due, entry_waits },
-          { entry_stored, entry_waits } },
+        2, 4,
+        { { entry_key, NULL }, { entry_place, NULL }, { entry_newest, entry_waits }, { entry_stored, entry_waits } },
     },
     [MEM_CHAT] = {
         SIZE(chat_row), TEXTS(AT(chat_row, channel), AT(chat_row, user_id), AT(chat_row, held)),

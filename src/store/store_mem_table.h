@@ -124,7 +124,7 @@ struct mem_ruleset {
 enum { MEM_KEY };
 enum { MEM_NOTIFICATION_NEW = 1, MEM_NOTIFICATION_DONE };
 enum { MEM_SEEN_AT = 1 };
-enum { MEM_ENTRY_PLACE = 1, MEM_ENTRY_FETCH, MEM_ENTRY_DUE, MEM_ENTRY_STORED };
+enum { MEM_ENTRY_PLACE = 1, MEM_ENTRY_FETCH, MEM_ENTRY_STORED };
 enum { MEM_CHAT_USER = 1, MEM_CHAT_DUE };
 enum { MEM_RUN_ENTRY = 1, MEM_RUN_HEAD, MEM_RUN_EXPIRES, MEM_RUN_ENDED };
 enum { MEM_SEND_SENDING = 1 };
@@ -191,14 +191,14 @@ bool mem_rearm_notification(struct store *store, int64_t id);
 bool mem_rearm_entry(struct store *store, int64_t id, int64_t now);
 bool mem_drop_notification(struct store *store, int64_t id, struct text reason);
 bool mem_drop_entry(struct store *store, int64_t id, struct text reason);
-size_t mem_prune(struct store *store, int64_t before, int64_t seen_before, size_t limit);
+size_t mem_prune(struct store *store, int64_t before, int64_t seen_before, size_t limit, int64_t *runs);
 void mem_put_ruleset(struct store *store, struct text hash, struct text source, int64_t now);
 bool mem_get_ruleset(struct store *store, struct text hash, struct arena *arena, struct text *source);
 void mem_put_channel(struct store *store, const struct channel_row *row);
 size_t mem_channels(struct store *store, struct arena *arena, struct channel_row **rows);
 void mem_count(struct store *store, struct store_counts *counts);
 void mem_newest(struct store *store, int64_t *id, int64_t *stored_at);
-int64_t mem_next_due(struct store *store, const struct text *paused, size_t n_paused);
+int64_t mem_next_due(struct store *store, const struct text *channels, size_t n);
 size_t mem_list(struct store *store, const struct store_filter *filter, const struct store_masks *masks,
                 size_t limit, struct arena *arena, struct store_item **items);
 bool mem_get_notification(struct store *store, int64_t id, struct arena *arena, struct notification_row *row);

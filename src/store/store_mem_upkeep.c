@@ -10,15 +10,17 @@ static bool has_sends(struct mem *mem, int64_t run)
     return row && row->run == run;
 }
 
-static size_t prune_runs(struct mem *mem, int64_t before, size_t limit)
+static size_t prune_runs(struct mem *mem, int64_t before, size_t limit, int64_t *runs)
 {
     const struct run_row *run;
     size_t gone = 0;
 
     for (run = mem_first(mem, MEM_RUN, MEM_RUN_ENDED, NULL); run && run->ended_at < before && gone < limit;
          run = mem_after(mem, MEM_RUN, MEM_RUN_ENDED, run))
-        if (!has_sends(mem, run->id))
+        if (!has_sends(mem, run->id)) {
+            runs[run->state]++;
             gone += mem_delete(mem, MEM_RUN, run);
+        }
     return gone;
 }
 
@@ -117,12 +119,12 @@ static size_t prune_seen(struct mem *mem, int64_t before, size_t limit)
     return gone;
 }
 
-size_t mem_prune(struct store *store, int64_t before, int64_t seen_before, size_t limit)
+size_t mem_prune(struct store *store, int64_t before, int64_t seen_before, size_t limit, int64_t *runs)
 {
     struct mem *mem = mem_of(store);
     size_t buttons = 0, gone = mem_prune_sends(mem, before, limit, &buttons);
 
-    gone += buttons + prune_runs(mem, before, limit);
+    gone += buttons + prune_runs(mem, before, limit, runs);
     gone += prune_entries(mem, before, limit);
     gone += prune_notifications(mem, before, limit);
     gone += prune_taps(mem, before, limit);
@@ -235,40 +237,19 @@ void mem_newest(struct store *store, int64_t *id, int64_t *stored_at)
         raise_to(stored_at, row->at);
 }
 
-static bool is_in(const struct text *names, size_t n, struct text name)
+int64_t mem_next_due(struct store *store, const struct text *channels, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        if (text_eq(names[i], name))
-            return true;
-    return false;
-}
-
-static void lower_to(int64_t *due, int64_t at)
-{
-    if (*due == 0 || at < *due)
-        *due = at > 0 ? at : 1;
-}
-
-int64_t mem_next_due(struct store *store, const struct text *paused, size_t n_paused)
-{
-    struct mem *mem = mem_of(store);
-    const struct mem_entry *entry = mem_first(mem, MEM_ENTRY, MEM_ENTRY_DUE, NULL);
-    const struct run_row *run = mem_first(mem, MEM_RUN, MEM_RUN_EXPIRES, NULL);
-    const struct chat_row *chat = mem_first(mem, MEM_CHAT, MEM_CHAT_DUE, NULL);
     int64_t due = 0;
 
-    while (chat) {
-        struct chat_row last = { .channel = chat->channel, .due_at = INT64_MAX, .id = INT64_MAX };
+    for (size_t i = 0; i < n; i++) {
+        const struct chat_row key = { .channel = channels[i], .due_at = INT64_MIN, .id = INT64_MIN };
+        const struct chat_row *chat = mem_first(mem_of(store), MEM_CHAT, MEM_CHAT_DUE, &key);
+        int64_t at;
 
-        if (!is_in(paused, n_paused, chat->channel))
-            lower_to(&due, chat->due_at);
-        chat = mem_after(mem, MEM_CHAT, MEM_CHAT_DUE, &last);
+        if (!chat || !text_eq(chat->channel, channels[i]))
+            continue;
+        at = chat->due_at > 0 ? chat->due_at : 1;
+        due = !due || at < due ? at : due;
     }
-    if (entry)
-        lower_to(&due, entry->row.due_at);
-    while (run && mem_is_sending(mem, run->id))
-        run = mem_after(mem, MEM_RUN, MEM_RUN_EXPIRES, run);
-    if (run)
-        lower_to(&due, run->expires_at);
     return due;
 }

@@ -96,11 +96,6 @@ struct db_pair {
     int64_t first, second;
 };
 
-struct db_next {
-    struct text channel;
-    int64_t due_at;
-};
-
 struct db_old_send {
     int64_t run, step, n, chat;
     int state;
@@ -117,7 +112,7 @@ struct db_button {
 };
 
 extern const struct db_shape db_notification, db_entry, db_chat, db_run, db_send, db_channel, db_item,
-    db_text_only, db_two, db_one_number, db_next_chat, db_old_sends, db_taps, db_buttons;
+    db_text_only, db_two, db_one_number, db_old_sends, db_taps, db_buttons;
 
 static inline struct db *db_of(struct store *store)
 {
@@ -200,14 +195,14 @@ bool db_rearm_notification(struct store *store, int64_t id);
 bool db_rearm_entry(struct store *store, int64_t id, int64_t now);
 bool db_drop_notification(struct store *store, int64_t id, struct text reason);
 bool db_drop_entry(struct store *store, int64_t id, struct text reason);
-size_t db_prune(struct store *store, int64_t before, int64_t seen_before, size_t limit);
+size_t db_prune(struct store *store, int64_t before, int64_t seen_before, size_t limit, int64_t *runs);
 void db_put_ruleset(struct store *store, struct text hash, struct text source, int64_t now);
 bool db_get_ruleset(struct store *store, struct text hash, struct arena *arena, struct text *source);
 void db_put_channel(struct store *store, const struct channel_row *row);
 size_t db_channels(struct store *store, struct arena *arena, struct channel_row **rows);
 void db_count(struct store *store, struct store_counts *counts);
 void db_newest(struct store *store, int64_t *id, int64_t *stored_at);
-int64_t db_next_due(struct store *store, const struct text *paused, size_t n_paused);
+int64_t db_next_due(struct store *store, const struct text *channels, size_t n);
 size_t db_list(struct store *store, const struct store_filter *filter, const struct store_masks *masks,
                size_t limit, struct arena *arena, struct store_item **items);
 bool db_get_notification(struct store *store, int64_t id, struct arena *arena, struct notification_row *row);

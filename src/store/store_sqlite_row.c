@@ -134,14 +134,6 @@ static void read_pair(struct db_cursor *c, void *out)
     row->second = db_next_int(c);
 }
 
-static void read_next(struct db_cursor *c, void *out)
-{
-    struct db_next *row = out;
-
-    row->channel = db_next_text(c);
-    row->due_at = db_next_int(c);
-}
-
 static void read_old_send(struct db_cursor *c, void *out)
 {
     struct db_old_send *row = out;
@@ -186,7 +178,6 @@ SHAPE(db_item, struct store_item, read_item);
 SHAPE(db_text_only, struct text, read_text);
 SHAPE(db_two, struct db_pair, read_pair);
 SHAPE(db_one_number, struct db_pair, read_number);
-SHAPE(db_next_chat, struct db_next, read_next);
 SHAPE(db_old_sends, struct db_old_send, read_old_send);
 SHAPE(db_taps, struct db_tap, read_tap);
 SHAPE(db_buttons, struct db_button, read_button);

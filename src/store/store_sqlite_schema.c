@@ -27,7 +27,6 @@ static const char version_1[] =
     " message TEXT NOT NULL, doc BLOB) STRICT;"
     "CREATE UNIQUE INDEX entry_place ON entry(notification, n);"
     "CREATE INDEX entry_fetch ON entry(source, owner, id, due_at) WHERE state = 0;"
-    "CREATE INDEX entry_due ON entry(due_at) WHERE state = 0 AND owner IS NULL;"
     "CREATE INDEX entry_stored ON entry(stored_at) WHERE state = 0 AND owner IS NULL;"
 
     "CREATE TABLE chat(id INTEGER PRIMARY KEY, channel TEXT NOT NULL, user_id TEXT NOT NULL,"
@@ -36,7 +35,6 @@ static const char version_1[] =
     "CREATE UNIQUE INDEX chat_user ON chat(channel, user_id);"
     "CREATE INDEX chat_due ON chat(channel, due_at) WHERE due_at IS NOT NULL AND owner IS NULL AND held IS "
     "NULL;"
-    "CREATE INDEX chat_owned ON chat(owner) WHERE owner IS NOT NULL;"
 
     "CREATE TABLE run(id INTEGER PRIMARY KEY, entry INTEGER NOT NULL, rule TEXT NOT NULL, chat INTEGER NOT "
     "NULL,"

@@ -2,14 +2,6 @@
 
 /* Expiring, operating, pruning, numbers and lists: T7. */
 
-static bool is_in(const struct text *names, size_t n, struct text name)
-{
-    for (size_t i = 0; i < n; i++)
-        if (text_eq(names[i], name))
-            return true;
-    return false;
-}
-
 size_t db_expired_runs(struct store *store, int64_t now, size_t limit, struct arena *arena,
                        struct run_row **rows)
 {
@@ -100,10 +92,23 @@ static size_t prune_buttons(struct db *db, int64_t before, size_t limit, struct 
     return gone;
 }
 
-/* Children before parents, so that a step that stops at the limit leaves nothing without its parent. */
-size_t db_prune(struct store *store, int64_t before, int64_t seen_before, size_t limit)
+static size_t prune_runs(struct db *db, int64_t before, size_t limit, int64_t *runs, struct arena *arena)
 {
-    static const enum sql steps[] = { SQL_PRUNE_RUNS, SQL_PRUNE_ENTRIES, SQL_PRUNE_NOTIFICATIONS };
+    struct db_pair *states;
+    size_t n;
+
+    states =
+        db_rows(db, SQL_PRUNE_RUNS, DB_VALUES(db_int(before), db_limit(limit)), &db_one_number, arena, &n);
+    for (size_t i = 0; i < n; i++)
+        if (states[i].first >= 0 && states[i].first < RUN_STATES)
+            runs[states[i].first]++;
+    return n;
+}
+
+/* Children before parents, so that a step that stops at the limit leaves nothing without its parent. */
+size_t db_prune(struct store *store, int64_t before, int64_t seen_before, size_t limit, int64_t *runs)
+{
+    static const enum sql steps[] = { SQL_PRUNE_ENTRIES, SQL_PRUNE_NOTIFICATIONS };
     struct arena *arena = arena_new(SIZE_MAX);
     struct db *db = db_of(store);
     size_t gone;
@@ -113,6 +118,7 @@ size_t db_prune(struct store *store, int64_t before, int64_t seen_before, size_t
         return 0;
     }
     gone = prune_sends(db, before, limit, arena);
+    gone += prune_runs(db, before, limit, runs, arena);
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
         gone += (size_t)db_do(db, steps[i], DB_VALUES(db_int(before), db_limit(limit)));
     gone += prune_taps(db, before, limit, arena) + prune_buttons(db, before, limit, arena);
@@ -191,35 +197,19 @@ void db_newest(struct store *store, int64_t *id, int64_t *stored_at)
     *stored_at = number(db_of(store), SQL_NEWEST_AT);
 }
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a && (!b || a < b) ? a : b;
-}
-
-/* From channel to channel: with one question for all SQLite would read every chat that is due. */
-static int64_t next_chat(struct db *db, const struct text *paused, size_t n_paused)
-{
-    struct arena *arena = arena_new(1 << 20);
-    struct db_next next = { .channel = text_of("") };
-    int64_t due = 0;
-
-    if (!arena)
-        store_fail(&db->store, STORE_TEMPFAIL, "no memory for looking at chats");
-    while (arena &&
-           db_one(db, SQL_NEXT_CHANNEL, DB_VALUES(db_text(next.channel)), &db_next_chat, arena, &next))
-        if (!is_in(paused, n_paused, next.channel))
-            due = earlier(next.due_at, due);
-    arena_free(arena);
-    return due;
-}
-
-int64_t db_next_due(struct store *store, const struct text *paused, size_t n_paused)
+int64_t db_next_due(struct store *store, const struct text *channels, size_t n)
 {
     struct db *db = db_of(store);
-    int64_t due = next_chat(db, paused, n_paused);
+    int64_t due = 0;
 
-    due = earlier(number(db, SQL_NEXT_ENTRY), due);
-    return earlier(number(db, SQL_NEXT_EXPIRY), due);
+    for (size_t i = 0; i < n; i++) {
+        struct db_pair row;
+
+        if (db_one(db, SQL_NEXT_DUE, DB_VALUES(db_text(channels[i])), &db_one_number, NULL, &row) &&
+            (!due || row.first < due))
+            due = row.first;
+    }
+    return due;
 }
 
 /* --- looking ------------------------------------------------------------------------------------------------------ */

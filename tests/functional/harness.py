@@ -161,7 +161,11 @@ class Daemon(Process):
         self.log = open(self.log_path, "ab")
         self.process = None
         if start:
-            self.serve()
+            try:
+                self.serve()
+            except AssertionError:
+                self.__exit__(AssertionError)  # there is no `with` yet that would
+                raise
 
     def __enter__(self):
         return self
@@ -172,7 +176,10 @@ class Daemon(Process):
         if self.process:
             self.kill()
         self.log.close()
+        log = self.log_text()
         shutil.rmtree(self.folder, ignore_errors=True)
+        for word in ("Sanitizer", "runtime error:"):  # from a build with --enable-sanitizers
+            assert kind or word not in log, log[log.index(word):][:4000]
 
     # --- files and life
 

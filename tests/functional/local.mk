@@ -1,13 +1,18 @@
 # The real daemon against the simulator. Each file prints TAP; they run side by side.
 functional_tests = \
+	tests/functional/test_beside.py \
+	tests/functional/test_frontdoor.py \
 	tests/functional/test_generic.py \
 	tests/functional/test_hubspot.py \
+	tests/functional/test_idle.py \
 	tests/functional/test_intercom.py \
 	tests/functional/test_main_job.py \
 	tests/functional/test_operations.py \
 	tests/functional/test_rules.py \
 	tests/functional/test_sending.py \
-	tests/functional/test_store.py
+	tests/functional/test_stop.py \
+	tests/functional/test_store.py \
+	tests/functional/test_tools.py
 if HAVE_PYTHON
 TESTS += $(functional_tests)
 endif

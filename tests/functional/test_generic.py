@@ -170,6 +170,7 @@ def test_pointers():
         accept(daemon, {"batch": {"number": "b4", "messages": entry(9, payload="x:9")}}, {"batch": {"number": "b5"}}, {"x": 1}, [])
         assert daemon.reasons()[3:] == [None, "no entries", "no entries", "no entries"]
         assert ("700000001", "pressed x:9") in answered(sim)
+        assert daemon.terminate() == 0
 
 
 @test

@@ -433,6 +433,7 @@ def test_restart_between_webhook_and_fetch():
         daemon.serve()
         daemon.settled()
         assert answered(sim) == sorted(f"[x:{n}]" for n in range(20))
+        assert daemon.terminate() == 0
 
 
 @test

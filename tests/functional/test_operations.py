@@ -362,7 +362,7 @@ def test_metrics_are_complete_and_well_formed():
         daemon.tap("no such thing")
         assert daemon.post_intercom(intercom_replied("track:1"), secret="wrong") == 401
         sim.wait_sends(1)
-        runs(daemon, "done")
+        wait_for(lambda: daemon.metric('callbackd_runs{state="done"}') == 1)
         kinds, series = {}, {}
         for line in daemon.page("/metrics")[1].splitlines():
             if line.startswith("# TYPE "):
@@ -388,7 +388,8 @@ def test_metrics_are_complete_and_well_formed():
                     "callbackd_reply_seconds_count": 1, 'callbackd_paused{channel="shop"}': 0}
         for name, value in expected.items():
             assert series.get(name) == value, (name, series.get(name), value)
-        assert series["callbackd_store_commit_seconds_count"] >= 3 and series["callbackd_reply_seconds_sum"] >= 0
+        assert series["callbackd_store_commit_seconds_count"] >= 2, series
+        assert series["callbackd_reply_seconds_sum"] >= 0, series
         version = callbackd("--version")[1].split()[1]
         assert series[f'callbackd_build_info{{version="{version}"}}'] == 1
 
@@ -436,7 +437,7 @@ def test_second_signal_stops_at_once():
         daemon.wait_log("msg=stopping")
         assert daemon.process.poll() is None
         assert daemon.terminate() == 0  # long before the 10 minutes, and the request's minute
-        waiting = runs(daemon, "ready")[0]
+        waiting = runs(daemon, "unknown")[0]
         assert "unknown, attempts: 1" in daemon.run("queue", "show", str(waiting["id"]))[1]
 
 
@@ -461,8 +462,7 @@ def test_no_webhook_is_taken_while_stopping():
 
 @test
 def test_notify_socket():
-    with Sim() as sim, Daemon(sim, RULES, start=False) as daemon, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.settimeout(PATIENCE)
+    with Sim() as sim, Daemon(sim, RULES, start=False) as daemon:
         for address, name in ((daemon.path("notify"), daemon.path("notify")), ("\0callbackd-test-%d" % os.getpid(), None)):
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
                 manager.settimeout(PATIENCE)

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """What becomes of a send, by what Octopods answers or does not, and in which order and at which pace sends leave."""
 
-import os
 import signal
 import socket
 
@@ -285,16 +284,17 @@ def test_passing_trouble_is_tried_again_with_the_same_bytes():
 
 @test
 def test_refused_connection_is_tried_again_until_the_server_appears():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-        daemon = Daemon(None, RULES, channel={"url": f"http://127.0.0.1:{port}"})
+    taken = socket.socket()  # bound and not listening: nobody else gets the port, and connections are refused
+    taken.bind(("127.0.0.1", 0))
+    port = taken.getsockname()[1]
+    with Daemon(None, RULES, channel={"url": f"http://127.0.0.1:{port}"}) as daemon:
         daemon.tap("one:1")
         wait_outcome(daemon, "retry", 2)
-    with daemon, Sim("--listen", f"127.0.0.1:{port}") as sim:
-        assert texts(sim, 1) == ["one 1"]
-        wait_runs(daemon, "done")
-        assert outcome(daemon, "unknown") == 0 and len(sim.requests(SEND)) == 1
+        taken.close()
+        with Sim("--listen", f"127.0.0.1:{port}") as sim:
+            assert texts(sim, 1) == ["one 1"]
+            wait_runs(daemon, "done")
+            assert outcome(daemon, "unknown") == 0 and len(sim.requests(SEND)) == 1
 
 
 # --- unknown ---------------------------------------------------------------------------------------------------------------

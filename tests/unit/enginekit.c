@@ -210,13 +210,19 @@ void kit_crash(struct kit *kit)
 {
     copy_file(kit, "a.db", "b.db");
     copy_file(kit, "a.db-wal", "b.db-wal");
+    kit_again(kit);
+    engine_free(kit->engine);
+    copy_file(kit, "b.db", "a.db");
+    copy_file(kit, "b.db-wal", "a.db-wal");
+    kit_engine(kit);
+}
+
+void kit_again(struct kit *kit)
+{
     end_engine(kit);
     free_requests(kit);
     free_boxes(kit);
     make_boxes(kit);
-    copy_file(kit, "b.db", "c.db");
-    copy_file(kit, "b.db-wal", "c.db-wal");
-    snprintf(kit->store, sizeof(kit->store), "sqlite:%s/c.db", kit->folder);
     kit_engine(kit);
 }
 
@@ -349,6 +355,19 @@ void kit_until_runs(struct kit *kit, const char *state, int count)
     for (int i = 0; i < PATIENCE && kit_runs(kit, state) != count; i++)
         kit_pump(kit);
     assert_int_equal(kit_runs(kit, state), count);
+}
+
+size_t kit_count(struct kit *kit, enum store_kind kind, const char *state)
+{
+    struct store_filter filter = { .all = true, .state = state ? text_of(state) : TEXT_NONE };
+    struct arena *arena = arena_new(1 << 24);
+    struct store_item *items;
+    size_t n = store_list(kit_store(kit), &filter, 10000, arena, &items), count = 0;
+
+    for (size_t i = 0; i < n; i++)
+        count += items[i].kind == kind;
+    arena_free(arena);
+    return count;
 }
 
 void kit_settled(struct kit *kit)

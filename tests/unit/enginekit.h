@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#define KIT_BODY 4000
 #define KIT_REQUESTS 4096 /* of the front door, per kit; ids count from 1 */
 
 struct kit {
@@ -38,6 +39,8 @@ void kit_engine(struct kit *kit);
 void kit_start(struct kit *kit);
 /* kit_stop: until the engine has ended; what is in flight must be answered before. */
 void kit_stop(struct kit *kit);
+/* kit_again: SQLite: ends the engine and makes another on the same store, with metrics from nothing. */
+void kit_again(struct kit *kit);
 /* kit_crash: SQLite: an engine on a copy of the store as it is now on disk, as if the program had been killed. */
 void kit_crash(struct kit *kit);
 /* kit_store: the engine's store; only while it is not running. */
@@ -59,6 +62,8 @@ void kit_answer_ok(struct kit *kit, struct request_mail *request);
 int kit_runs(struct kit *kit, const char *state);
 /* kit_until_runs: pumps until that many are in the state; fails the test when that does not come. */
 void kit_until_runs(struct kit *kit, const char *state, int count);
+/* kit_count: items of a kind, and state if not NULL, in the stopped engine's store. */
+size_t kit_count(struct kit *kit, enum store_kind kind, const char *state);
 /* kit_settled: nothing is in flight, owned, or `sending` in the stopped engine's store. */
 void kit_settled(struct kit *kit);
 

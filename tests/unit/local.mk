@@ -14,3 +14,4 @@ include tests/unit/net.mk
 include tests/unit/store.mk
 include tests/unit/app.mk
 include tests/unit/flow.mk
+include tests/unit/tools.mk

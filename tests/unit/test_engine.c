@@ -12,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BODY 4000
-
 /* --- every call of the store fails once --------------------------------------------------------------------------------- */
 
 struct way {
@@ -30,9 +28,9 @@ static const struct way ways[] = {
 static void way_body(const struct way *way, char *body)
 {
     if (way->text)
-        kit_intercom(body, BODY, 1, "700000001", way->text);
+        kit_intercom(body, KIT_BODY, 1, "700000001", way->text);
     else
-        kit_hubspot(body, BODY, 1);
+        kit_hubspot(body, KIT_BODY, 1);
 }
 
 /* A GET may come again after a failure, a POST may not. */
@@ -47,19 +45,6 @@ static struct request_mail *next_send(struct kit *kit)
     }
 }
 
-static size_t count_kind(struct kit *kit, enum store_kind kind, const char *state)
-{
-    struct store_filter filter = { .all = true, .state = state ? text_of(state) : TEXT_NONE };
-    struct arena *arena = arena_new(1 << 24);
-    struct store_item *items;
-    size_t n = store_list(kit_store(kit), &filter, 10000, arena, &items), count = 0;
-
-    for (size_t i = 0; i < n; i++)
-        count += items[i].kind == kind;
-    arena_free(arena);
-    return count;
-}
-
 static size_t acknowledged(const struct kit *kit)
 {
     size_t n = 0;
@@ -71,7 +56,7 @@ static size_t acknowledged(const struct kit *kit)
 
 static void go_way(struct kit *kit, const struct way *way)
 {
-    char body[BODY];
+    char body[KIT_BODY];
 
     kit_start(kit);
     way_body(way, body);
@@ -95,11 +80,11 @@ static void go_way(struct kit *kit, const struct way *way)
 static void arrived(struct kit *kit)
 {
     kit_settled(kit);
-    assert_int_equal(count_kind(kit, STORE_NOTIFICATION, NULL), acknowledged(kit));
-    assert_int_equal(count_kind(kit, STORE_RUN, NULL), 1);
-    assert_int_equal(count_kind(kit, STORE_ENTRY, NULL), 1);
-    assert_int_equal(count_kind(kit, STORE_ENTRY, "done"), 1);
-    assert_int_equal(count_kind(kit, STORE_NOTIFICATION, "stuck"), 0);
+    assert_int_equal(kit_count(kit, STORE_NOTIFICATION, NULL), acknowledged(kit));
+    assert_int_equal(kit_count(kit, STORE_RUN, NULL), 1);
+    assert_int_equal(kit_count(kit, STORE_ENTRY, NULL), 1);
+    assert_int_equal(kit_count(kit, STORE_ENTRY, "done"), 1);
+    assert_int_equal(kit_count(kit, STORE_NOTIFICATION, "stuck"), 0);
 }
 
 /* Until the way ends before the failure's turn comes. */

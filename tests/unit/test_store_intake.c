@@ -255,7 +255,27 @@ static void test_issued(struct fixture *f)
     assert_true(store_is_issued(f->store, 5, T("a"), 1001));
 }
 
+/* What is not begun cannot be committed: an acknowledgement may hang on it. */
+static void test_give_up(struct fixture *f)
+{
+    struct notification_row row = a_notification(f, NOTIFICATION_NEW), *rows;
+
+    commit_gives(f, STORE_TEMPFAIL);
+    begin(f);
+    store_rollback(f->store);
+    commit_gives(f, STORE_TEMPFAIL);
+    begin(f);
+    store_add_notifications(f->store, &row, 1);
+    store_give_up(f->store, "no memory");
+    assert_true(store_failed(f->store));
+    commit_gives(f, STORE_TEMPFAIL);
+    begin(f);
+    assert_int_equal(store_new_notifications(f->store, 0, 10, f->arena, &rows), 0);
+    commit(f);
+}
+
 const struct store_test intake_tests[] = {
+    { "give up", test_give_up },
     { "notifications", test_notifications },
     { "seen", test_seen },
     { "entries", test_entries },

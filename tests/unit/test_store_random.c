@@ -265,15 +265,19 @@ static void step_operate(struct side *s, const struct world *w)
 
 static void step_prune(struct side *s, const struct world *w)
 {
+    int64_t runs[RUN_STATES] = { 0 };
+
     if (w->r[4] % 10 == 0)
         store_disown(s->store, w->now);
     say_int(s, (int64_t)store_prune(s->store, w->now - w->r[0] % 300, w->now - w->r[1] % 300,
-                                    1 + (size_t)w->r[2] % 5));
+                                    1 + (size_t)w->r[2] % 5, runs));
+    for (int i = 0; i < RUN_STATES; i++)
+        say_int(s, runs[i]);
 }
 
 static void step_numbers(struct side *s, const struct world *w)
 {
-    struct text paused = PICK(channels, w->r[0]);
+    struct text channel = PICK(channels, w->r[0]);
     struct store_filter filter = { .all = w->r[1] % 2, .after = some_id(w, w->r[2]) };
     struct store_counts counts;
     struct store_item *items;
@@ -284,7 +288,7 @@ static void step_numbers(struct side *s, const struct world *w)
         say_int(s, ((const int64_t *)&counts)[i]);
     store_newest(s->store, &id, &at);
     say_int(s, id);
-    say_int(s, store_next_due(s->store, &paused, (size_t)w->r[3] % 2));
+    say_int(s, store_next_due(s->store, &channel, 1));
     say_items(s, items, store_list(s->store, &filter, 1 + (size_t)w->r[4] % 20, s->arena, &items));
 }
 

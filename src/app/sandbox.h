@@ -1,0 +1,49 @@
+#pragma once
+
+/* The daemon's engine on a store in memory, without a thread, network or disk: entries are handed in, requests are taken out and
+   answered 200 at once, and time only moves when it is told to. For `try`, `test` and `chat`. */
+
+#include "app/generation.h"
+#include "core/entry.h"
+#include "store/store.h"
+
+struct sandbox;
+
+struct sandbox_setup {
+    struct generation *generation; /* the sandbox takes a reference of its own */
+    const char *source, *channel;  /* NULL: the first source, its channel */
+    int64_t start_at;              /* Unix ms, not 0 */
+};
+
+/* sandbox_new: NULL with a fault. */
+struct sandbox *sandbox_new(const struct sandbox_setup *setup, struct fault *fault) CHECKED;
+void sandbox_free(struct sandbox *sandbox);
+int64_t sandbox_now(const struct sandbox *sandbox);
+/* sandbox_advance: lets time pass. */
+void sandbox_advance(struct sandbox *sandbox, int64_t ms);
+
+struct sandbox_entry {
+    enum entry_kind kind;
+    struct text data, user_id;
+    struct text contact; /* a JSON object: what rules see as `contact`; p == NULL: none */
+};
+
+/* One request to Octopods: message n of the rule's step. */
+struct sandbox_sent {
+    struct text rule, channel, body;
+    int step, n;
+};
+
+struct sandbox_outcome {
+    struct text rule, how;    /* p == NULL: no rule took it. how: "tap", "text", "default" */
+    struct text captures;     /* JSON object; p == NULL: no run */
+    enum run_state run_state; /* if there is a rule */
+    struct text reason;       /* why there is no run, or why it did not end well; p == NULL: it did */
+    const struct sandbox_sent *sent;
+    size_t n_sent;
+};
+
+/* sandbox_enter: an entry now, and all that follows from it. Time moves on as far as the rates want it. What `out` points to
+   lives as long as the sandbox. False with a fault when memory is out or there is no end to it. */
+bool sandbox_enter(struct sandbox *sandbox, const struct sandbox_entry *entry, struct sandbox_outcome *out,
+                   struct fault *fault) CHECKED;

@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""What waits and cannot go on costs nothing: the engine sleeps until it can.
+
+Measured in commits: an idle engine looks at its store four times a second."""
+
+import time
+
+from harness import *
+
+COUNT = "callbackd_store_commit_seconds_count"
+MANY = 300
+
+
+def sleeps(daemon):
+    """At most a few commits a second, once it has come to rest."""
+    def few():
+        before, begun = daemon.metric(COUNT), time.monotonic()
+        time.sleep(0.5)
+        commits, took = daemon.metric(COUNT) - before, time.monotonic() - begun
+        return 0 < commits <= 12 * took
+    wait_for(few, "rest")
+
+
+def waiting(daemon):
+    return daemon.metric('callbackd_runs{state="ready"}')
+
+
+def wait_many(daemon, count=MANY):
+    wait_for(lambda: waiting(daemon) >= count, f"{count} runs that wait")
+
+
+@test
+def test_nothing_to_do():
+    with Daemon() as daemon:
+        sleeps(daemon)
+
+
+@test
+def test_all_places_taken():
+    with Sim() as sim, Daemon(sim, config={"limits": {"sends": 1}}) as daemon:
+        sim.fault(hang=True, times=-1)
+        for i in range(5):
+            daemon.tap("track:ORD-9876", user=str(700000001 + i))
+        sim.wait_requests(1)
+        sleeps(daemon)
+
+
+@test
+def test_paused_channel():
+    with Sim() as sim, Daemon(sim) as daemon:
+        sim.fault(status=401, times=-1)
+        for i in range(MANY):
+            daemon.tap("track:ORD-9876", user=str(700000001 + i))
+        wait_many(daemon)
+        sleeps(daemon)
+
+
+@test
+def test_channel_that_was_asked_to_wait():
+    with Sim() as sim, Daemon(sim) as daemon:
+        sim.fault(status=429, headers={"Retry-After": "300"}, times=-1)
+        for i in range(MANY):
+            daemon.tap("track:ORD-9876", user=str(700000001 + i))
+        wait_many(daemon)
+        sleeps(daemon)
+
+
+@test
+def test_channel_that_is_gone():
+    with Sim() as sim, Daemon(sim) as daemon:
+        sim.fault(status=503, times=-1)
+        for i in range(5):
+            daemon.tap("track:ORD-9876", user=str(700000001 + i))
+        sim.wait_requests(1)
+        daemon.terminate()
+        daemon.config["channels"]["other"] = daemon.config["channels"].pop("shop")
+        for source in daemon.config["sources"]:
+            source["channel"] = "other"
+        daemon.write_config()
+        daemon.serve()
+        wait_many(daemon, 5)
+        sleeps(daemon)
+
+
+@test
+def test_held_runs():
+    with Sim() as sim, Daemon(sim, rules=RULES.replace("- name: track\n", "- name: track\n    unknown_send: poll\n")) as daemon:
+        sim.fault(close="before", times=-1)
+        for i in range(MANY):
+            daemon.tap("track:ORD-9876", user=str(700000001 + i))
+        wait_for(lambda: daemon.metric('callbackd_runs{state="held"}') == MANY, "held runs")
+        sleeps(daemon)
+
+
+@test
+def test_source_that_was_asked_to_wait():
+    with Sim() as sim, Daemon(sim) as daemon:
+        sim.fault(path="/conversations", status=429, headers={"Retry-After": "300"}, times=-1)
+        for i in range(20):
+            assert daemon.post_hubspot([hubspot_event(9598272091, f"m{i}")]) == 200
+        sim.wait_requests(1, "/conversations")
+        sleeps(daemon)
+
+
+if __name__ == "__main__":
+    main()

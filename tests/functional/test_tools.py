@@ -1,0 +1,220 @@
+#!/usr/bin/env python3
+"""The tools for people who write rules: they need no store, no network and no secret."""
+
+from harness import *
+
+CONFIG = """\
+sources:
+  - { name: any, kind: intercom, path: /any, secrets: [ env:NONE_SUCH ], channel: shop }
+channels:
+  shop: { key: env:NONE_SUCH }
+  plain: { key: env:NONE_SUCH, dialect: markup }
+"""
+
+TOOL_RULES = """\
+rules:
+  - name: track
+    tap: 'track:(?<id>ORD-[0-9]{4,12})'
+    text: '(?<id>ORD-[0-9]{4,12})'
+    reply:
+      text: 'Order ${id} is on its way.'
+      buttons:
+        - [ { text: Refresh, callback_data: 'track:${id}' }, { text: Shop, url: 'https://example.com/' } ]
+        - [ { text: Menu, callback_data: menu } ]
+  - name: menu
+    tap: menu
+    text: '(?i)menu'
+    reply:
+      - { text: Welcome. }
+      - text: Pick a topic.
+        keyboard: [ [ Orders, Returns ], [ Bye ] ]
+        one_time_keyboard: true
+  - { name: bye, text: Bye, reply: { text: See you. } }
+  - { name: who, text: who, reply: { text: 'You are ${contact.name}.' } }
+  - { name: old, default: true, reply: { text: That button is too old. } }
+"""
+
+
+class Folder:
+    """A configuration and its rules."""
+
+    def __init__(self, rules=TOOL_RULES):
+        self.path = tempfile.mkdtemp(prefix="callbackd-tools-")
+        self.write("callbackd.yaml", CONFIG)
+        self.write("rules/10.yaml", rules)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.path)
+
+    def write(self, name, text):
+        path = os.path.join(self.path, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def read(self, name):
+        with open(os.path.join(self.path, name), encoding="utf-8") as file:
+            return file.read()
+
+    def run(self, command, *words, given=None, wanted=0):
+        """Standard output and standard error; the exit code is as wanted."""
+        done = subprocess.run([CALLBACKD, command, "-c", "callbackd.yaml", *words], cwd=self.path, encoding="utf-8",
+                              input=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE, check=False)
+        assert done.returncode == wanted, f"exits {done.returncode}:\n{done.stdout}{done.stderr}"
+        return done.stdout, done.stderr
+
+
+def messages(out):
+    return [json.loads(line)["telegram_interactive_message"] for line in out.splitlines()]
+
+
+# --- try -------------------------------------------------------------------------------------------------------------------
+
+
+@test
+def try_prints_the_request_bodies():
+    with Folder() as folder:
+        out, err = folder.run("try", "track:ORD-1234")
+        assert json.loads(out) == {"destination_user_id": "1000000001", "telegram_interactive_message": {
+            "type": "reply_buttons", "text": "Order ORD-1234 is on its way.", "buttons": [
+                [{"text": "Refresh", "callback_data": "track:ORD-1234"}, {"text": "Shop", "url": "https://example.com/"}],
+                [{"text": "Menu", "callback_data": "menu"}]]}}, out
+        assert err == 'rule: track (its tap pattern takes it)\ncaptures: {"1":"ORD-1234","id":"ORD-1234"}\n', err
+        out, err = folder.run("try", "--text", "Menu")
+        assert [m["type"] for m in messages(out)] == ["remove_reply_keyboard", "reply_keyboard"], out
+        assert err == "rule: menu (its text pattern takes it)\n", err
+
+
+@test
+def try_knows_chats_channels_contacts():
+    with Folder() as folder:
+        out, _ = folder.run("try", "--chat", "-42", "--channel", "plain", "track:ORD-1234")
+        assert json.loads(out)["destination_user_id"] == "-42", out
+        assert messages(out)[0]["reply_markup"]["inline_keyboard"][1] == [{"text": "Menu", "callback_data": "menu"}], out
+        out, _ = folder.run("try", "--text", "--contact", '{"name":"Änne"}', "who")
+        assert messages(out)[0]["text"] == "You are Änne.", out
+
+
+@test
+def try_says_why_nothing_is_sent():
+    with Folder() as folder:
+        assert folder.run("try", "--text", "hello", wanted=1) == ("", "nothing is sent: no rule takes it\n")
+        out, err = folder.run("try", "--text", "who", wanted=1)
+        assert out == "" and err.startswith("rule: who") and "the run is failed: " in err and "contact.name" in err, err
+        _, err = folder.run("try", "strange")
+        assert err == "rule: old (as the default)\n", err
+
+
+@test
+def try_refuses_what_it_cannot_use():
+    with Folder() as folder:
+        for words, complaint in [(["--source", "x", "a"], "there is no source 'x'"),
+                                 (["--channel", "x", "a"], "there is no channel 'x'"),
+                                 (["--contact", "[]", "a"], "no JSON object"),
+                                 (["--contact", "{", "a"], "--contact"), ([], "usage"), (["a", "b"], "usage")]:
+            out, err = folder.run("try", *words, wanted=2)
+            assert out == "" and complaint in err, err
+        folder.write("rules/10.yaml", "rules: [ { nam: x } ]")
+        _, err = folder.run("try", "a", wanted=3)
+        assert "did you mean" in err, err
+
+
+# --- test ------------------------------------------------------------------------------------------------------------------
+
+CASES = """\
+- name: an order is looked at
+  steps:
+    - text: ORD-1234
+      expect:
+        rule: track
+        replies: [ { type: reply_buttons, buttons: [ [ Refresh, { url: 'https://example.com/' } ], [ { callback_data: menu } ] ] } ]
+        buttons: [ Refresh, Shop, Menu ]
+    - { press: Refresh, expect: { rule: track } }
+    - { press: Refresh, after: 1s, expect: { rule: none, replies: [] } }
+    - { press: Menu, expect: { rule: menu, replies: [ { text: Welcome. }, { type: reply_keyboard } ] } }
+    - { press: Bye, expect: { rule: bye, buttons: [] } }
+- name: 'a contact # has a name'
+  contact: { name: Anna }
+  text: who
+  expect: { replies: [ { text: You are Anna. } ] }
+- { name: silence, text: hello, expect: { rule: none } }
+"""
+
+
+@test
+def cases_that_hold():
+    with Folder() as folder:
+        folder.write("a.test.yaml", CASES)
+        out, err = folder.run("test", "a.test.yaml", "--junit", "junit.xml")
+        assert out == """\
+1..3
+ok 1 - an order is looked at
+ok 2 - a contact \\# has a name
+ok 3 - silence
+# rules: 4 of 5 reached (80 %)
+#   not reached: rule 'old' (rules/10.yaml:20)
+# buttons: 3 of 5 pressed (60 %)
+#   not pressed: 'Orders' of rule 'menu' (rules/10.yaml:16)
+#   not pressed: 'Returns' of rule 'menu' (rules/10.yaml:16)
+""", out
+        assert err == "", err
+        assert '<testsuite name="callbackd" tests="3" failures="0">' in folder.read("junit.xml")
+
+
+def failing(step, *lines):
+    """A case of this step, and what is said of it."""
+    with Folder() as folder:
+        folder.write("a.test.yaml", "- name: 'a & b'\n  steps:\n    - { text: Menu }\n    - " + step + "\n")
+        out, _ = folder.run("test", "a.test.yaml", "--junit", "junit.xml", wanted=1)
+        assert out.startswith("1..1\nnot ok 1 - a & b\n"), out
+        for line in lines:
+            assert "# " + line + "\n" in out, out
+        assert 'failures="1"' in folder.read("junit.xml") and "a &amp; b" in folder.read("junit.xml")
+
+
+@test
+def cases_that_fail_say_why():
+    at = "a.test.yaml:4: step 2, "
+    failing("{ text: hello, expect: { rule: track } }",
+            at + "text 'hello': rule: expected 'track', got 'none' (no rule takes it)")
+    failing("{ text: Bye, expect: { rule: track, replies: [ { text: Hm. } ], buttons: [ A, B ] } }",
+            at + "text 'Bye': rule: expected 'track', got 'bye'",
+            at + "text 'Bye': reply 1: text: expected 'Hm.', got 'See you.'",
+            at + "text 'Bye': buttons: expected A, B; got none",
+            '  sent 1: {"type":"remove_reply_keyboard","text":"See you."}')
+    failing("{ text: Bye, expect: { replies: [] } }", at + "text 'Bye': replies: expected 0, got 1")
+    failing("{ press: Refresh }", at + "press 'Refresh': there is no button 'Refresh'; there is: Orders, Returns, Bye")
+    failing("{ text: who }", at + "text 'who': the run of rule 'who' is failed: text: ${contact.name} is missing: it has no value here and no default")
+
+
+@test
+def cases_that_cannot_be_read():
+    with Folder() as folder:
+        folder.write("a.test.yaml", "- { name: a, tap: b, expect: { rule: trakc } }\n- { nam: b, tap: c }\n")
+        out, err = folder.run("test", "a.test.yaml", wanted=3)
+        assert out == "" and "a.test.yaml:2:5: error: unknown key 'nam'" in err, err
+        folder.write("a.test.yaml", "- { name: a, tap: b, expect: { rule: trakc } }\n")
+        _, err = folder.run("test", "a.test.yaml", wanted=3)
+        assert "a.test.yaml:1:38: error: there is no rule 'trakc'" in err and "did you mean 'track'?" in err, err
+        _, err = folder.run("test", "none.yaml", wanted=3)
+        assert "none.yaml" in err, err
+        folder.run("test", wanted=2)
+
+
+@test
+def shipped_flow():
+    top = os.path.join(os.environ.get("srcdir", "."), "rules")
+    with Folder() as folder:
+        os.unlink(os.path.join(folder.path, "rules/10.yaml"))
+        for name in os.listdir(top):
+            with open(os.path.join(top, name), encoding="utf-8") as file:
+                folder.write("rules/" + name, file.read())
+        cases = sorted("rules/" + name for name in os.listdir(top) if ".test." in name)
+        out, _ = folder.run("test", *cases)
+        assert "(100 %)" in out and "not reached" not in out, out
+
+
+main()

@@ -1,0 +1,209 @@
+/* The sandbox: what entries lead to, and how its time moves. */
+
+#include "enginekit.h"
+
+#include "app/sandbox.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define START 1784000000000
+#define USER "700000001"
+
+static const char slow_config[] =
+    "listen: 127.0.0.1:0\n"
+    "rules: [ rules.yaml ]\n"
+    "sources:\n"
+    "  - { name: one, kind: intercom, path: /1, secrets: [ env:NONE_SUCH ], channel: shop }\n"
+    "  - { name: two, kind: intercom, path: /2, secrets: [ env:NONE_SUCH ], channel: plain }\n"
+    "channels:\n"
+    "  shop: { url: http://127.0.0.1:9, key: env:NONE_SUCH, chat_rate: { rate: 1/s, burst: 1 } }\n"
+    "  plain: { url: http://127.0.0.1:9, key: env:NONE_SUCH, dialect: markup, rate: off, chat_rate: off }\n";
+
+static const char rules[] =
+    "rules:\n"
+    "  - name: track\n"
+    "    tap: 'track:(?<id>[A-Z0-9-]+)'\n"
+    "    reply:\n"
+    "      text: 'Order ${id} is on its way.'\n"
+    "      buttons: [ [ { text: Refresh, callback_data: 'track:${id}' } ] ]\n"
+    "  - { name: two, text: two, reply: [ { text: first }, { text: second }, { text: third } ] }\n"
+    "  - { name: who, text: who, reply: { text: 'You are ${contact.name}.' } }\n"
+    "  - { name: old, default: true, reply: { text: 'That is too old.' } }\n";
+
+struct box {
+    struct kit kit;
+    struct generation *generation;
+    struct sandbox *sandbox;
+};
+
+static void open_box(struct box *box, const char *source, const char *channel)
+{
+    struct findings *findings = findings_new();
+    struct sandbox_setup setup = { .source = source, .channel = channel, .start_at = START };
+    struct fault fault = { "" };
+    char path[128];
+
+    kit_open(&box->kit, false, rules);
+    kit_write(&box->kit, "slow.yaml", slow_config);
+    snprintf(path, sizeof(path), "%s/slow.yaml", box->kit.folder);
+    box->generation = generation_load(path, SECRETS_NONE, findings);
+    assert_non_null(box->generation);
+    findings_free(findings);
+    setup.generation = box->generation;
+    box->sandbox = sandbox_new(&setup, &fault);
+    if (!box->sandbox)
+        fail_msg("sandbox_new: %s", fault.text);
+}
+
+static void close_box(struct box *box)
+{
+    sandbox_free(box->sandbox);
+    generation_unref(box->generation);
+    kit_close(&box->kit);
+}
+
+static struct sandbox_outcome enter(struct box *box, enum entry_kind kind, const char *data,
+                                    const char *contact)
+{
+    const struct sandbox_entry entry = {
+        .kind = kind,
+        .data = text_of(data),
+        .user_id = text_of(USER),
+        .contact = contact ? text_of(contact) : TEXT_NONE,
+    };
+    struct sandbox_outcome outcome;
+    struct fault fault = { "" };
+
+    if (!sandbox_enter(box->sandbox, &entry, &outcome, &fault))
+        fail_msg("sandbox_enter: %s", fault.text);
+    return outcome;
+}
+
+static void is(struct text text, const char *wanted)
+{
+    char real[2000];
+
+    text_printable(text, real, sizeof(real) - 1);
+    assert_string_equal(real, wanted);
+}
+
+static void test_tap(void **state)
+{
+    struct box box;
+    struct sandbox_outcome out;
+
+    (void)state;
+    open_box(&box, NULL, NULL);
+    out = enter(&box, ENTRY_TAP, "track:ORD-1", NULL);
+    is(out.rule, "track");
+    is(out.how, "tap");
+    is(out.captures, "{\"1\":\"ORD-1\",\"id\":\"ORD-1\"}");
+    assert_int_equal(out.run_state, RUN_DONE);
+    assert_null(out.reason.p);
+    assert_int_equal(out.n_sent, 1);
+    is(out.sent[0].channel, "shop");
+    is(out.sent[0].rule, "track");
+    is(out.sent[0].body, "{\"destination_user_id\":\"" USER "\",\"telegram_interactive_message\":{\"type\":"
+                         "\"reply_buttons\",\"text\":\"Order ORD-1 is on its way.\",\"buttons\":[[{\"text\":"
+                         "\"Refresh\",\"callback_data\":\"track:ORD-1\"}]]}}");
+    close_box(&box);
+}
+
+static void test_unmatched(void **state)
+{
+    struct box box;
+    struct sandbox_outcome out;
+
+    (void)state;
+    open_box(&box, NULL, NULL);
+    out = enter(&box, ENTRY_TEXT, "track:ORD-1", NULL);
+    assert_null(out.rule.p);
+    is(out.reason, "no rule takes it");
+    assert_int_equal(out.n_sent, 0);
+    is(enter(&box, ENTRY_TAP, "something", NULL).how, "default");
+    close_box(&box);
+}
+
+static void test_contact(void **state)
+{
+    struct box box;
+    struct sandbox_outcome out;
+
+    (void)state;
+    open_box(&box, NULL, NULL);
+    out = enter(&box, ENTRY_TEXT, "who", NULL);
+    is(out.rule, "who");
+    assert_int_equal(out.run_state, RUN_FAILED);
+    assert_non_null(out.reason.p);
+    assert_int_equal(out.n_sent, 0);
+    out = enter(&box, ENTRY_TEXT, "who", "{\"name\":\"Anna\"}");
+    assert_int_equal(out.run_state, RUN_DONE);
+    assert_non_null(strstr(out.sent[0].body.p, "You are Anna."));
+    close_box(&box);
+}
+
+static void test_time(void **state)
+{
+    struct box box;
+    struct sandbox_outcome out;
+
+    (void)state;
+    open_box(&box, NULL, NULL);
+    assert_int_equal(sandbox_now(box.sandbox), START);
+    out = enter(&box, ENTRY_TEXT, "two", NULL);
+    assert_int_equal(out.n_sent, 3);
+    assert_int_equal(out.sent[2].n, 2);
+    assert_int_equal(sandbox_now(box.sandbox), START + 2000); /* chat_rate: the first goes at once */
+    sandbox_advance(box.sandbox, 60000);
+    assert_int_equal(sandbox_now(box.sandbox), START + 62000);
+    close_box(&box);
+}
+
+static void test_tap_window(void **state)
+{
+    struct box box;
+    struct sandbox_outcome out;
+
+    (void)state;
+    open_box(&box, "two", NULL);
+    is(enter(&box, ENTRY_TAP, "track:A", NULL).rule, "track");
+    sandbox_advance(box.sandbox, 1000);
+    out = enter(&box, ENTRY_TAP, "track:A", NULL);
+    assert_null(out.rule.p);
+    is(out.reason, "the same tap again");
+    sandbox_advance(box.sandbox, 5000);
+    is(enter(&box, ENTRY_TAP, "track:A", NULL).rule, "track");
+    close_box(&box);
+}
+
+static void test_channels(void **state)
+{
+    struct box box;
+    struct sandbox_outcome out;
+    struct sandbox_setup setup = { .source = "three", .start_at = START };
+    struct fault fault;
+
+    (void)state;
+    open_box(&box, "one", "plain");
+    out = enter(&box, ENTRY_TAP, "track:A", NULL);
+    is(out.sent[0].channel, "plain");
+    assert_non_null(strstr(out.sent[0].body.p, "inline_keyboard"));
+    setup.generation = box.generation;
+    assert_null(sandbox_new(&setup, &fault));
+    assert_string_equal(fault.text, "there is no source 'three' in the configuration");
+    setup = (struct sandbox_setup){ .generation = box.generation, .channel = "x", .start_at = START };
+    assert_null(sandbox_new(&setup, &fault));
+    assert_string_equal(fault.text, "there is no channel 'x' in the configuration");
+    close_box(&box);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tap),  cmocka_unit_test(test_unmatched),  cmocka_unit_test(test_contact),
+        cmocka_unit_test(test_time), cmocka_unit_test(test_tap_window), cmocka_unit_test(test_channels),
+    };
+
+    return cmocka_run_group_tests_name("sandbox", tests, NULL, NULL);
+}
