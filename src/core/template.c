@@ -421,7 +421,7 @@ bool template_part(const struct template *template, size_t i, struct template_pa
                                    .n_filters = part->n_filters };
     if (part->literal)
         out->kind = TEMPLATE_LITERAL;
-    else if (part->capture)
+    else if (part->capture && part->n_filters == 0)
         out->kind = TEMPLATE_CAPTURE;
     return true;
 }

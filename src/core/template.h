@@ -32,7 +32,7 @@ bool template_uses(const struct template *template, const char *word);
 /* A template's parts, for those that reason about what it can become. */
 enum template_part_kind {
     TEMPLATE_LITERAL, /* text: as it stands */
-    TEMPLATE_CAPTURE, /* text: the name or number of the group */
+    TEMPLATE_CAPTURE, /* text: the name or number of the group, whose value stands as it is */
     TEMPLATE_OTHER,   /* text: the path of a value that only a run knows */
 };
 
