@@ -93,7 +93,8 @@ static void follow(struct flow_concrete *concrete, int rule, const struct seen *
     for (int i = before; i < concrete->n; i++) {
         struct seen one = concrete->seen[i];
 
-        if (!flow_real_lost(concrete->real, one.side, one.input))
+        if (flow_real_kept(concrete->real, one.side, one.input) ||
+            !flow_real_lost(concrete->real, one.side, one.input))
             continue;
         if (from->side == FLOW_DEFAULT)
             flow_real_default(concrete->real, rule);
@@ -133,7 +134,7 @@ struct flow_concrete *flow_concrete_run(struct flow *flow, struct flow_real *rea
     }
     for (int i = 0; i < concrete->n; i++) {
         const struct seen from = concrete->seen[i];
-        int rule = flow_real_take(real, from.side, from.input);
+        int rule = flow_real_guess(real, from.side, from.input);
 
         if (rule >= 0)
             follow(concrete, rule, &from);

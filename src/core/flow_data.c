@@ -180,7 +180,8 @@ static void undecided(struct checking *c, const char *what)
 
 static void check_fixed(struct checking *c, struct text data)
 {
-    if (flow_real_lost(c->real, c->button->to, data) && !said_before(c, SAID_LEADS))
+    if (!flow_real_kept(c->real, c->button->to, data) && flow_real_lost(c->real, c->button->to, data) &&
+        !said_before(c, SAID_LEADS))
         flow_say_nowhere(c->flow, c->button, data, true);
 }
 

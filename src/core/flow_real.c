@@ -1,5 +1,8 @@
 #include "core/flow_real.h"
 
+#include "core/doc.h"
+
+#include <stdio.h>
 #include <stdlib.h>
 
 #define RENDER_MAX ((size_t)16 << 20)
@@ -67,6 +70,83 @@ int flow_real_take(struct flow_real *real, enum flow_side side, struct text inpu
     if (match.rule && match.how != MATCH_DEFAULT)
         real->rule = number_of(real, match.rule);
     return real->rule;
+}
+
+/* The rules that may take it, in order; 0: none, or it cannot be said. */
+static int candidates(struct flow_real *real, enum flow_side side, struct text input, const int **names)
+{
+    struct flow *flow = real->flow;
+    int state = flow_dfa_text(flow->all[side], flow->start[side], input);
+
+    if (state == FLOW_LIMIT) {
+        flow_model_begin(flow);
+        state = flow_dfa_text(flow->all[side], flow->start[side], input);
+    }
+    return state == FLOW_LIMIT ? 0 : flow_dfa_accepts(flow->all[side], state, names);
+}
+
+static void add_capture(struct flow_real *real, const char *name, int group)
+{
+    struct text value = pattern_group(real->scratch, group);
+
+    if (value.p && real->captures && !doc_add_text(real->captures, name, value)) {
+        json_object_put(real->captures);
+        real->captures = NULL;
+    }
+}
+
+static void keep_captures(struct flow_real *real, const struct pattern *pattern)
+{
+    char number[16];
+
+    real->captures = json_object_new_object();
+    for (int i = 1; i <= pattern_groups(pattern); i++) {
+        snprintf(number, sizeof(number), "%d", i);
+        add_capture(real, number, i);
+    }
+    for (size_t i = 0; i < pattern_names(pattern); i++) {
+        int group = 0;
+        const char *name = pattern_name(pattern, i, &group);
+
+        add_capture(real, name, group);
+    }
+}
+
+int flow_real_guess(struct flow_real *real, enum flow_side side, struct text input)
+{
+    const int *names = NULL;
+    int n;
+
+    begin(real);
+    if (side == FLOW_TEXT)
+        input = text_trim(input);
+    n = candidates(real, side, input, &names);
+    for (int i = 0; i < n; i++) {
+        const struct pattern *pattern = real->flow->rules[names[i]].pattern[side];
+
+        if (pattern_match(pattern, real->scratch, input) != PATTERN_YES)
+            continue;
+        real->rule = names[i];
+        keep_captures(real, pattern);
+        break;
+    }
+    return real->rule;
+}
+
+bool flow_real_kept(struct flow_real *real, enum flow_side side, struct text input)
+{
+    const struct flow_rule *rules = real->flow->rules;
+    const int *names = NULL;
+    int n;
+
+    if (side == FLOW_TEXT)
+        input = text_trim(input);
+    n = candidates(real, side, input, &names);
+    for (int i = 0; i < n; i++)
+        if (!rules[names[i]].all[side] &&
+            pattern_match(rules[names[i]].pattern[side], real->scratch, input) == PATTERN_YES)
+            return true;
+    return false;
 }
 
 void flow_real_default(struct flow_real *real, int rule)
