@@ -297,9 +297,11 @@ bool message_render(const struct message *message, struct json_object *scope, st
                   &out->input_field_placeholder) &&
            render(&r, message->intercom_teammate_id, RENDER_VALUE_MAX, "intercom_teammate_id",
                   &out->intercom_teammate_id) &&
-           render_rows(&r, message, page, out) && message_check(out, fault);
+           render_rows(&r, message, page, out);
     json_object_object_del(scope, "pages");
-    return good;
+    if (!good)
+        out->n_rows = 0;
+    return good && message_check(out, fault);
 }
 
 /* --- limits ------------------------------------------------------------------------------------------------------- */

@@ -94,7 +94,7 @@ struct rendered {
 };
 
 /* message_render: with the values of a scope, in which it binds names while it works. False with a fault that names what is
-   missing or which limit does not hold. */
+   missing (then `out` has no rows) or which limit does not hold (then `out` is whole). */
 bool message_render(const struct message *message, struct json_object *scope, struct pattern_scratch *scratch,
                     struct arena *arena, struct rendered *out, struct fault *fault) CHECKED;
 
