@@ -159,14 +159,20 @@ void flow_real_default(struct flow_real *real, int rule)
 bool flow_real_lost(struct flow_real *real, enum flow_side side, struct text input)
 {
     const struct flow *flow = real->flow;
-    int rule = flow_real_take(real, side, input);
+    int first = flow_real_take(real, side, input);
 
     if (side == FLOW_TEXT)
         input = text_trim(input);
-    for (; rule >= 0 && rule < flow->n_rules; rule++)
-        if (flow->rules[rule].pattern[side] && !flow->rules[rule].all[side] &&
-            pattern_match(flow->rules[rule].pattern[side], real->scratch, input) == PATTERN_YES)
+    for (int i = 0; i < flow->n_rules; i++) {
+        const struct flow_rule *rule = &flow->rules[i];
+
+        /* earlier ones did not take it, but for want of what their conditions look at, perhaps */
+        if ((first < 0 || i < first) && !rule->loose)
+            continue;
+        if (rule->pattern[side] && !rule->all[side] &&
+            pattern_match(rule->pattern[side], real->scratch, input) == PATTERN_YES)
             return false;
+    }
     return true;
 }
 
@@ -187,7 +193,6 @@ static bool is_whole(const struct rendered *rendered)
 static void render_to(struct flow_real *real, int step, int message)
 {
     const struct rule *rule = real->flow->rules[real->rule].rule;
-    const struct template_names names = { real->captures, NULL, NULL };
     struct fault fault;
 
     while (real->step < step || (real->step == step && real->message < message)) {
@@ -204,8 +209,8 @@ static void render_to(struct flow_real *real, int step, int message)
                 real->message = 0;
             }
         }
-        if (message_render(rule->steps[real->step].messages[real->message], &names, real->arena,
-                           &real->rendered, &fault))
+        if (message_render(rule->steps[real->step].messages[real->message], real->captures, real->scratch,
+                           real->arena, &real->rendered, &fault))
             real->sent = FLOW_SENT;
         else
             real->sent = is_whole(&real->rendered) ? FLOW_REFUSED : FLOW_UNSENT;
