@@ -117,9 +117,18 @@ static bool print_run(const struct entry *entry, const struct match *match, stru
     return ok;
 }
 
+/* The default rule answers taps too. */
+static bool is_tap(const struct match *match, const struct ruleset_question *question)
+{
+    return match->how == MATCH_TAP ||
+           (match->how == MATCH_DEFAULT &&
+            (question->kind == ENTRY_TAP || question->looks_like_tap || question->issued));
+}
+
 /* False: no run; row->state and reason say why, if it is not the store. */
 static bool make_run(struct engine *engine, const struct source *source, struct entry_row *row,
-                     const struct entry *entry, const struct match *match, struct json_object *scope)
+                     const struct entry *entry, const struct match *match,
+                     const struct ruleset_question *question)
 {
     const struct rule *rule = match->rule;
     struct run_row run = { .id = schedule_id(&engine->schedule, engine->now),
@@ -131,20 +140,20 @@ static bool make_run(struct engine *engine, const struct source *source, struct 
                            .stored_at = row->stored_at,
                            .expires_at = row->stored_at + rule->send_within_ms };
 
-    if (!print_run(entry, match, scope, engine->arena, &run.doc)) {
+    if (!print_run(entry, match, question->scope, engine->arena, &run.doc)) {
         done(row, ENTRY_STUCK, "the entry is too large to run a rule on");
         return false;
     }
     if (!store_take_seq(engine->store, engine_chat_channel(engine, source), entry->user_id,
                         schedule_id(&engine->schedule, engine->now), &run.chat, &run.seq))
         return false;
-    if (match->how == MATCH_TAP && rule->dedup_ms > 0 &&
+    if (is_tap(match, question) && rule->dedup_ms > 0 &&
         !store_tap(engine->store, run.chat, run.rule, entry->data, row->said_at, rule->dedup_ms,
                    engine->now)) {
         done(row, ENTRY_DONE, "the same tap again");
         return false;
     }
-    if (ruleset_hash(engine->generation->ruleset).p != engine->stored_hash) {
+    if (run.ruleset.p != engine->stored_hash && run.ruleset.p != engine->storing_hash) {
         store_put_ruleset(engine->store, run.ruleset, ruleset_source(engine->generation->ruleset),
                           engine->now);
         engine->storing_hash = run.ruleset.p;
@@ -164,7 +173,7 @@ static void make_runs(struct engine *engine, const struct source *source, struct
     while (match->rule && row->state != ENTRY_STUCK && !store_failed(engine->store)) {
         struct match before = *match;
 
-        made = make_run(engine, source, row, entry, match, question->scope) || made;
+        made = make_run(engine, source, row, entry, match, question) || made;
         metrics_add(engine->setup.metrics, METRIC_RULE_MATCHES, match->rule->name, NULL, 1);
         if (!before.rule->further)
             break;
