@@ -36,7 +36,7 @@ REFUSED_TABLES = {"line_keys"}
 
 CONFIG = "channels: { shop: { key: env:KEY } }\nsources:\n"
 SOURCE = "  - { name: any, kind: intercom, path: /any, secrets: [ env:SECRET ], channel: shop }\n"
-RULES = "rules: [ { name: any, default: true, reply: { text: any } } ]\n"
+RULES = "rules: [ { name: any, default: true, final: true, reply: { text: any } } ]\n"
 
 
 def read(path):
