@@ -4,6 +4,7 @@ src_libapp_a_SOURCES = \
 	src/app/cmd.h \
 	src/app/cmd_check.c \
 	src/app/cmd_explain.c \
+	src/app/cmd_graph.c \
 	src/app/cmd_queue.c \
 	src/app/cmd_serve.c \
 	src/app/cmd_test.c src/app/cmd_test.h \

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """The tools for people who write rules: they need no store, no network and no secret."""
 
+import xml.etree.ElementTree
+
 from harness import *
 
 CONFIG = """\
@@ -215,6 +217,26 @@ def shipped_flow():
         cases = sorted("rules/" + name for name in os.listdir(top) if ".test." in name)
         out, _ = folder.run("test", *cases)
         assert "(100 %)" in out and "not reached" not in out, out
+
+
+# --- graph -----------------------------------------------------------------------------------------------------------------
+
+@test
+def pictures():
+    rules = TOOL_RULES + "  - { name: lost, tap: lost, reply: { text: 'A & B', buttons: [ [ { text: '<&>', callback_data: menu } ] ] } }\n"
+    with Folder(rules) as folder:
+        out, err = folder.run("graph")
+        root = xml.etree.ElementTree.fromstring(out)
+        words = [t.text for t in root.iter("{http://www.w3.org/2000/svg}text")]
+        assert root.tag.endswith("}svg") and err == "", err
+        for word in ["track", "tap, text", "Refresh", "↻", "Shop", "↗", "Menu", "<&>", "tap (nothing leads here)"]:
+            assert word in words, words
+        out, _ = folder.run("graph", "--format", "dot")
+        assert '"track" -> "menu" [label="Menu"];' in out and '"menu" -> "bye" [label="Bye"];' in out, out
+        assert '"menu" -> " nowhere" [label="Orders"' in out, out
+        out, _ = folder.run("graph", "--format", "mermaid")
+        assert out.startswith("flowchart LR\n") and 'r5 -->|"<&>"| r1' in out, out
+        folder.run("graph", "--format", "png", wanted=2)
 
 
 main()
