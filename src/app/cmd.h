@@ -25,3 +25,4 @@ int cmd_explain(int argc, char **argv);
 int cmd_try(int argc, char **argv);
 int cmd_test(int argc, char **argv);
 int cmd_graph(int argc, char **argv);
+int cmd_chat(int argc, char **argv);

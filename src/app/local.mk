@@ -2,6 +2,8 @@ src_libapp_a_CFLAGS = $(AM_CFLAGS) $(JSON_CFLAGS)
 src_libapp_a_SOURCES = \
 	src/app/adminpages.c src/app/adminpages.h \
 	src/app/cmd.h \
+	src/app/cmd_chat.c src/app/cmd_chat.h \
+	src/app/cmd_chat_turns.c \
 	src/app/cmd_check.c \
 	src/app/cmd_explain.c \
 	src/app/cmd_graph.c \

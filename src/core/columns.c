@@ -40,11 +40,12 @@ static bool is_flag(uint32_t code)
     return code >= 0x1F1E6 && code <= 0x1F1FF;
 }
 
+/* Control characters count as the space that is shown for them. */
 static int width_of(uint32_t code)
 {
     int width = wcwidth((wchar_t)code);
 
-    return width < 0 ? (code < 0x20 || (code >= 0x7F && code < 0xA0) ? 0 : 1) : width;
+    return width < 0 ? 1 : width;
 }
 
 /* Does it belong to the character before it? */

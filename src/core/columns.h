@@ -1,6 +1,6 @@
 #pragma once
 
-/* How wide text is on a terminal: wide characters, marks, joined emoji. Widths of single characters come from wcwidth(3), so
+/* How wide text is on a terminal: wide characters, marks, joined emoji. A control character counts as one column. Widths of single characters come from wcwidth(3), so
    the locale's LC_CTYPE must be UTF-8. */
 
 #include "base/text.h"

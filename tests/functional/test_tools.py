@@ -239,4 +239,43 @@ def pictures():
         folder.run("graph", "--format", "png", wanted=2)
 
 
+# --- chat ------------------------------------------------------------------------------------------------------------------
+
+
+@test
+def a_talk_in_the_terminal():
+    with Folder() as folder:
+        out, err = folder.run("chat", given="ORD-1234\n:why\n3\n2\n1\n:back\n:quit\n")
+        assert err == "", err
+        assert "│ Order ORD-1234 is on its way. │\n" in out, out
+        assert "│ [1] Refresh  │ │  [2] Shop ↗  │" in out and "[3] Menu" in out, out
+        assert '(rule track, its text pattern takes it: {"1":"ORD-1234","id":"ORD-1234"})\n' in out, out
+        assert "┃ [1] Orders  ┃ ┃ [2] Returns ┃" in out and "  keyboard: one time keyboard\n" in out, out
+        assert "> 2\n(nothing is sent: no rule takes it)\n> 1\n(nothing is sent: no rule takes it)\n> :back\n" in out, out
+
+
+@test
+def a_talk_becomes_a_case():
+    with Folder() as folder:
+        talk = "Menu\n3\n:after 31m\nORD-1234\n2\n1\n:tap something\nhello \"${you}\" \\\n:save a.test.yaml\n"
+        out, _ = folder.run("chat", "--contact", '{"name":"Änne"}', given=talk)
+        assert "(saved)" in out and "('Shop' opens https://example.com/)" in out, out
+        case = folder.read("a.test.yaml")
+        assert "after: 1860000ms" in case and "rule: none" in case and 'press: "Bye"' in case, case
+        out, _ = folder.run("test", "a.test.yaml")
+        assert out.startswith("1..1\nok 1 - a talk\n"), out
+
+
+@test
+def a_talk_that_goes_wrong():
+    with Folder() as folder:
+        out, _ = folder.run("chat", given=":back\n:why\n:save x\n:what\nwho\n:save x\n:after later\n")
+        assert "(there is nothing to take back)" in out and "(nothing was said yet)" in out and ":save FILE" in out, out
+        assert "(failed: text: ${contact.name} is missing" in out and "(the run of 'who' did not end well" in out, out
+        assert "(:after wants a time" in out, out
+        folder.run("chat", "--contact", "7", wanted=2)
+        folder.write("rules/10.yaml", "rules: [ 7 ]")
+        folder.run("chat", wanted=3)
+
+
 main()
