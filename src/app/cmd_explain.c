@@ -83,12 +83,12 @@ static int explain_id(struct explain *explain, int64_t id)
     struct notification_row row;
     struct fault fault;
 
-    if (store_begin(explain->store, &fault) != STORE_OK) {
-        fprintf(stderr, "callbackd: the store failed: %s\n", fault.text);
-        return EXIT_TROUBLE;
-    }
+    /* Without a transaction: what is printed may go to a pager, and the daemon waits for the same lock. */
     if (!store_get_notification(explain->store, id, explain->arena, &row)) {
-        store_rollback(explain->store);
+        if (store_failed(explain->store) && store_commit(explain->store, &fault) != STORE_OK) {
+            fprintf(stderr, "callbackd: the store failed: %s\n", fault.text);
+            return EXIT_TROUBLE;
+        }
         fprintf(stderr,
                 "callbackd: the store has no notification %" PRId64
                 "; 'callbackd queue list --all' shows ids\n",
@@ -96,7 +96,6 @@ static int explain_id(struct explain *explain, int64_t id)
         return EXIT_FINDINGS;
     }
     show_notification(explain->store, explain->arena, &row);
-    store_rollback(explain->store);
     explain_now(explain, &row);
     return EXIT_FINE;
 }

@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -225,9 +226,10 @@ static int do_release(struct queue *queue, int argc, char **argv)
 
 static const struct action {
     const char *name;
+    bool changes;
     int (*run)(struct queue *queue, int argc, char **argv);
-} actions[] = { { "list", list },    { "show", show },    { "retry", do_retry },
-                { "drop", do_drop }, { "hold", do_hold }, { "release", do_release } };
+} actions[] = { { "list", false, list },   { "show", false, show },   { "retry", true, do_retry },
+                { "drop", true, do_drop }, { "hold", true, do_hold }, { "release", true, do_release } };
 
 /* --- the command ------------------------------------------------------------------------------------------------------------ */
 
@@ -252,17 +254,38 @@ static int usage(void)
     return EXIT_USAGE;
 }
 
-/* Everything of one call is one transaction; what was printed before a failed commit did not happen, and is said so. */
+/* Everything of one call is one transaction. Nothing is printed during it: a terminal that is stopped, or a pager, would hold up
+   the daemon, which waits for the same lock. */
+static enum store_status change(struct queue *queue, const struct action *action, int argc, char **argv,
+                                int *code, struct fault *fault)
+{
+    static char until_committed[1 << 18];
+    enum store_status status = store_begin(queue->store, fault);
+
+    if (status != STORE_OK)
+        return status;
+    setvbuf(stdout, until_committed, _IOFBF, sizeof(until_committed));
+    *code = action->run(queue, argc, argv);
+    status = store_commit(queue->store, fault);
+    if (status != STORE_OK)
+        __fpurge(stdout); /* it did not happen */
+    return status;
+}
+
+/* Without a transaction, each statement sees the store as it is just then. */
+static enum store_status look(struct queue *queue, const struct action *action, int argc, char **argv,
+                              int *code, struct fault *fault)
+{
+    *code = action->run(queue, argc, argv);
+    return store_failed(queue->store) ? store_commit(queue->store, fault) : STORE_OK;
+}
+
 static int run_action(struct queue *queue, const struct action *action, int argc, char **argv)
 {
-    struct fault fault;
-    enum store_status status = store_begin(queue->store, &fault);
+    struct fault fault = { "" };
     int code = EXIT_TROUBLE;
+    enum store_status status = (action->changes ? change : look)(queue, action, argc, argv, &code, &fault);
 
-    if (status == STORE_OK) {
-        code = action->run(queue, argc, argv);
-        status = store_commit(queue->store, &fault);
-    }
     if (status != STORE_OK) {
         fprintf(stderr, "callbackd: the store failed, nothing was changed: %s\n", fault.text);
         return EXIT_TROUBLE;

@@ -20,6 +20,8 @@
 #define EXIT_STORE_OR_NET 4
 #define TO_LOOP_MAX ((size_t)1 << 30)
 #define MAILS_AT_ONCE 4096
+#define FAREWELL_MS 10
+#define FAREWELLS 50
 
 struct daemon {
     const char *config_path;
@@ -33,7 +35,8 @@ struct daemon {
     struct frontdoor *door;
     struct adminpages *pages;
     struct loop_watch *mail, *term, *interrupt, *hangup;
-    struct loop_timer *deadline;
+    struct loop_timer *deadline, *farewell;
+    int farewells;
     bool stopping, failed;
 };
 
@@ -93,10 +96,21 @@ static void adopt(struct daemon *daemon, struct generation *generation)
         adminpages_adopt(daemon->pages, generation);
 }
 
+/* What was answered last may still be on its way out; who has not even finished a request is not waited for. */
+static void leave(void *arg)
+{
+    struct daemon *daemon = arg;
+
+    if (daemon->farewells++ < FAREWELLS && !frontdoor_is_quiet(daemon->door))
+        loop_timer_start(daemon->farewell, FAREWELL_MS);
+    else
+        loop_stop(daemon->loop);
+}
+
 static void ended(struct daemon *daemon, const struct ended_mail *mail)
 {
     daemon->failed = !mail->stored;
-    loop_stop(daemon->loop);
+    leave(daemon);
 }
 
 static void take_mail(void *arg)
@@ -163,7 +177,9 @@ static bool make_watches(struct daemon *daemon)
     daemon->interrupt = loop_watch_signal(daemon->loop, SIGINT, stop, daemon);
     daemon->hangup = loop_watch_signal(daemon->loop, SIGHUP, reload, daemon);
     daemon->deadline = loop_timer_new(daemon->loop, deadline_passed, daemon);
-    return daemon->mail && daemon->term && daemon->interrupt && daemon->hangup && daemon->deadline;
+    daemon->farewell = loop_timer_new(daemon->loop, leave, daemon);
+    return daemon->mail && daemon->term && daemon->interrupt && daemon->hangup && daemon->deadline &&
+           daemon->farewell;
 }
 
 static bool open_doors(struct daemon *daemon, struct fault *fault)
@@ -237,6 +253,7 @@ static void end(struct daemon *daemon)
     adminpages_free(daemon->pages);
     frontdoor_free(daemon->door);
     loop_timer_free(daemon->deadline);
+    loop_timer_free(daemon->farewell);
     loop_watch_free(daemon->mail);
     loop_watch_free(daemon->term);
     loop_watch_free(daemon->interrupt);

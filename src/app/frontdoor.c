@@ -298,6 +298,11 @@ void frontdoor_adopt(struct frontdoor *door, struct generation *generation)
         log_error("the new TLS files cannot be used; the old ones stay", log_str("cause", fault.text));
 }
 
+bool frontdoor_is_quiet(const struct frontdoor *door)
+{
+    return intake_connections(door->intake) == 0;
+}
+
 void frontdoor_close(struct frontdoor *door)
 {
     door->closed = true;

@@ -24,3 +24,5 @@ void frontdoor_adopt(struct frontdoor *door, struct generation *generation);
 void frontdoor_answer(struct frontdoor *door, const struct acks_mail *acks);
 /* frontdoor_close: accepts no more connections; what is not handed over yet is answered 503. */
 void frontdoor_close(struct frontdoor *door);
+/* frontdoor_is_quiet: after frontdoor_close: every answer has gone out. */
+bool frontdoor_is_quiet(const struct frontdoor *door);

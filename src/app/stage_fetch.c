@@ -54,28 +54,36 @@ static char *bearer(struct text token)
     return buf_take(&header);
 }
 
-static void post_fetch(struct engine *engine, const struct source *source, struct source_state *state,
-                       const struct entry_row *row, const struct fetch *fetch)
+/* NULL when memory is out. */
+static struct request_mail *make_fetch(struct engine *engine, const struct source *source,
+                                       const struct source_state *state, const struct entry_row *row,
+                                       const struct fetch *fetch)
 {
     struct request_mail *request = mail_new(MAIL_REQUEST, sizeof(*request));
     struct text token = generation_token(engine->generation, source);
+    const char *own = source_api_header(source);
+    size_t n = 0;
 
     if (!request)
-        return;
+        return NULL;
     request->job = (struct job){
         .kind = JOB_FETCH, .entry = row->id, .fetch = fetch->kind, .stored_at = row->stored_at
     };
     memcpy(request->job.owner, state->name, NAME_BYTES);
     request->method = "GET";
     request->url = text_dup(text_of(fetch->url));
-    request->headers[0] = text_dup(text_of("Accept: application/json"));
-    request->headers[1] = source_api_header(source) ? text_dup(text_of(source_api_header(source))) : NULL;
-    request->headers[request->headers[1] ? 2 : 1] = token.p ? bearer(token) : NULL;
+    request->headers[n++] = text_dup(text_of("Accept: application/json"));
+    if (own)
+        request->headers[n++] = text_dup(text_of(own));
+    if (token.p)
+        request->headers[n++] = bearer(token);
     request->timeout_ms = 10000;
     request->connect_timeout_ms = 5000;
     request->answer_max = engine->generation->config->limits.answer;
-    state->in_flight++;
-    engine_post(engine, &request->mail);
+    if (fetch->url && request->url && request->headers[n - 1])
+        return request;
+    mail_free(&request->mail);
+    return NULL;
 }
 
 static void later(struct engine *engine, struct entry_row *row, int64_t due_at)
@@ -103,13 +111,20 @@ static void finish(struct engine *engine, const struct source *source, struct en
 static void go_on(struct engine *engine, const struct source *source, struct source_state *state,
                   struct entry_row *row, struct entry *entry)
 {
+    struct request_mail *request;
     struct fetch next;
 
     if (fetch_advance(engine, source, row, entry, &next)) {
         finish(engine, source, row, entry);
         return;
     }
-    post_fetch(engine, source, state, row, &next);
+    request = make_fetch(engine, source, state, row, &next);
+    if (!request) {
+        later(engine, row, engine->now + RETRY_BASE_MS);
+        return;
+    }
+    state->in_flight++;
+    engine_post(engine, &request->mail);
 }
 
 static void start(struct engine *engine, const struct source *source, struct source_state *state,
@@ -252,7 +267,8 @@ static void apply(struct engine *engine, const struct source *source, struct sou
     metrics_add(engine->setup.metrics, METRIC_FETCHES, state->name, names[verdict], 1);
     log_info("fetch", log_num("entry", row->id), log_str("source", state->name),
              log_num("status", result->status), log_str("result", names[verdict]),
-             log_num("ms", result->took_ms), log_str("reason", why.text[0] ? why.text : result->error));
+             log_num("ms", result->took_ms),
+             log_str("reason", result->error || !why.text[0] ? result->error : why.text));
     if (verdict == FETCH_REFUSED) {
         refused(engine, state, result, row);
         return;

@@ -218,6 +218,13 @@ static int64_t wait_until(const struct engine *engine, const struct chat_row *ch
     return send->due_at > engine->now ? send->due_at : engine->now;
 }
 
+/* While stopping a run may end, but no request begins. */
+static enum go stop_here(struct engine *engine, const struct chat_row *chat)
+{
+    store_release_chat(engine->store, chat->id, engine->now, chat->not_before);
+    return GO_RELEASED;
+}
+
 static enum go start_send(struct engine *engine, struct chat_row *chat, const struct run_row *run,
                           const struct send_row *send)
 {
@@ -226,13 +233,15 @@ static enum go start_send(struct engine *engine, struct chat_row *chat, const st
     struct request_mail *request;
     int64_t at;
 
+    if (engine->stopping)
+        return stop_here(engine, chat);
     if (!channel || !state)
         return hold_run(engine, run, "its channel is not in the configuration any more");
     at = channel_ready_at(engine, state);
-    if (at <= engine->now)
-        at = take_chat_pace(engine, channel, chat);
     if (send->due_at > at)
         at = send->due_at;
+    if (at <= engine->now)
+        at = take_chat_pace(engine, channel, chat);
     request = at <= engine->now ? make_request(engine, channel, run, send) : NULL;
     if (!request) {
         release(engine, chat, wait_until(engine, chat, state, send, at));
@@ -305,6 +314,8 @@ static enum go work_on_run(struct engine *engine, struct chat_row *chat, struct 
         expire(engine, run);
         return GO_ENDED;
     }
+    if (engine->stopping && !run->begun)
+        return stop_here(engine, chat);
     rule = engine_rule(engine, run);
     if (!rule)
         return hold_run(engine, run, "the rules that it began with cannot be loaded");

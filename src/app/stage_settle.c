@@ -188,7 +188,7 @@ static void settle_send(struct engine *engine, const struct result_mail *result)
     settle_end(engine, &run, verdict.outcome, verdict.reason);
     if (!store_get_chat(engine->store, result->job.chat, engine->arena, &chat) || chat.owner != engine->owner)
         return;
-    if (engine->stopping || engine->careful)
+    if (engine->careful)
         store_release_chat(engine->store, chat.id, engine->now, chat.not_before);
     else
         send_work(engine, &chat);

@@ -95,8 +95,11 @@ static void expire_entries(struct engine *engine)
 static void prune(struct engine *engine)
 {
     int64_t keep = engine->generation->config->retention_ms, seen = keep > SEEN_MS ? keep : SEEN_MS;
-    size_t n = store_prune(engine->store, engine->now - keep, engine->now - seen, PAGE);
+    int64_t runs[RUN_STATES] = { 0 };
+    size_t n = store_prune(engine->store, engine->now - keep, engine->now - seen, PAGE, runs);
 
+    for (int i = 0; i < RUN_STATES; i++)
+        engine->delta.runs[i] -= runs[i];
     if (n >= PAGE)
         engine->prune_at = engine->now + 20; /* small steps, one after the other */
 }

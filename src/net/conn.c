@@ -213,6 +213,7 @@ static void take(struct intake *intake, struct conn *conn)
         evhttp_connection_set_closecb(conn->evcon, on_close, conn);
         TAILQ_INSERT_TAIL(&intake->all, conn, all);
         intake->n_conns++;
+        conn_watermark(conn); /* the limits may be others than at conn_accept */
         if (conn->phase == CONN_REFUSED)
             attend_later(conn);
     }

@@ -271,8 +271,9 @@ bool store_drop_entry(struct store *store, int64_t id, struct text reason) CHECK
 
 /* store_prune: deletes at most `limit` rows of each kind that ended before `before` (notifications done with no entry in
    state fetch, their entries, runs with their sends; taps; ledger rows past their time) and keys of `seen` from before
-   `seen_before`. Returns how many rows went. */
-size_t store_prune(struct store *store, int64_t before, int64_t seen_before, size_t limit);
+   `seen_before`. Returns how many rows went; runs
+   (RUN_STATES numbers) counts up the runs that went, by state. */
+size_t store_prune(struct store *store, int64_t before, int64_t seen_before, size_t limit, int64_t *runs);
 
 /* --- rulesets, channels, numbers --------------------------------------------------------------------------------- */
 

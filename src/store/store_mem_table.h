@@ -191,7 +191,7 @@ bool mem_rearm_notification(struct store *store, int64_t id);
 bool mem_rearm_entry(struct store *store, int64_t id, int64_t now);
 bool mem_drop_notification(struct store *store, int64_t id, struct text reason);
 bool mem_drop_entry(struct store *store, int64_t id, struct text reason);
-size_t mem_prune(struct store *store, int64_t before, int64_t seen_before, size_t limit);
+size_t mem_prune(struct store *store, int64_t before, int64_t seen_before, size_t limit, int64_t *runs);
 void mem_put_ruleset(struct store *store, struct text hash, struct text source, int64_t now);
 bool mem_get_ruleset(struct store *store, struct text hash, struct arena *arena, struct text *source);
 void mem_put_channel(struct store *store, const struct channel_row *row);

@@ -10,15 +10,17 @@ static bool has_sends(struct mem *mem, int64_t run)
     return row && row->run == run;
 }
 
-static size_t prune_runs(struct mem *mem, int64_t before, size_t limit)
+static size_t prune_runs(struct mem *mem, int64_t before, size_t limit, int64_t *runs)
 {
     const struct run_row *run;
     size_t gone = 0;
 
     for (run = mem_first(mem, MEM_RUN, MEM_RUN_ENDED, NULL); run && run->ended_at < before && gone < limit;
          run = mem_after(mem, MEM_RUN, MEM_RUN_ENDED, run))
-        if (!has_sends(mem, run->id))
+        if (!has_sends(mem, run->id)) {
+            runs[run->state]++;
             gone += mem_delete(mem, MEM_RUN, run);
+        }
     return gone;
 }
 
@@ -117,12 +119,12 @@ static size_t prune_seen(struct mem *mem, int64_t before, size_t limit)
     return gone;
 }
 
-size_t mem_prune(struct store *store, int64_t before, int64_t seen_before, size_t limit)
+size_t mem_prune(struct store *store, int64_t before, int64_t seen_before, size_t limit, int64_t *runs)
 {
     struct mem *mem = mem_of(store);
     size_t buttons = 0, gone = mem_prune_sends(mem, before, limit, &buttons);
 
-    gone += buttons + prune_runs(mem, before, limit);
+    gone += buttons + prune_runs(mem, before, limit, runs);
     gone += prune_entries(mem, before, limit);
     gone += prune_notifications(mem, before, limit);
     gone += prune_taps(mem, before, limit);

@@ -35,7 +35,6 @@ static const char version_1[] =
     "CREATE UNIQUE INDEX chat_user ON chat(channel, user_id);"
     "CREATE INDEX chat_due ON chat(channel, due_at) WHERE due_at IS NOT NULL AND owner IS NULL AND held IS "
     "NULL;"
-    "CREATE INDEX chat_owned ON chat(owner) WHERE owner IS NOT NULL;"
 
     "CREATE TABLE run(id INTEGER PRIMARY KEY, entry INTEGER NOT NULL, rule TEXT NOT NULL, chat INTEGER NOT "
     "NULL,"

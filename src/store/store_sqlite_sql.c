@@ -107,6 +107,7 @@ const char *const sql_texts[SQL_COUNT] = {
         " AND (due_at IS NULL OR due_at > ?2)",
 
     [SQL_NEXT_SENDING] = "SELECT " SEND " FROM send WHERE state = 1 ORDER BY run, step, n LIMIT ?1",
+    /* Once, at the start: all chats are read rather than every claim written to an index. */
     [SQL_DISOWN_CHATS] = "UPDATE chat SET owner = NULL WHERE owner IS NOT NULL",
     [SQL_DISOWN_ENTRIES] = "UPDATE entry SET owner = NULL WHERE state = 0 AND owner IS NOT NULL",
     [SQL_DISOWN_DUE] =
@@ -141,7 +142,8 @@ const char *const sql_texts[SQL_COUNT] = {
     [SQL_DELETE_SEND] = "DELETE FROM send WHERE run = ?1 AND step = ?2 AND n = ?3",
     [SQL_PRUNE_RUNS] =
         "DELETE FROM run WHERE id IN (SELECT id FROM run WHERE ended_at < ?1"
-        " AND NOT EXISTS (SELECT 1 FROM send WHERE run = run.id) ORDER BY ended_at, expires_at, id LIMIT ?2)",
+        " AND NOT EXISTS (SELECT 1 FROM send WHERE run = run.id) ORDER BY ended_at, expires_at, id LIMIT ?2)"
+        " RETURNING state",
     [SQL_PRUNE_ENTRIES] =
         "DELETE FROM entry WHERE id IN (SELECT e.id FROM notification AS n"
         " CROSS JOIN entry AS e ON e.notification = n.id WHERE n.state <> 0 AND n.state = 1 AND n.stored_at < ?1"

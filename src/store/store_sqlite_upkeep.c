@@ -92,10 +92,23 @@ static size_t prune_buttons(struct db *db, int64_t before, size_t limit, struct 
     return gone;
 }
 
-/* Children before parents, so that a step that stops at the limit leaves nothing without its parent. */
-size_t db_prune(struct store *store, int64_t before, int64_t seen_before, size_t limit)
+static size_t prune_runs(struct db *db, int64_t before, size_t limit, int64_t *runs, struct arena *arena)
 {
-    static const enum sql steps[] = { SQL_PRUNE_RUNS, SQL_PRUNE_ENTRIES, SQL_PRUNE_NOTIFICATIONS };
+    struct db_pair *states;
+    size_t n;
+
+    states =
+        db_rows(db, SQL_PRUNE_RUNS, DB_VALUES(db_int(before), db_limit(limit)), &db_one_number, arena, &n);
+    for (size_t i = 0; i < n; i++)
+        if (states[i].first >= 0 && states[i].first < RUN_STATES)
+            runs[states[i].first]++;
+    return n;
+}
+
+/* Children before parents, so that a step that stops at the limit leaves nothing without its parent. */
+size_t db_prune(struct store *store, int64_t before, int64_t seen_before, size_t limit, int64_t *runs)
+{
+    static const enum sql steps[] = { SQL_PRUNE_ENTRIES, SQL_PRUNE_NOTIFICATIONS };
     struct arena *arena = arena_new(SIZE_MAX);
     struct db *db = db_of(store);
     size_t gone;
@@ -105,6 +118,7 @@ size_t db_prune(struct store *store, int64_t before, int64_t seen_before, size_t
         return 0;
     }
     gone = prune_sends(db, before, limit, arena);
+    gone += prune_runs(db, before, limit, runs, arena);
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
         gone += (size_t)db_do(db, steps[i], DB_VALUES(db_int(before), db_limit(limit)));
     gone += prune_taps(db, before, limit, arena) + prune_buttons(db, before, limit, arena);

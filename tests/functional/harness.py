@@ -161,7 +161,11 @@ class Daemon(Process):
         self.log = open(self.log_path, "ab")
         self.process = None
         if start:
-            self.serve()
+            try:
+                self.serve()
+            except AssertionError:
+                self.__exit__(AssertionError)  # there is no `with` yet that would
+                raise
 
     def __enter__(self):
         return self

@@ -1,5 +1,6 @@
 # The real daemon against the simulator. Each file prints TAP; they run side by side.
 functional_tests = \
+	tests/functional/test_beside.py \
 	tests/functional/test_frontdoor.py \
 	tests/functional/test_generic.py \
 	tests/functional/test_hubspot.py \
@@ -9,6 +10,7 @@ functional_tests = \
 	tests/functional/test_operations.py \
 	tests/functional/test_rules.py \
 	tests/functional/test_sending.py \
+	tests/functional/test_stop.py \
 	tests/functional/test_store.py \
 	tests/functional/test_tools.py
 if HAVE_PYTHON

@@ -6,6 +6,7 @@ import signal
 import socket
 import sqlite3
 import ssl
+import threading
 import warnings
 
 from harness import *
@@ -271,6 +272,28 @@ def test_pipelined_requests_are_answered_in_order():
 
 
 @test
+def test_large_requests_in_a_row():
+    """More than may wait in front of the door at once: it is taken as room comes, on one connection and on many."""
+    with Sim() as sim, Daemon(sim, config={"limits": {"body": "64KiB"}}) as daemon:
+        rows = [b"".join(post(notification(f"track:ORD-{5000 + 10 * w + n}").ljust(64 << 10)) for n in range(10)) for w in range(8)]
+        wires = [Wire(daemon.intake) for _ in rows]
+
+        def pour(wire, row):
+            wire.send(row)
+        threads = [threading.Thread(target=pour, args=pair) for pair in zip(wires, rows)]
+        for thread in threads:
+            thread.start()
+        for wire in wires:
+            assert [wire.status() for _ in range(10)] == [200] * 10
+        for thread in threads:
+            thread.join()
+        for wire in wires:
+            wire.socket.close()
+        assert daemon.reasons() == [None] * 80
+        assert len(sim.sends()) == 80
+
+
+@test
 def test_half_closed_sender_gets_its_answer():
     with Sim() as sim, Daemon(sim) as daemon:
         with Wire(daemon.intake) as wire:
@@ -454,6 +477,8 @@ def test_tls():
             assert wire.send(post(large)).status() == 200
             wire.send(post(notification("track:ORD-4003")) * 3)
             assert [wire.status() for _ in range(3)] == [200] * 3
+            wire.send(post(large) * 5)
+            assert [wire.status() for _ in range(5)] == [200] * 5
             assert wire.send(post(b"", length=1 << 30)).status() == 413 and wire.ended()
         with Wire(daemon.intake, context=trust(daemon, maximum_version=ssl.TLSVersion.TLSv1_2)) as wire:
             assert wire.socket.version() == "TLSv1.2" and wire.send(post(notification("track:ORD-4004"))).status() == 200

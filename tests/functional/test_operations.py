@@ -437,7 +437,7 @@ def test_second_signal_stops_at_once():
         daemon.wait_log("msg=stopping")
         assert daemon.process.poll() is None
         assert daemon.terminate() == 0  # long before the 10 minutes, and the request's minute
-        waiting = runs(daemon, "ready")[0]
+        waiting = runs(daemon, "unknown")[0]
         assert "unknown, attempts: 1" in daemon.run("queue", "show", str(waiting["id"]))[1]
 
 

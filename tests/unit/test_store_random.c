@@ -265,10 +265,14 @@ static void step_operate(struct side *s, const struct world *w)
 
 static void step_prune(struct side *s, const struct world *w)
 {
+    int64_t runs[RUN_STATES] = { 0 };
+
     if (w->r[4] % 10 == 0)
         store_disown(s->store, w->now);
     say_int(s, (int64_t)store_prune(s->store, w->now - w->r[0] % 300, w->now - w->r[1] % 300,
-                                    1 + (size_t)w->r[2] % 5));
+                                    1 + (size_t)w->r[2] % 5, runs));
+    for (int i = 0; i < RUN_STATES; i++)
+        say_int(s, runs[i]);
 }
 
 static void step_numbers(struct side *s, const struct world *w)

@@ -108,11 +108,17 @@ static void test_rearm_others(struct fixture *f)
 
 static size_t prune(struct fixture *f, int64_t before, size_t limit)
 {
+    struct store_counts was, is;
+    int64_t runs[RUN_STATES] = { 0 };
     size_t n;
 
     begin(f);
-    n = store_prune(f->store, before, before, limit);
+    store_count(f->store, &was);
+    n = store_prune(f->store, before, before, limit, runs);
+    store_count(f->store, &is);
     commit(f);
+    for (int i = 0; i < RUN_STATES; i++)
+        assert_int_equal(was.runs[i] - runs[i], is.runs[i]);
     return n;
 }
 
@@ -176,6 +182,7 @@ static void test_prune_family(struct fixture *f)
 
 static void test_prune_rest(struct fixture *f)
 {
+    int64_t runs[RUN_STATES] = { 0 };
     int64_t fresh = put_notification(f, NOTIFICATION_NEW), stuck = put_notification(f, NOTIFICATION_STUCK);
     int64_t done = put_notification(f, NOTIFICATION_DONE), fetches = put_notification(f, NOTIFICATION_DONE);
     struct entry_row entry = an_entry(f, fetches, ENTRY_FETCH);
@@ -190,8 +197,8 @@ static void test_prune_rest(struct fixture *f)
     assert_true(store_tap(f->store, 1, T("r"), T("d"), 5, 100, 100));
     commit(f);
     begin(f);
-    assert_int_equal(store_prune(f->store, 200, 50, 9), 2); /* the one that is done, and the tap */
-    assert_int_equal(store_prune(f->store, 200, 300, 9), 1);
+    assert_int_equal(store_prune(f->store, 200, 50, 9, runs), 2); /* the one that is done, and the tap */
+    assert_int_equal(store_prune(f->store, 200, 300, 9, runs), 1);
     commit(f);
     assert_true(store_get_notification(f->store, fresh, f->arena, &row));
     assert_true(store_get_notification(f->store, stuck, f->arena, &row));
