@@ -10,6 +10,7 @@ src_libapp_a_SOURCES = \
 	src/app/cmd_queue.c \
 	src/app/cmd_serve.c \
 	src/app/cmd_test.c src/app/cmd_test.h \
+	src/app/cmd_test_mutate.c \
 	src/app/cmd_try.c \
 	src/app/cmdline.c src/app/cmdline.h \
 	src/app/configfile.c src/app/configfile.h \

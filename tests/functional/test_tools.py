@@ -215,8 +215,21 @@ def shipped_flow():
             with open(os.path.join(top, name), encoding="utf-8") as file:
                 folder.write("rules/" + name, file.read())
         cases = sorted("rules/" + name for name in os.listdir(top) if ".test." in name)
-        out, _ = folder.run("test", *cases)
-        assert "(100 %)" in out and "not reached" not in out, out
+        out, _ = folder.run("test", *cases, "--mutate")
+        assert out.count("(100 %)") == 3 and "# mutants: " in out, out
+
+
+@test
+def mistakes_that_no_case_notices():
+    with Folder() as folder:
+        folder.write("a.test.yaml", CASES)
+        out, _ = folder.run("test", "a.test.yaml", "--mutate")
+        assert "#   not noticed: rule 'old' left out (rules/10.yaml:20)\n" in out, out
+        assert "#   not noticed: rule 'track' with text: '(?<id>ORD-[0-9]+)' (rules/10.yaml:2)\n" in out, out
+        assert "rule 'track' left out" not in out and "rule 'menu' left out" not in out, out
+        folder.write("a.test.yaml", "- { name: a, tap: menu, expect: { rule: none } }\n")
+        out, _ = folder.run("test", "a.test.yaml", "--mutate", wanted=1)
+        assert out.endswith("# mutants: none made while a case fails\n"), out
 
 
 # --- graph -----------------------------------------------------------------------------------------------------------------
