@@ -102,7 +102,7 @@ struct engine {
     struct store_counts counts, delta;
     int64_t shown[RUN_STATES]; /* the counts that the metrics have */
 
-    int64_t wake_at, look_at, expire_at, prune_at;
+    int64_t wake_at, look_at, expire_at, prune_at, complain_at;
     const void *stored_hash,
         *storing_hash; /* the ruleset that is in the store; the one this transaction puts there */
     struct work work;
@@ -112,8 +112,7 @@ struct engine {
     bool more;        /* work was left over: do not sleep */
     bool look_for_new, look_for_fetches; /* the store may have some */
     bool store_down, recount;            /* recount: the counts may be off */
-    int64_t store_retry_ms;
-    int last_tries; /* of a store that fails while stopping */
+    int last_tries;                      /* of a store that fails while stopping */
     bool stopping, ended;
 };
 

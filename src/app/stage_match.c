@@ -35,7 +35,7 @@ static bool issued_here(struct engine *engine, struct text channel, const struct
 }
 
 static bool find_rule(struct engine *engine, const struct source *source, const struct entry *entry,
-                      struct match *match)
+                      struct match *match, bool *is_tap)
 {
     const struct ruleset *ruleset = engine->generation->ruleset;
     struct ruleset_question question = { .kind = entry->kind,
@@ -46,9 +46,11 @@ static bool find_rule(struct engine *engine, const struct source *source, const 
 
     if (!ruleset_match(ruleset, &question, engine->scratch, match))
         return false;
+    *is_tap = match->how == MATCH_TAP ||
+              (match->how == MATCH_DEFAULT && (entry->kind == ENTRY_TAP || question.looks_like_tap));
     if (match->how == MATCH_NONE && entry->kind == ENTRY_EITHER && !question.looks_like_tap &&
         issued_here(engine, engine_chat_channel(engine, source), entry)) {
-        question.issued = true;
+        question.issued = *is_tap = true;
         return ruleset_match(ruleset, &question, engine->scratch, match);
     }
     return true;
@@ -83,7 +85,7 @@ static bool print_run(const struct entry *entry, const struct match *match, stru
 }
 
 static void make_run(struct engine *engine, const struct source *source, struct entry_row *row,
-                     const struct entry *entry, const struct match *match)
+                     const struct entry *entry, const struct match *match, bool is_tap)
 {
     const struct rule *rule = match->rule;
     struct run_row run = { .id = schedule_id(&engine->schedule, engine->now),
@@ -102,13 +104,13 @@ static void make_run(struct engine *engine, const struct source *source, struct 
     if (!store_take_seq(engine->store, engine_chat_channel(engine, source), entry->user_id,
                         schedule_id(&engine->schedule, engine->now), &run.chat, &run.seq))
         return;
-    if (match->how == MATCH_TAP && rule->dedup_ms > 0 &&
+    if (is_tap && rule->dedup_ms > 0 &&
         !store_tap(engine->store, run.chat, run.rule, entry->data, row->said_at, rule->dedup_ms,
                    engine->now)) {
         done(row, ENTRY_DONE, "the same tap again");
         return;
     }
-    if (ruleset_hash(engine->generation->ruleset).p != engine->stored_hash) {
+    if (run.ruleset.p != engine->stored_hash && run.ruleset.p != engine->storing_hash) {
         store_put_ruleset(engine->store, run.ruleset, ruleset_source(engine->generation->ruleset),
                           engine->now);
         engine->storing_hash = run.ruleset.p;
@@ -124,9 +126,10 @@ void stage_match(struct engine *engine, const struct source *source, struct entr
     struct metrics *metrics = engine->setup.metrics;
     struct match match = { MATCH_NONE };
     struct text rule = TEXT_NONE;
+    bool is_tap = false;
 
     metrics_add(metrics, METRIC_ENTRIES, source_name(source), entry_kind_name(entry->kind), 1);
-    if (!find_rule(engine, source, entry, &match)) {
+    if (!find_rule(engine, source, entry, &match, &is_tap)) {
         done(row, ENTRY_STUCK, "out of memory");
     } else if (match.how == MATCH_NONE) {
         done(row, ENTRY_DONE, "no rule takes it");
@@ -137,7 +140,7 @@ void stage_match(struct engine *engine, const struct source *source, struct entr
         engine->delta.entries_unaddressed++;
     } else {
         rule = text_of(match.rule->name);
-        make_run(engine, source, row, entry, &match);
+        make_run(engine, source, row, entry, &match, is_tap);
         metrics_add(metrics, METRIC_RULE_MATCHES, match.rule->name, NULL, 1);
     }
     if (match.limited)
