@@ -5,6 +5,7 @@
 #include "base/now.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -246,8 +247,14 @@ struct engine *engine_new(const struct engine_setup *setup, struct fault *fault)
 
 bool engine_start(struct engine *engine, struct fault *fault)
 {
-    int rc = pthread_create(&engine->thread, NULL, engine_main, engine);
+    sigset_t all, before;
+    int rc;
 
+    /* Signals are the loop's; a write of the store is not interrupted by them. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    rc = pthread_create(&engine->thread, NULL, engine_main, engine);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (rc != 0)
         return fault_set(fault, "the engine's thread cannot be started: %s", strerror(rc));
     engine->started = true;

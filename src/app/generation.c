@@ -119,7 +119,8 @@ static bool read_rules(struct whole *whole, struct findings *findings)
     for (size_t i = 0; i < config->n_channels; i++)
         channels[i] = (struct ruleset_channel){ config->channels[i].name, config->channels[i].dialect };
     if (rulefiles_read(config, &files, findings))
-        whole->ruleset = ruleset_build(files.files, files.count, channels, config->n_channels, findings);
+        whole->ruleset = ruleset_build_zoned(files.files, files.count, channels, config->n_channels,
+                                             rulefiles_zone, findings);
     rulefiles_free(&files);
     free(channels);
     whole->public.ruleset = whole->ruleset;

@@ -31,8 +31,6 @@ SRC = os.path.abspath(os.environ.get("srcdir", "."))
 CALLBACKD = os.path.abspath(os.environ.get("CALLBACKD", "callbackd"))
 SIM = os.path.abspath(os.environ.get("SIM", "tests/sim/callbackd-sim"))
 PAGES = ["callbackd.8", "callbackd.yaml.5", "callbackd-rules.5"]
-# Tables that are in the schema for better errors only: what they describe is refused later.
-REFUSED_TABLES = {"line_keys"}
 
 CONFIG = "channels: { shop: { key: env:KEY } }\nsources:\n"
 SOURCE = "  - { name: any, kind: intercom, path: /any, secrets: [ env:SECRET ], channel: shop }\n"
@@ -342,7 +340,7 @@ def schema_tables():
         for table, rows in re.findall(r"struct schema_key (\w+)\[\] = \{(.*?)\n\};", text, re.S):
             known = re.findall(r'\{\s*"(\w+)",\s*(\.later)?', rows)
             tables[table] = {key for key, later in known if not later}
-    return {table: keys for table, keys in tables.items() if table not in REFUSED_TABLES}
+    return tables
 
 
 def described(text):
