@@ -23,6 +23,7 @@ struct whole {
     struct source_secrets *sources; /* by index of the configuration */
     struct text *keys;              /* of the channels */
     struct text admin_token;
+    struct generation *base; /* of generation_with: whose configuration this is; else NULL */
 };
 
 static struct whole *whole_of(const struct generation *generation)
@@ -51,7 +52,10 @@ static void whole_free(struct whole *whole)
     free(whole->keys);
     secrets_free(&whole->admin_token);
     ruleset_free(whole->ruleset);
-    config_free(whole->config);
+    if (whole->base)
+        generation_unref(whole->base);
+    else
+        config_free(whole->config);
     free(whole);
 }
 
@@ -146,6 +150,21 @@ struct generation *generation_load(const char *path, enum secrets_need secrets, 
         whole_free(whole);
         return NULL;
     }
+    return &whole->public;
+}
+
+struct generation *generation_with(struct generation *generation, struct ruleset *ruleset)
+{
+    struct whole *whole = calloc(1, sizeof(*whole));
+
+    if (!whole) {
+        ruleset_free(ruleset);
+        return NULL;
+    }
+    atomic_init(&whole->references, 1);
+    whole->base = generation_ref(generation);
+    whole->public.config = whole->config = whole_of(generation)->config;
+    whole->public.ruleset = whole->ruleset = ruleset;
     return &whole->public;
 }
 

@@ -10,7 +10,8 @@
 #define BOX_ITEMS 1024
 #define BOX_BYTES ((size_t)16 << 20)
 #define STEPS_MAX 100000
-#define SENT_MAX 1024 /* of one entry */
+#define LATEST ((int64_t)2190000000000) /* ms; schedule_id has room for 41 bits of them */
+#define SENT_MAX 1024                   /* of one entry */
 
 struct sandbox {
     struct engine *engine;
@@ -104,7 +105,9 @@ int64_t sandbox_now(const struct sandbox *sandbox)
 
 void sandbox_advance(struct sandbox *sandbox, int64_t ms)
 {
-    engine_advance(sandbox->engine, ms);
+    int64_t most = LATEST - sandbox_now(sandbox);
+
+    engine_advance(sandbox->engine, ms < most ? ms : most > 0 ? most : 0);
 }
 
 /* --- the loop's part --------------------------------------------------------------------------------------------------- */

@@ -19,7 +19,7 @@ struct sandbox_setup {
 struct sandbox *sandbox_new(const struct sandbox_setup *setup, struct fault *fault) CHECKED;
 void sandbox_free(struct sandbox *sandbox);
 int64_t sandbox_now(const struct sandbox *sandbox);
-/* sandbox_advance: lets time pass. */
+/* sandbox_advance: lets time pass, up to 2039, where ids end. */
 void sandbox_advance(struct sandbox *sandbox, int64_t ms);
 
 struct sandbox_entry {
