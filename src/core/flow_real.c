@@ -16,6 +16,8 @@ struct flow_real {
     int step, message; /* that is rendered now */
     struct rendered rendered;
     enum flow_sent sent;
+    bool
+        open; /* the message needs a value that only a run knows, so that its buttons are rendered one by one */
 };
 
 struct flow_real *flow_real_new(struct flow *flow)
@@ -189,11 +191,71 @@ static bool is_whole(const struct rendered *rendered)
     return rendered->n_rows > 0;
 }
 
+/* Has each capture that a template needs a value? */
+static bool has_captures(const struct flow_real *real, const struct template *template)
+{
+    struct template_part part;
+
+    for (size_t i = 0; template && template_part(template, i, &part); i++) {
+        char name[64];
+
+        if (part.kind != TEMPLATE_CAPTURE || part.otherwise.p)
+            continue;
+        snprintf(name, sizeof(name), "%.*s", TEXT_ARG(part.text));
+        if (!doc_key(real->captures, name))
+            return false;
+    }
+    return true;
+}
+
+static bool is_captured(const struct flow_real *real, const struct message *message)
+{
+    bool good = has_captures(real, message->input_field_placeholder);
+
+    for (size_t i = 0; i < message->n_lines && good; i++)
+        if (!message->lines[i].when && !message->lines[i].repeat)
+            good = has_captures(real, message->lines[i].text);
+    for (size_t r = 0; r < message->n_rows; r++)
+        for (size_t k = 0; k < message->rows[r].count && good; k++) {
+            const struct message_button *button = &message->rows[r].buttons[k];
+
+            if (button->when || message->rows[r].when || message->rows[r].repeat)
+                continue;
+            good = has_captures(real, button->text) && has_captures(real, button->url) &&
+                   has_captures(real, button->callback_data);
+        }
+    return good;
+}
+
+static void render_message(struct flow_real *real, const struct message *message)
+{
+    struct fault fault;
+
+    real->open = false;
+    real->sent = FLOW_SENT;
+    if (message_render(message, real->captures, real->scratch, real->arena, &real->rendered, &fault))
+        return;
+    real->sent = FLOW_REFUSED;
+    if (is_whole(&real->rendered))
+        return;
+    real->open = is_captured(real, message);
+    real->sent = real->open ? FLOW_SENT : FLOW_UNSENT;
+}
+
+/* A button of a message that is not rendered as a whole. */
+static enum flow_sent render_alone(struct flow_real *real, const struct flow_button *button, struct text *out)
+{
+    struct fault fault;
+
+    if (!template_render(button->template, real->captures, 65536, real->arena, out, &fault))
+        return FLOW_UNSENT;
+    return button->key || (out->n > 0 && out->n <= FLOW_DATA_MAX) ? FLOW_SENT : FLOW_REFUSED;
+}
+
 /* Up to this message, as the run would. */
 static void render_to(struct flow_real *real, int step, int message)
 {
     const struct rule *rule = real->flow->rules[real->rule].rule;
-    struct fault fault;
 
     while (real->step < step || (real->step == step && real->message < message)) {
         if (real->step < 0) {
@@ -209,11 +271,7 @@ static void render_to(struct flow_real *real, int step, int message)
                 real->message = 0;
             }
         }
-        if (message_render(rule->steps[real->step].messages[real->message], real->captures, real->scratch,
-                           real->arena, &real->rendered, &fault))
-            real->sent = FLOW_SENT;
-        else
-            real->sent = is_whole(&real->rendered) ? FLOW_REFUSED : FLOW_UNSENT;
+        render_message(real, rule->steps[real->step].messages[real->message]);
     }
 }
 
@@ -227,6 +285,8 @@ enum flow_sent flow_real_sends(struct flow_real *real, const struct flow_button 
     render_to(real, button->step, button->message);
     if (real->sent == FLOW_UNSENT || real->step != button->step || real->message != button->message)
         return FLOW_UNSENT;
+    if (real->open)
+        return render_alone(real, button, out);
     rendered = &real->rendered.rows[button->row].buttons[button->column];
     *out = button->key ? rendered->text : rendered->callback_data;
     return out->p ? real->sent : FLOW_UNSENT;

@@ -34,7 +34,7 @@ PAGES = ["callbackd.8", "callbackd.yaml.5", "callbackd-rules.5"]
 
 CONFIG = "channels: { shop: { key: env:KEY } }\nsources:\n"
 SOURCE = "  - { name: any, kind: intercom, path: /any, secrets: [ env:SECRET ], channel: shop }\n"
-RULES = "rules: [ { name: any, default: true, reply: { text: any } } ]\n"
+RULES = "rules: [ { name: any, default: true, final: true, reply: { text: any } } ]\n"
 
 
 def read(path):
