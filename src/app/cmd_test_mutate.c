@@ -56,8 +56,8 @@ static struct ruleset *build(struct mutation *mutation, size_t file, struct text
     buf_printf(&path, "%s.json", old.path);
     *changed = (struct ruleset_file){ buf_get(&path).p, text };
     if (findings && !path.failed)
-        ruleset = ruleset_build(mutation->files.files, mutation->files.count, mutation->channels,
-                                config->n_channels, findings);
+        ruleset = ruleset_build_zoned(mutation->files.files, mutation->files.count, mutation->channels,
+                                      config->n_channels, rulefiles_zone, findings);
     *changed = old;
     buf_free(&path);
     findings_free(findings);

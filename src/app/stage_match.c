@@ -44,7 +44,7 @@ static struct json_object *open_scope(struct engine *engine, const struct source
 
     ok = scope && conversation && doc_add_text(conversation, "id", entry->conversation) &&
          doc_add_text(scope, "source", text_of(source_name(source))) &&
-         doc_add_text(scope, "channel", text_of(source_channel(source))) &&
+         doc_add_text(scope, "channel", engine_chat_channel(engine, source)) &&
          doc_add_text(scope, "topic", entry->topic);
     if (ok) {
         json_object_object_add(scope, "conversation", json_object_get(conversation));

@@ -15,13 +15,19 @@ static size_t buttons_of(const struct rule *rule)
     return n;
 }
 
-static void add_port(struct graph_node *node, const struct message_button *button)
+struct text graph_label(const struct message_button *button)
 {
     const struct node *label = button->node->kind == NODE_MAP ? node_get(button->node, "text") : button->node;
 
-    node->ports[node->n_ports++] = (struct graph_port){ .button = button,
-                                                        .label = label ? label->text : TEXT_NONE,
-                                                        .url = button->url != NULL };
+    if (label && label->kind == NODE_MAP)
+        label = label->count ? label->items[0] : NULL;
+    return label ? label->text : TEXT_NONE;
+}
+
+static void add_port(struct graph_node *node, const struct message_button *button)
+{
+    node->ports[node->n_ports++] =
+        (struct graph_port){ .button = button, .label = graph_label(button), .url = button->url != NULL };
 }
 
 static void add_ports(struct graph_node *node, const struct message *message)

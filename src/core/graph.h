@@ -25,6 +25,8 @@ struct graph {
     struct graph_edges edges;
 };
 
+/* graph_label: a button's label as it is written; of several languages the first. */
+struct text graph_label(const struct message_button *button);
 /* graph_build: in the arena. False when memory is out. */
 bool graph_build(const struct ruleset *ruleset, struct pattern_scratch *scratch, struct arena *arena,
                  struct graph *out) CHECKED;

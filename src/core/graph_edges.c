@@ -1,8 +1,13 @@
 #include "core/graph_edges.h"
 
+#include "core/doc.h"
 #include "core/example.h"
+#include "core/settings.h"
 
+#include <stdio.h>
 #include <string.h>
+
+#define NOON 1767614400000 /* a Monday: for opening hours */
 
 #define EXAMPLE_MAX 4096
 #define DATA_MAX 4096
@@ -28,7 +33,26 @@ static bool known(const struct finder *finder, struct json_object *captures)
     return false;
 }
 
-/* An example counts if this rule wins it, as it would in the daemon. */
+static bool add_capture(struct json_object *captures, const char *key, struct text value)
+{
+    return !value.p || doc_add_text(captures, key, value);
+}
+
+/* A rule with `when` may leave it to later ones, one with `continue` does. */
+static bool goes_on(const struct match *match)
+{
+    return match->rule && (match->rule->when || match->rule->further);
+}
+
+static bool next_match(struct finder *finder, const struct ruleset_question *question, struct match *match)
+{
+    const struct match before = *match;
+
+    json_object_put(before.captures);
+    return ruleset_match_next(finder->ruleset, question, &before, finder->scratch, match);
+}
+
+/* An example counts if this rule can win it, as it would in the daemon. */
 static bool try_example(struct finder *finder, const struct rule *rule, enum entry_kind kind,
                         struct text data)
 {
@@ -37,11 +61,44 @@ static bool try_example(struct finder *finder, const struct rule *rule, enum ent
 
     if (!ruleset_match(finder->ruleset, &question, finder->scratch, &match))
         return false;
+    while (match.rule != rule && goes_on(&match))
+        if (!next_match(finder, &question, &match))
+            return false;
+    if (!settings_fill(ruleset_settings(finder->ruleset), match.captures, NOON)) {
+        json_object_put(match.captures);
+        return false;
+    }
     if (match.rule == rule && finder->n_examples < EXAMPLES_MAX && !known(finder, match.captures))
         finder->examples[finder->n_examples++] = match.captures;
     else
         json_object_put(match.captures);
     return true;
+}
+
+/* Whatever its `when` says, the rule would begin with these. */
+static bool try_guarded(struct finder *finder, const struct pattern *pattern, struct text data)
+{
+    struct json_object *captures = json_object_new_object();
+    bool ok = captures && pattern_match(pattern, finder->scratch, data) == PATTERN_YES;
+
+    for (int i = 1; ok && i <= pattern_groups(pattern); i++) {
+        char key[16];
+
+        snprintf(key, sizeof(key), "%d", i);
+        ok = add_capture(captures, key, pattern_group(finder->scratch, i));
+    }
+    for (size_t i = 0; ok && i < pattern_names(pattern); i++) {
+        int group = 0;
+        const char *name = pattern_name(pattern, i, &group);
+
+        ok = add_capture(captures, name, pattern_group(finder->scratch, group));
+    }
+    ok = ok && settings_fill(ruleset_settings(finder->ruleset), captures, NOON);
+    if (ok && finder->n_examples < EXAMPLES_MAX && !known(finder, captures))
+        finder->examples[finder->n_examples++] = captures;
+    else
+        json_object_put(captures);
+    return ok;
 }
 
 static bool try_pattern(struct finder *finder, const struct rule *rule, const struct pattern *pattern,
@@ -52,7 +109,8 @@ static bool try_pattern(struct finder *finder, const struct rule *rule, const st
 
     for (int i = 0; ok && pattern && i < EXAMPLE_VARIANTS; i++)
         if (example_make(pattern, i, finder->scratch, &example))
-            ok = try_example(finder, rule, kind, buf_get(&example));
+            ok = rule->when ? try_guarded(finder, pattern, buf_get(&example))
+                            : try_example(finder, rule, kind, buf_get(&example));
     buf_free(&example);
     return ok;
 }
@@ -62,7 +120,8 @@ static bool find_examples(struct finder *finder, const struct rule *rule)
     struct json_object *none = json_object_new_object();
 
     finder->n_examples = 0;
-    if (!none || !try_pattern(finder, rule, rule->tap, ENTRY_TAP) ||
+    if (!none || !settings_fill(ruleset_settings(finder->ruleset), none, NOON) ||
+        !try_pattern(finder, rule, rule->tap, ENTRY_TAP) ||
         !try_pattern(finder, rule, rule->text, ENTRY_TEXT)) {
         json_object_put(none);
         return false;
@@ -105,18 +164,48 @@ static size_t number_of(const struct ruleset *ruleset, const struct rule *rule)
     return rule ? (size_t)(rule - ruleset_rule(ruleset, 0)) : GRAPH_NOWHERE;
 }
 
+/* Rules with `when` that take the data when that holds; behind `last` it is too late, unless that is a default. */
+static bool follow_guarded(struct finder *finder, struct graph_edge *edge, size_t last)
+{
+    size_t end = edge->by_default || last == GRAPH_NOWHERE ? ruleset_count(finder->ruleset) : last;
+
+    edge->by_default = false;
+    for (size_t i = 0; i < end; i++) {
+        const struct rule *rule = ruleset_rule(finder->ruleset, i);
+        const struct pattern *pattern = edge->key ? rule->text : rule->tap;
+
+        if (!rule->when || !pattern || pattern_match(pattern, finder->scratch, edge->data) != PATTERN_YES)
+            continue;
+        edge->to = i;
+        if (!add_edge(finder, edge))
+            return false;
+    }
+    return true;
+}
+
 static bool follow(struct finder *finder, struct graph_edge *edge)
 {
     const struct ruleset_question question = { .kind = edge->key ? ENTRY_TEXT : ENTRY_TAP,
                                                .data = edge->data };
     struct match match;
+    size_t last;
+    bool ok;
 
     if (!ruleset_match(finder->ruleset, &question, finder->scratch, &match))
         return false;
-    edge->to = number_of(finder->ruleset, match.rule);
-    edge->by_default = match.how == MATCH_DEFAULT;
+    for (;;) {
+        edge->to = last = number_of(finder->ruleset, match.rule);
+        edge->by_default = match.how == MATCH_DEFAULT;
+        ok = add_edge(finder, edge);
+        if (!ok || !goes_on(&match))
+            break;
+        if (!next_match(finder, &question, &match))
+            return false;
+        if (!match.rule)
+            break;
+    }
     json_object_put(match.captures);
-    return add_edge(finder, edge);
+    return ok && follow_guarded(finder, edge, last);
 }
 
 static bool walk_button(struct finder *finder, size_t from, const struct message_button *button, bool key)
@@ -127,9 +216,7 @@ static bool walk_button(struct finder *finder, size_t from, const struct message
     bool ok = true, any = false;
 
     for (size_t i = 0; ok && i < finder->n_examples; i++) {
-        const struct template_names names = { .captures = finder->examples[i] };
-
-        if (!template_render(what, &names, DATA_MAX, finder->arena, &edge.data, &fault))
+        if (!template_render(what, finder->examples[i], DATA_MAX, finder->arena, &edge.data, &fault))
             continue;
         any = true;
         ok = follow(finder, &edge);
