@@ -77,6 +77,7 @@ static void undo(struct engine *engine)
 
         if (mail->kind != MAIL_REQUEST)
             continue;
+        engine->results_due--;
         if (job->kind == JOB_SEND)
             engine->sends_in_flight--;
         else if (engine_source(engine, text_of(job->owner)))

@@ -148,18 +148,19 @@ static char *send_url(const struct config_channel *channel)
 static struct request_mail *make_request(struct engine *engine, const struct config_channel *channel,
                                          const struct run_row *run, const struct send_row *send)
 {
-    struct request_mail *request = mail_new(MAIL_REQUEST, sizeof(*request));
+    struct job job = { .kind = JOB_SEND,
+                       .run = run->id,
+                       .chat = run->chat,
+                       .step = send->step,
+                       .n = send->n,
+                       .attempt = send->attempt + 1,
+                       .stored_at = run->stored_at };
+    struct request_mail *request;
 
+    text_printable(send->channel, job.owner, NAME_BYTES - 1);
+    request = engine_request(engine, &job);
     if (!request)
         return NULL;
-    request->job = (struct job){ .kind = JOB_SEND,
-                                 .run = run->id,
-                                 .chat = run->chat,
-                                 .step = send->step,
-                                 .n = send->n,
-                                 .attempt = send->attempt + 1,
-                                 .stored_at = run->stored_at };
-    text_printable(send->channel, request->job.owner, NAME_BYTES - 1);
     request->method = "POST";
     request->url = send_url(channel);
     request->body = text_dup(send->body);
@@ -323,7 +324,9 @@ static enum go reply_step(struct engine *engine, struct chat_row *chat, struct r
         n = step->count;
     }
     for (size_t i = 0; i < n; i++)
-        if (sends[i].state < SEND_OK)
+        if (sends[i].state == SEND_SENDING)
+            return GO_RELEASED; /* its result goes on from here */
+        else if (sends[i].state < SEND_OK)
             return start_send(engine, chat, run, &sends[i]);
     run->step++;
     return GO_ON;

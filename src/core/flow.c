@@ -127,13 +127,18 @@ static void check(struct flow *flow, struct flow_real *real)
 
 void flow_check(const struct ruleset *ruleset, struct findings *findings)
 {
+    flow_check_within(ruleset, MEMORY_MAX, findings);
+}
+
+void flow_check_within(const struct ruleset *ruleset, size_t memory, struct findings *findings)
+{
     struct flow *flow = calloc(1, sizeof(*flow));
     struct flow_real *real = NULL;
 
     if (flow) {
         flow->ruleset = ruleset;
         flow->findings = findings;
-        flow->mem.max = MEMORY_MAX;
+        flow->mem.max = memory;
         if (flow_model_build(flow))
             real = flow_real_new(flow);
     }

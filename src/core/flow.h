@@ -8,3 +8,5 @@
 /* flow_check: adds what it finds. Bounded in time and memory on any ruleset: what can be neither shown nor proved within the
    bounds becomes a note that says so. */
 void flow_check(const struct ruleset *ruleset, struct findings *findings);
+/* flow_check_within: with another bound on memory, in bytes. */
+void flow_check_within(const struct ruleset *ruleset, size_t memory, struct findings *findings);

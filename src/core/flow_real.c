@@ -213,14 +213,11 @@ static bool is_captured(const struct flow_real *real, const struct message *mess
     bool good = has_captures(real, message->input_field_placeholder);
 
     for (size_t i = 0; i < message->n_lines && good; i++)
-        if (!message->lines[i].when && !message->lines[i].repeat)
-            good = has_captures(real, message->lines[i].text);
+        good = has_captures(real, message->lines[i].text);
     for (size_t r = 0; r < message->n_rows; r++)
         for (size_t k = 0; k < message->rows[r].count && good; k++) {
             const struct message_button *button = &message->rows[r].buttons[k];
 
-            if (button->when || message->rows[r].when || message->rows[r].repeat)
-                continue;
             good = has_captures(real, button->text) && has_captures(real, button->url) &&
                    has_captures(real, button->callback_data);
         }
