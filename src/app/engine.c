@@ -4,7 +4,9 @@
 #include "base/log.h"
 #include "base/now.h"
 
+#include <assert.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,34 +19,18 @@
 
 /* --- the cycle ------------------------------------------------------------------------------------------------------ */
 
-static bool keep_result(struct engine *engine, struct result_mail *result)
-{
-    if (engine->n_results == engine->room_results) {
-        size_t room = engine->room_results ? 2 * engine->room_results : 64;
-        struct result_mail **results = realloc(engine->results, room * sizeof(struct result_mail *));
-
-        if (!results)
-            return false;
-        engine->results = results;
-        engine->room_results = room;
-    }
-    engine->results[engine->n_results++] = result;
-    return true;
-}
-
+/* engine_request has made room for it. */
 static void note_result(struct engine *engine, struct result_mail *result)
 {
     struct source_state *source = engine_source(engine, text_of(result->job.owner));
 
+    assert(engine->results_due > 0 && engine->n_results < engine->room_results);
+    engine->results_due--;
     if (result->job.kind == JOB_SEND)
         engine->sends_in_flight--;
-    else if (source)
+    else if (source && source->in_flight > 0) /* it may have been removed and come back */
         source->in_flight--;
-    if (!keep_result(engine, result)) {
-        log_error("out of memory: a result is lost; its send becomes unknown at the next start",
-                  log_num("run", result->job.run));
-        mail_free(&result->mail);
-    }
+    engine->results[engine->n_results++] = result;
 }
 
 static void tell_reloaded(struct engine *engine)
@@ -91,12 +77,9 @@ static int64_t sleep_ms(const struct engine *engine)
     return ms < 0 ? 0 : ms > LOOK_MS ? LOOK_MS : ms;
 }
 
-static bool all_quiet(struct engine *engine)
+static bool all_quiet(const struct engine *engine)
 {
-    for (size_t i = 0; i < engine->n_sources; i++)
-        if (engine->sources[i].in_flight > 0)
-            return false;
-    return engine->sends_in_flight == 0 && mailbox_waiting(engine->setup.in) == 0;
+    return engine->results_due == 0 && mailbox_waiting(engine->setup.in) == 0;
 }
 
 /* A store that fails just now is no reason to forget what requests came to. */
@@ -246,8 +229,14 @@ struct engine *engine_new(const struct engine_setup *setup, struct fault *fault)
 
 bool engine_start(struct engine *engine, struct fault *fault)
 {
-    int rc = pthread_create(&engine->thread, NULL, engine_main, engine);
+    sigset_t all, before;
+    int rc;
 
+    /* Signals are the loop's; a write of the store is not interrupted by them. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    rc = pthread_create(&engine->thread, NULL, engine_main, engine);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (rc != 0)
         return fault_set(fault, "the engine's thread cannot be started: %s", strerror(rc));
     engine->started = true;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #define AT_ONCE_MAX 16     /* accepts that are stored, matched and claimed in one transaction */
+#define COMPLAIN_MS 10000  /* between two lines about a store that does not work */
 #define SPIN_MS 20         /* due work that cannot be claimed just now is looked at again after this */
 #define BACKGROUND_US 5000 /* waiting work in a cycle without new notifications */
 
@@ -76,6 +77,7 @@ static void undo(struct engine *engine)
 
         if (mail->kind != MAIL_REQUEST)
             continue;
+        engine->results_due--;
         if (job->kind == JOB_SEND)
             engine->sends_in_flight--;
         else if (engine_source(engine, text_of(job->owner)))
@@ -212,10 +214,13 @@ static void store_fails(struct engine *engine, const struct fault *fault)
 {
     metrics_add(engine->setup.metrics, METRIC_STORE_FAILURES, NULL, NULL, 1);
     health_set(engine->setup.health, HEALTH_STORE, fault->text);
+    engine_wake(engine, engine->now + ENGINE_STORE_RETRY_MS);
+    if (engine->store_down && engine->now < engine->complain_at)
+        return;
+    engine->store_down = true;
+    engine->complain_at = engine->now + COMPLAIN_MS;
     log_error("the store failed; webhooks are answered 503 until it works, results are kept",
               log_str("cause", fault->text), log_num("refused", (int64_t)engine->n_accepts));
-    engine->store_down = true;
-    engine_wake(engine, engine->now + ENGINE_STORE_RETRY_MS);
 }
 
 /* --- the batch that a data error was in, item by item ------------------------------------------------------------- */

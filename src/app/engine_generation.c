@@ -60,6 +60,7 @@ bool engine_adopt(struct engine *engine, struct generation *generation)
     engine->n_sources = generation->config->n_sources;
     generation_unref(engine->generation);
     engine->generation = generation;
+    engine->stored_hash = NULL; /* the new one may stand where an older one stood */
     engine->look_for_fetches = true;
     metrics_set(engine->setup.metrics, METRIC_RULES_LOADED, NULL, NULL,
                 (double)ruleset_count(generation->ruleset));

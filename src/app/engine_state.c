@@ -71,8 +71,24 @@ const struct rule *engine_rule(struct engine *engine, const struct run_row *run)
     return ruleset ? ruleset_find(ruleset, run->rule) : NULL;
 }
 
+struct request_mail *engine_request(struct engine *engine, const struct job *job)
+{
+    size_t needed = engine->n_results + engine->results_due + 1;
+
+    if (needed > engine->room_results) {
+        struct result_mail **results = realloc(engine->results, 2 * needed * sizeof(struct result_mail *));
+
+        if (!results)
+            return NULL;
+        engine->results = results;
+        engine->room_results = 2 * needed;
+    }
+    return mail_request(job);
+}
+
 void engine_post(struct engine *engine, struct mail *mail)
 {
+    engine->results_due += mail->kind == MAIL_REQUEST;
     mail->next = NULL;
     *engine->outbox.tail = mail;
     engine->outbox.tail = &mail->next;

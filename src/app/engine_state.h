@@ -99,10 +99,11 @@ struct engine {
     struct entered entered; /* handed in by engine_enter */
     struct outbox outbox;
     int sends_in_flight;
+    size_t results_due; /* of requests of both kinds */
     struct store_counts counts, delta;
     int64_t shown[RUN_STATES]; /* the counts that the metrics have */
 
-    int64_t wake_at, look_at, expire_at, prune_at;
+    int64_t wake_at, look_at, expire_at, prune_at, complain_at;
     const void *stored_hash,
         *storing_hash; /* the ruleset that is in the store; the one this transaction puts there */
     struct work work;
@@ -112,8 +113,7 @@ struct engine {
     bool more;        /* work was left over: do not sleep */
     bool look_for_new, look_for_fetches; /* the store may have some */
     bool store_down, recount;            /* recount: the counts may be off */
-    int64_t store_retry_ms;
-    int last_tries; /* of a store that fails while stopping */
+    int last_tries;                      /* of a store that fails while stopping */
     bool stopping, ended;
 };
 
@@ -125,6 +125,8 @@ struct text engine_chat_channel(const struct engine *engine, const struct source
 struct source_state *engine_source(struct engine *engine, struct text name);
 /* engine_rule: the rule of a run, in the version that the run began with; NULL: its ruleset cannot be had. */
 const struct rule *engine_rule(struct engine *engine, const struct run_row *run);
+/* engine_request: a request with a place for its result; NULL when memory is out. For engine_post. */
+struct request_mail *engine_request(struct engine *engine, const struct job *job) CHECKED;
 /* engine_post: hands a mail to the loop after the commit. */
 void engine_post(struct engine *engine, struct mail *mail);
 /* engine_work_on: the data from here on are of this one; without effect once the transaction has failed. */

@@ -14,6 +14,21 @@ void *mail_new(enum mail_kind kind, size_t size)
     return mail;
 }
 
+struct request_mail *mail_request(const struct job *job)
+{
+    struct request_mail *request = mail_new(MAIL_REQUEST, sizeof(*request));
+    struct result_mail *result = mail_new(MAIL_RESULT, sizeof(*result));
+
+    if (!request || !result) {
+        free(request);
+        free(result);
+        return NULL;
+    }
+    request->job = result->job = *job;
+    request->result = result;
+    return request;
+}
+
 static void free_accept(struct accept_mail *mail)
 {
     free(mail->source);
@@ -23,6 +38,8 @@ static void free_accept(struct accept_mail *mail)
 
 static void free_request(struct request_mail *mail)
 {
+    if (mail->result)
+        mail_free(&mail->result->mail);
     free(mail->url);
     free(mail->body);
     for (int i = 0; i < REQUEST_HEADERS; i++) {

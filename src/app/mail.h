@@ -55,6 +55,8 @@ struct request_mail {
     char *headers[REQUEST_HEADERS + 1]; /* up to NULL; may hold a key: wiped by mail_free */
     int64_t timeout_ms, connect_timeout_ms;
     size_t answer_max;
+    struct result_mail
+        *result; /* for whoever makes the request: how it ends can be told whatever memory is left */
 };
 
 struct result_mail {
@@ -89,6 +91,8 @@ struct ended_mail {
 
 /* mail_new: zeroed, of this kind and size; NULL when memory is out. */
 void *mail_new(enum mail_kind kind, size_t size) CHECKED;
+/* mail_request: a request for this job, with the result that it will have. */
+struct request_mail *mail_request(const struct job *job) CHECKED;
 void mail_free(struct mail *mail);
 /* mail_free_all: a list as mailbox_take gives it. */
 void mail_free_all(struct mail *mail);

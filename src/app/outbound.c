@@ -1,18 +1,14 @@
 #include "app/outbound.h"
 
-#include "base/log.h"
-
 #include <stdlib.h>
 
 struct errand {
     struct mailbox *engine;
-    struct result_mail *result; /* made beforehand, so that a result can always be reported */
+    struct result_mail *result;
 };
 
-static void report(struct errand *errand, const struct xfer_result *from)
+static void report(struct mailbox *engine, struct result_mail *result, const struct xfer_result *from)
 {
-    struct result_mail *result = errand->result;
-
     result->left = from->left;
     result->whole = from->whole;
     result->status = from->status;
@@ -21,34 +17,20 @@ static void report(struct errand *errand, const struct xfer_result *from)
     result->body = text_dup(from->body);
     result->body_size = result->body ? from->body.n : 0;
     result->error = from->error ? text_dup(text_of(from->error)) : NULL;
-    mailbox_post_reserved(errand->engine, &result->mail);
+    mailbox_post_reserved(engine, &result->mail);
+}
+
+static void done(void *arg, const struct xfer_result *from)
+{
+    struct errand *errand = arg;
+
+    report(errand->engine, errand->result, from);
     free(errand);
 }
 
-static void done(void *arg, const struct xfer_result *result)
+static bool start(struct xfer *xfer, struct errand *errand, const struct request_mail *request,
+                  struct fault *fault)
 {
-    report(arg, result);
-}
-
-static struct errand *make_errand(struct mailbox *engine, const struct job *job)
-{
-    struct errand *errand = calloc(1, sizeof(*errand));
-
-    if (!errand)
-        return NULL;
-    errand->engine = engine;
-    errand->result = mail_new(MAIL_RESULT, sizeof(*errand->result));
-    if (!errand->result) {
-        free(errand);
-        return NULL;
-    }
-    errand->result->job = *job;
-    return errand;
-}
-
-void outbound_start(struct xfer *xfer, struct mailbox *engine, struct request_mail *request)
-{
-    struct errand *errand = make_errand(engine, &request->job);
     struct xfer_request what = { .method = request->method,
                                  .url = request->url,
                                  .headers = (const char *const *)request->headers,
@@ -56,12 +38,24 @@ void outbound_start(struct xfer *xfer, struct mailbox *engine, struct request_ma
                                  .timeout_ms = request->timeout_ms,
                                  .connect_timeout_ms = request->connect_timeout_ms,
                                  .answer_max = request->answer_max };
+
+    if (!errand || !request->url)
+        return fault_set(fault, "out of memory");
+    return xfer_start(xfer, &what, done, errand, fault);
+}
+
+void outbound_start(struct xfer *xfer, struct mailbox *engine, struct request_mail *request)
+{
+    struct errand *errand = malloc(sizeof(*errand));
+    struct result_mail *result = request->result;
     struct fault fault;
 
-    if (!errand)
-        log_error("out of memory: a request was not made; it is settled at the next start",
-                  log_num("run", request->job.run));
-    else if (!xfer_start(xfer, &what, done, errand, &fault))
-        report(errand, &(struct xfer_result){ .error = fault.text, .retry_after_ms = -1 });
+    request->result = NULL;
+    if (errand)
+        *errand = (struct errand){ engine, result };
+    if (!start(xfer, errand, request, &fault)) {
+        free(errand);
+        report(engine, result, &(struct xfer_result){ .error = fault.text, .retry_after_ms = -1 });
+    }
     mail_free(&request->mail);
 }

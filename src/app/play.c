@@ -160,8 +160,7 @@ static bool press(struct play *play, struct text label, struct talk_turn *turn, 
     if (!choice)
         return no_button(play, label, fault);
     if (play->coverage && !choice->button->url.p)
-        coverage_press(play->coverage, choice->from->rule, choice->from->step, choice->from->n, choice->row,
-                       choice->column);
+        coverage_press(play->coverage, choice->from, choice->button);
     return talk_press(play->talk, choice, turn, fault);
 }
 

@@ -6,6 +6,7 @@
 #include <math.h>
 
 #define JUMP_MS 5000
+#define SLACK_MS 0.001 /* for the rounding of numbers of the size of a time */
 
 void schedule_start(struct schedule *schedule, int64_t newest_stored_ms, int64_t newest_id)
 {
@@ -65,27 +66,33 @@ struct pace pace_make(double per_second, int burst)
                           .burst = burst > 0 ? burst : 1 };
 }
 
+/* The clock's ticks are milliseconds: what is full since less than one keeps its fraction, or a rate of 30/s would be 29.4/s and one of
+   999/s half of itself. */
+static double filled_at(const struct pace *pace, int64_t now)
+{
+    return pace->full_at_ms > (double)(now - 1) ? pace->full_at_ms : (double)now;
+}
+
 int64_t pace_next(const struct pace *pace, int64_t now)
 {
-    double at = pace->full_at_ms - (pace->burst - 1) * pace->interval_ms;
+    double at = pace->full_at_ms - (pace->burst - 1) * pace->interval_ms - SLACK_MS;
 
     return pace->interval_ms > 0 && at > (double)now ? (int64_t)ceil(at) : now;
 }
 
 void pace_take(struct pace *pace, int64_t now)
 {
-    double from = pace->full_at_ms > (double)now ? pace->full_at_ms : (double)now;
-
-    pace->full_at_ms = from + pace->interval_ms;
+    pace->full_at_ms = filled_at(pace, now) + pace->interval_ms;
 }
 
 int pace_tokens(const struct pace *pace, int64_t now, int most)
 {
-    double behind, tokens;
+    double tokens;
 
     if (pace->interval_ms <= 0)
         return most;
-    behind = pace->full_at_ms > (double)now ? pace->full_at_ms - (double)now : 0;
-    tokens = floor(pace->burst - behind / pace->interval_ms + 1e-9);
+    tokens = floor(pace->burst + ((double)now + SLACK_MS - filled_at(pace, now)) / pace->interval_ms);
+    if (tokens > pace->burst)
+        tokens = pace->burst;
     return tokens < 0 ? 0 : tokens < most ? (int)tokens : most;
 }

@@ -59,17 +59,18 @@ static struct request_mail *make_fetch(struct engine *engine, const struct sourc
                                        const struct source_state *state, const struct entry_row *row,
                                        const struct fetch *fetch)
 {
-    struct request_mail *request = mail_new(MAIL_REQUEST, sizeof(*request));
+    struct job job = {
+        .kind = JOB_FETCH, .entry = row->id, .fetch = fetch->kind, .stored_at = row->stored_at
+    };
+    struct request_mail *request;
     struct text token = generation_token(engine->generation, source);
     const char *own = source_api_header(source);
     size_t n = 0;
 
+    memcpy(job.owner, state->name, NAME_BYTES);
+    request = engine_request(engine, &job);
     if (!request)
         return NULL;
-    request->job = (struct job){
-        .kind = JOB_FETCH, .entry = row->id, .fetch = fetch->kind, .stored_at = row->stored_at
-    };
-    memcpy(request->job.owner, state->name, NAME_BYTES);
     request->method = "GET";
     request->url = text_dup(text_of(fetch->url));
     request->headers[n++] = text_dup(text_of("Accept: application/json"));

@@ -128,6 +128,8 @@ void settle_unknown(struct engine *engine, const struct run_row *run, struct sen
     enum unknown_send policy = rule ? rule->unknown_send : UNKNOWN_DROP;
 
     row->state = policy == UNKNOWN_RESEND ? SEND_READY : SEND_UNKNOWN;
+    if (policy == UNKNOWN_RESEND)
+        row->due_at = engine->now + retry_delay(row->attempt, RETRY_BASE_MS, RETRY_MAX_MS, -1, arc4random());
     if (!store_settle_send(engine->store, row))
         return;
     if (policy == UNKNOWN_POLL)

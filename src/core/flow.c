@@ -65,9 +65,9 @@ static void check_defaults(struct flow *flow)
             continue;
         if (any >= 0 || (first >= 0 && kind == DEFAULT_TAP))
             flow_say_second_default(flow, i, any >= 0 ? any : first);
-        if (first < 0)
+        if (first < 0 && !flow->rules[i].loose)
             first = i;
-        if (any < 0 && kind == DEFAULT_ANY)
+        if (any < 0 && kind == DEFAULT_ANY && !flow->rules[i].loose)
             any = i;
     }
 }
@@ -85,7 +85,7 @@ static bool leads_on(const struct rule *rule)
                     if (message->rows[r].buttons[k].callback_data)
                         return true;
         }
-    return rule->n_steps == 0;
+    return rule->n_steps == 0 || rule->further;
 }
 
 static void check_ways(struct flow *flow)

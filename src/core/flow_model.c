@@ -57,11 +57,23 @@ static bool add_rules(struct flow *flow)
         rule->rule = ruleset_rule(flow->ruleset, (size_t)i);
         rule->pattern[FLOW_TAP] = rule->rule->tap;
         rule->pattern[FLOW_TEXT] = rule->rule->text;
+        rule->loose = rule->rule->when || rule->rule->further;
         rule->root = rule->rule->entry || rule->rule->text || rule->rule->otherwise != DEFAULT_NO;
         if (!add_side(flow, i, FLOW_TAP) || !add_side(flow, i, FLOW_TEXT))
             return false;
     }
     return true;
+}
+
+bool flow_model_certain(const struct flow_rule *rule, enum flow_side side)
+{
+    return rule->exact[side] && !rule->loose;
+}
+
+bool flow_model_hides(const struct flow_rule *rule, const struct flow_rule *later, enum flow_side side)
+{
+    return rule->exact[side] && !rule->rule->further &&
+           (!rule->rule->when || condition_same(rule->rule->when, later->rule->when));
 }
 
 /* --- buttons ---------------------------------------------------------------------------------------------------------- */
@@ -159,6 +171,22 @@ static bool add_button(struct flow *flow, struct flow_button button)
     return !flow->mem.out;
 }
 
+/* Is the message sent whenever the rule is, with all its buttons, each once? */
+static bool is_plain(const struct rule *rule, const struct message *message)
+{
+    for (size_t s = 0; s < rule->n_steps; s++)
+        if (rule->steps[s].kind != STEP_REPLY)
+            return false;
+    for (size_t r = 0; r < message->n_rows; r++) {
+        if (message->rows[r].when || message->rows[r].repeat)
+            return false;
+        for (size_t k = 0; k < message->rows[r].count; k++)
+            if (message->rows[r].buttons[k].when)
+                return false;
+    }
+    return true;
+}
+
 /* All buttons and keys of a rule, or (with `count`) only how many there are. */
 static bool each_button(struct flow *flow, int i, int *count)
 {
@@ -177,6 +205,7 @@ static bool each_button(struct flow *flow, int i, int *count)
                                                   .row = (int)r,
                                                   .column = (int)k,
                                                   .button = &message->rows[r].buttons[k],
+                                                  .open = !is_plain(rule, message),
                                                   .key = message->type == MESSAGE_REPLY_KEYBOARD };
 
                     if (count)

@@ -20,6 +20,7 @@ struct flow_rule {
     int start[FLOW_SIDES];  /* its program, -1: none */
     bool exact[FLOW_SIDES]; /* the program says what PCRE2 says; else it takes more */
     bool all[FLOW_SIDES];   /* takes everything: does not count as a place to lead to */
+    bool loose;             /* has a `when` or `continue`: what it takes may come to other rules, too */
     bool root;              /* customers come here without a button */
     bool reached;
     bool never; /* said to win never */
@@ -43,7 +44,7 @@ struct flow_button {
     const struct node *node; /* the template's text */
     bool key;
     enum flow_side to; /* FLOW_TEXT for keys */
-    bool open;         /* holds values that only a run knows */
+    bool open;         /* holds values that only a run knows, or may be left out or repeated */
     int start
         [3]; /* what it can send, by the side on which its rule is entered; -1: nothing, or too much to say */
     bool vague[3];           /* -1 because it is too much to say */
@@ -76,6 +77,11 @@ struct flow {
     int base_states;    /* of the query under way */
     int nodes_max;      /* of the query under way */
 };
+
+/* flow_model_certain: does the rule take all of what its program accepts on this side? */
+bool flow_model_certain(const struct flow_rule *rule, enum flow_side side);
+/* flow_model_hides: does nothing of that come to a later rule? */
+bool flow_model_hides(const struct flow_rule *rule, const struct flow_rule *later, enum flow_side side);
 
 /* flow_model_build: false when memory is out. */
 bool flow_model_build(struct flow *flow) CHECKED;

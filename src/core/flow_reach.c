@@ -46,7 +46,8 @@ void flow_reach_catches(struct flow *flow)
         for (int side = 0; side < FLOW_SIDES; side++) {
             struct flow_rule *rule = &flow->rules[i];
 
-            if (rule->start[side] >= 0 && rule->exact[side] && pattern_prefix(rule->pattern[side]).n == 0)
+            if (rule->start[side] >= 0 && flow_model_certain(rule, (enum flow_side)side) &&
+                pattern_prefix(rule->pattern[side]).n == 0)
                 rule->all[side] = takes_all(flow, rule->start[side]);
         }
 }
@@ -96,7 +97,7 @@ static bool see_end(void *arg, struct flow_walk *walk, int node)
         return true; /* nobody sends nothing */
     n = flow_dfa_accepts(walk->dfa, walk->pairs[node].state, &names);
     for (int i = 0; i < n && names[i] < winning->rule; i++) {
-        if (!rules[names[i]].exact[winning->side])
+        if (!flow_model_hides(&rules[names[i]], &rules[winning->rule], winning->side))
             continue;
         first = false;
         add_common(winning, walk, node, names[i]);
@@ -183,7 +184,7 @@ static bool see_data(void *arg, struct flow_walk *walk, int node)
         taken |= !rules[names[i]].all[button->to];
         if (!certain && !add_lead(leading->flow, button, names[i]))
             return false;
-        certain |= rules[names[i]].exact[button->to];
+        certain |= flow_model_certain(&rules[names[i]], button->to);
     }
     button->taken |= taken;
     if (!taken && !button->lost.p)

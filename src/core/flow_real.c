@@ -161,14 +161,20 @@ void flow_real_default(struct flow_real *real, int rule)
 bool flow_real_lost(struct flow_real *real, enum flow_side side, struct text input)
 {
     const struct flow *flow = real->flow;
-    int rule = flow_real_take(real, side, input);
+    int first = flow_real_take(real, side, input);
 
     if (side == FLOW_TEXT)
         input = text_trim(input);
-    for (; rule >= 0 && rule < flow->n_rules; rule++)
-        if (flow->rules[rule].pattern[side] && !flow->rules[rule].all[side] &&
-            pattern_match(flow->rules[rule].pattern[side], real->scratch, input) == PATTERN_YES)
+    for (int i = 0; i < flow->n_rules; i++) {
+        const struct flow_rule *rule = &flow->rules[i];
+
+        /* earlier ones did not take it, but for want of what their conditions look at, perhaps */
+        if ((first < 0 || i < first) && !rule->loose)
+            continue;
+        if (rule->pattern[side] && !rule->all[side] &&
+            pattern_match(rule->pattern[side], real->scratch, input) == PATTERN_YES)
             return false;
+    }
     return true;
 }
 
@@ -204,8 +210,10 @@ static bool has_captures(const struct flow_real *real, const struct template *te
 
 static bool is_captured(const struct flow_real *real, const struct message *message)
 {
-    bool good = has_captures(real, message->text) && has_captures(real, message->input_field_placeholder);
+    bool good = has_captures(real, message->input_field_placeholder);
 
+    for (size_t i = 0; i < message->n_lines && good; i++)
+        good = has_captures(real, message->lines[i].text);
     for (size_t r = 0; r < message->n_rows; r++)
         for (size_t k = 0; k < message->rows[r].count && good; k++) {
             const struct message_button *button = &message->rows[r].buttons[k];
@@ -218,12 +226,11 @@ static bool is_captured(const struct flow_real *real, const struct message *mess
 
 static void render_message(struct flow_real *real, const struct message *message)
 {
-    const struct template_names names = { real->captures, NULL, NULL };
     struct fault fault;
 
     real->open = false;
     real->sent = FLOW_SENT;
-    if (message_render(message, &names, real->arena, &real->rendered, &fault))
+    if (message_render(message, real->captures, real->scratch, real->arena, &real->rendered, &fault))
         return;
     real->sent = FLOW_REFUSED;
     if (is_whole(&real->rendered))
@@ -235,10 +242,9 @@ static void render_message(struct flow_real *real, const struct message *message
 /* A button of a message that is not rendered as a whole. */
 static enum flow_sent render_alone(struct flow_real *real, const struct flow_button *button, struct text *out)
 {
-    const struct template_names names = { real->captures, NULL, NULL };
     struct fault fault;
 
-    if (!template_render(button->template, &names, 65536, real->arena, out, &fault))
+    if (!template_render(button->template, real->captures, 65536, real->arena, out, &fault))
         return FLOW_UNSENT;
     return button->key || (out->n > 0 && out->n <= FLOW_DATA_MAX) ? FLOW_SENT : FLOW_REFUSED;
 }

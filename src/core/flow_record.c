@@ -51,14 +51,17 @@ static enum flow_answer need(struct flow_records *records, const struct template
 
 static enum flow_answer need_message(struct flow_records *records, const struct message *message)
 {
-    enum flow_answer answer = need(records, message->text);
+    enum flow_answer answer = need(records, message->input_field_placeholder);
 
-    if (answer == FLOW_YES)
-        answer = need(records, message->input_field_placeholder);
+    for (size_t i = 0; i < message->n_lines && answer == FLOW_YES; i++)
+        if (!message->lines[i].when && !message->lines[i].repeat)
+            answer = need(records, message->lines[i].text);
     for (size_t r = 0; r < message->n_rows; r++)
         for (size_t k = 0; k < message->rows[r].count && answer == FLOW_YES; k++) {
             const struct message_button *button = &message->rows[r].buttons[k];
 
+            if (button->when || message->rows[r].when || message->rows[r].repeat)
+                continue;
             answer = need(records, button->text);
             if (answer == FLOW_YES)
                 answer = need(records, button->url);
@@ -440,7 +443,8 @@ static bool state_fits(const struct flow_records *records, int state)
     if (records->wanted.wish == FLOW_WISH_TEXT)
         return n > 0;
     for (int i = 0; i < n; i++) {
-        if (records->wanted.wish == FLOW_WISH_RULE && rules[names[i]].exact[to])
+        if (records->wanted.wish == FLOW_WISH_RULE &&
+            (names[i] == records->wanted.rule || flow_model_certain(&rules[names[i]], to)))
             return names[i] == records->wanted.rule;
         if (records->wanted.wish == FLOW_WISH_LOST && !rules[names[i]].all[to])
             return false;

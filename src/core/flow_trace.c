@@ -219,7 +219,7 @@ static bool wins(const struct trace *trace, const struct spot *spot)
     int n = flow_dfa_accepts(trace->all, spot->state, &names);
 
     for (int i = 0; i < n; i++)
-        if (rules[names[i]].exact[trace->side])
+        if (names[i] == trace->button->rule || flow_model_certain(&rules[names[i]], trace->side))
             return names[i] == trace->button->rule;
     return false;
 }

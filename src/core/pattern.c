@@ -334,6 +334,15 @@ struct text pattern_source(const struct pattern *pattern)
     return text_make(pattern->source, pattern->source_len);
 }
 
+bool pattern_takes_empty(const struct pattern *pattern)
+{
+    pcre2_match_data *data = pcre2_match_data_create(1, NULL);
+    bool takes = data && pcre2_match(pattern->code, (PCRE2_SPTR) "", 0, 0, 0, data, NULL) >= 0;
+
+    pcre2_match_data_free(data);
+    return takes;
+}
+
 struct text pattern_prefix(const struct pattern *pattern)
 {
     return text_make(pattern->prefix, pattern->prefix_len);

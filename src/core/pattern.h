@@ -32,6 +32,9 @@ const char *pattern_name(const struct pattern *pattern, size_t i, int *group);
 /* pattern_groups: number of capturing groups. */
 int pattern_groups(const struct pattern *pattern);
 
+/* pattern_takes_empty: does it match the empty text? */
+bool pattern_takes_empty(const struct pattern *pattern);
+
 struct pattern_scratch *pattern_scratch_new(void) CHECKED;
 void pattern_scratch_free(struct pattern_scratch *scratch);
 

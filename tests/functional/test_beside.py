@@ -2,6 +2,7 @@
 """The command line works on the store beside the daemon, and never holds it up."""
 
 import fcntl
+import sqlite3
 import subprocess
 import sys
 import termios
@@ -52,6 +53,20 @@ def test_a_notification_in_a_pager_holds_up_nobody():
         sim.wait_sends(150)
         notification = [i for i in daemon.queue("--all", "--limit", "5000") if i["kind"] == "notification"][0]
         still_serves(daemon, sim, unread(daemon, "explain", str(notification["id"])))
+
+
+@test
+def test_a_lock_is_complained_of_once():
+    with Sim() as sim, Daemon(sim) as daemon:
+        with sqlite3.connect(daemon.path("callbackd.db"), isolation_level=None) as other:
+            other.execute("BEGIN IMMEDIATE")
+            wait_for(lambda: daemon.metric("callbackd_store_failures_total") >= 3, "failures")
+            assert daemon.post_intercom(intercom_replied("track:ORD-9876")) == 503
+            other.execute("ROLLBACK")
+        wait_for(lambda: daemon.page("/readyz")[0] == 200, "the store")
+        daemon.tap("track:ORD-9876")
+        sim.wait_sends(1)
+        assert daemon.log_text().count("the store failed") == 1
 
 
 if __name__ == "__main__":

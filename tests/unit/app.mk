@@ -1,4 +1,9 @@
-app_tests = tests/unit/test_engine tests/unit/test_engine_work tests/unit/test_sandbox
+app_tests = tests/unit/test_engine tests/unit/test_engine_work tests/unit/test_sandbox \
+	tests/unit/test_schedule \
+	tests/unit/test_metrics \
+	tests/unit/test_contacts \
+	tests/unit/test_secrets \
+	tests/unit/test_cmdline
 if HAVE_CMOCKA
 check_PROGRAMS += $(app_tests)
 TESTS += $(app_tests)
@@ -16,3 +21,18 @@ tests_unit_test_engine_work_LDADD = $(APP_TEST_LIBS)
 tests_unit_test_sandbox_SOURCES = tests/unit/test_sandbox.c $(enginekit)
 tests_unit_test_sandbox_CFLAGS = $(APP_TEST_CFLAGS)
 tests_unit_test_sandbox_LDADD = $(APP_TEST_LIBS)
+tests_unit_test_schedule_SOURCES = tests/unit/test_schedule.c
+tests_unit_test_schedule_CFLAGS = $(APP_TEST_CFLAGS)
+tests_unit_test_schedule_LDADD = $(APP_TEST_LIBS)
+tests_unit_test_metrics_SOURCES = tests/unit/test_metrics.c
+tests_unit_test_metrics_CFLAGS = $(APP_TEST_CFLAGS)
+tests_unit_test_metrics_LDADD = $(APP_TEST_LIBS)
+tests_unit_test_contacts_SOURCES = tests/unit/test_contacts.c
+tests_unit_test_contacts_CFLAGS = $(APP_TEST_CFLAGS)
+tests_unit_test_contacts_LDADD = $(APP_TEST_LIBS)
+tests_unit_test_secrets_SOURCES = tests/unit/test_secrets.c
+tests_unit_test_secrets_CFLAGS = $(APP_TEST_CFLAGS)
+tests_unit_test_secrets_LDADD = $(APP_TEST_LIBS)
+tests_unit_test_cmdline_SOURCES = tests/unit/test_cmdline.c
+tests_unit_test_cmdline_CFLAGS = $(APP_TEST_CFLAGS)
+tests_unit_test_cmdline_LDADD = $(APP_TEST_LIBS)

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PATIENCE 20000 /* pumps */
+#define PATIENCE 5000 /* pumps */
 
 static const char config[] =
     "listen: 127.0.0.1:0\n"
@@ -206,10 +206,11 @@ static void copy_file(const struct kit *kit, const char *from, const char *to)
     assert_int_equal(fclose(out), 0);
 }
 
-void kit_crash(struct kit *kit)
+void kit_crash(struct kit *kit, struct request_mail *request)
 {
     copy_file(kit, "a.db", "b.db");
     copy_file(kit, "a.db-wal", "b.db-wal");
+    kit_answer_ok(kit, request); /* what the old engine makes of it is lost */
     kit_again(kit);
     engine_free(kit->engine);
     copy_file(kit, "b.db", "a.db");
@@ -310,6 +311,16 @@ void kit_deliver(struct kit *kit, const char *source, const char *body)
         assert_int_equal(kit->status[request], 503);
     }
     fail_msg("a notification is never taken");
+}
+
+void kit_reload(struct kit *kit, const char *rules)
+{
+    kit_write(kit, "rules.yaml", rules);
+    kit->reloaded = false;
+    post_word(kit, MAIL_RELOAD);
+    for (int i = 0; i < PATIENCE && !kit->reloaded; i++)
+        kit_pump(kit);
+    assert_true(kit->reloaded);
 }
 
 struct request_mail *kit_request(struct kit *kit)
@@ -416,7 +427,7 @@ void kit_intercom(char *out, size_t size, int number, const char *user, const ch
         "\"conversation_parts\":{\"conversation_parts\":[{\"type\":\"conversation_part\",\"id\":\"%d\","
         "\"part_type\":\"comment\",\"body\":\"<p>%s</p>\",\"created_at\":%d,"
         "\"author\":{\"type\":\"user\",\"id\":\"66b0c0ff\"}}],\"total_count\":1}}}}",
-        number, user, user, number, text, 1760000000 + number);
+        number, user, user, number, text, 1760000000 + number / 2);
 }
 
 void kit_hubspot(char *out, size_t size, int number)

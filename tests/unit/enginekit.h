@@ -41,8 +41,9 @@ void kit_start(struct kit *kit);
 void kit_stop(struct kit *kit);
 /* kit_again: SQLite: ends the engine and makes another on the same store, with metrics from nothing. */
 void kit_again(struct kit *kit);
-/* kit_crash: SQLite: an engine on a copy of the store as it is now on disk, as if the program had been killed. */
-void kit_crash(struct kit *kit);
+/* kit_crash: SQLite: an engine on a copy of the store as it is now on disk, as if the program had been killed with this request
+   under way; frees it. */
+void kit_crash(struct kit *kit, struct request_mail *request);
 /* kit_store: the engine's store; only while it is not running. */
 struct store *kit_store(struct kit *kit);
 
@@ -53,6 +54,8 @@ uint64_t kit_post(struct kit *kit, const char *source, const char *body);
 void kit_pump(struct kit *kit);
 /* kit_deliver: posts until it is taken, as senders do. */
 void kit_deliver(struct kit *kit, const char *source, const char *body);
+/* kit_reload: with other rules; until the engine is over it. */
+void kit_reload(struct kit *kit, const char *rules);
 /* kit_request: the next request of the engine; the caller answers it. NULL when none comes. */
 struct request_mail *kit_request(struct kit *kit);
 /* kit_answer: the result of a request, and frees it. Status 0: `left` says whether the body went out. */
@@ -67,7 +70,7 @@ size_t kit_count(struct kit *kit, enum store_kind kind, const char *state);
 /* kit_settled: nothing is in flight, owned, or `sending` in the stopped engine's store. */
 void kit_settled(struct kit *kit);
 
-/* An Intercom notification with one tap, and HubSpot's two parts; in a buffer of the caller. */
+/* An Intercom notification with one tap (an even number and the next are said in the same second), and HubSpot's two parts; in a buffer of the caller. */
 void kit_intercom(char *out, size_t size, int number, const char *user, const char *text);
 void kit_hubspot(char *out, size_t size, int number);
 extern const char kit_hubspot_message[];

@@ -5,6 +5,7 @@
 #include "app/engine_state.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define TAP "track:ORD-7"
@@ -153,13 +154,225 @@ static void an_unknown_send_again(void **state)
     arena_free(arena);
 }
 
+/* --- unknown sends ------------------------------------------------------------------------------------------------------------- */
+
+#define RULE(policy, text)                                                                     \
+    "rules: [ { name: track, tap: 'track:(?<id>[A-Z0-9-]+)', dedup: 0s, unknown_send: " policy \
+    ", reply: { text: '" text "', buttons: [ [ { text: A, callback_data: 'track:A' } ] ] } } ]\n"
+
+static void read_only_send(struct kit *kit, struct arena *arena, struct send_row *send)
+{
+    struct send_row *sends;
+
+    assert_int_equal(store_run_sends(kit_store(kit), only_run(kit, arena), arena, &sends), 1);
+    *send = sends[0];
+}
+
+/* A gateway that answers 502 at once is not asked again at once. */
+static void a_resend_waits(void **state)
+{
+    struct arena *arena = arena_new(1 << 20);
+    struct request_mail *again;
+    struct send_row send;
+    struct kit kit;
+
+    (void)state;
+    kit_open(&kit, true, RULE("resend", "Order ${id}"));
+    kit_start(&kit);
+    deliver_tap(&kit, 1, "700000001");
+    kit_answer(&kit, kit_request(&kit), true, 502, "");
+    again = kit_request(&kit);
+    assert_int_equal(again->job.attempt, 2);
+    kit_answer(&kit, again, true, 502, "");
+    kit_stop(&kit);
+    read_only_send(&kit, arena, &send);
+    assert_int_equal(send.state, SEND_READY);
+    assert_int_not_equal(send.due_at, 0);
+    kit_close(&kit);
+    arena_free(arena);
+}
+
+/* The program is killed while a request is under way: the request may have arrived. */
+static void killed_while_sending(void **state)
+{
+    static const struct {
+        const char *rules, *state;
+        bool again;
+    } cases[] = { { RULE("drop", "Order ${id}"), "unknown", false },
+                  { RULE("poll", "Order ${id}"), "held", false },
+                  { RULE("resend", "Order ${id}"), "done", true } };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct request_mail *request;
+        struct kit kit;
+        char *body;
+
+        kit_open(&kit, true, cases[i].rules);
+        kit_start(&kit);
+        deliver_tap(&kit, 1, "700000001");
+        request = kit_request(&kit);
+        body = text_dup(text_of(request->body));
+        kit_crash(&kit, request);
+        kit_start(&kit);
+        if (cases[i].again) {
+            request = kit_request(&kit);
+            assert_int_equal(request->job.attempt, 2);
+            assert_string_equal(request->body, body);
+            kit_answer_ok(&kit, request);
+        }
+        kit_until_runs(&kit, cases[i].state, 1);
+        kit_stop(&kit);
+        assert_null(kit.first);
+        kit_settled(&kit);
+        kit_close(&kit);
+        free(body);
+    }
+}
+
+/* --- reloads --------------------------------------------------------------------------------------------------------------------- */
+
+/* Whichever rules a run began with are in the store, or it could not go on after a restart. */
+static void rules_of_runs_are_stored(void **state)
+{
+    struct arena *arena = arena_new(1 << 22);
+    struct store_filter filter = { .all = true };
+    struct store_item *items;
+    struct kit kit;
+    size_t n;
+
+    (void)state;
+    kit_open(&kit, true, NULL);
+    kit_start(&kit);
+    for (int i = 0; i < 12; i++) {
+        char rules[KIT_BODY];
+
+        snprintf(rules, sizeof(rules), RULE("drop", "Order ${id} %02d"), i);
+        kit_reload(&kit, rules);
+        if (i % 2)
+            continue; /* rules that no run began with */
+        deliver_tap(&kit, i, "700000001");
+        kit_answer_ok(&kit, kit_request(&kit));
+    }
+    kit_until_runs(&kit, "done", 6);
+    kit_stop(&kit);
+    n = store_list(kit_store(&kit), &filter, 100, arena, &items);
+    for (size_t i = 0; i < n; i++) {
+        struct run_row run;
+        struct text source;
+
+        if (items[i].kind != STORE_RUN)
+            continue;
+        assert_true(store_get_run(kit_store(&kit), items[i].id, arena, &run));
+        assert_true(store_get_ruleset(kit_store(&kit), run.ruleset, arena, &source));
+    }
+    kit_close(&kit);
+    arena_free(arena);
+}
+
+/* --- the tap window -------------------------------------------------------------------------------------------------------------- */
+
+static void double_taps(void **state)
+{
+    static const char rules[] =
+        "rules:\n"
+        "  - { name: track, tap: 'track:(.*)', reply: { text: a, buttons: [ [ { text: A, callback_data: "
+        "'track:A' } ] ] } }\n"
+        "  - { name: hello, text: 'hello', reply: { type: remove_reply_keyboard, text: b } }\n"
+        "  - { name: old, default: any, reply: { type: remove_reply_keyboard, text: c } }\n";
+    static const struct {
+        const char *text;
+        int runs; /* of two in the same second */
+    } cases[] = { { "track:1", 1 }, { "hello", 2 }, { "unknown:1", 1 }, { "good morning", 2 } };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        char body[KIT_BODY];
+        struct kit kit;
+
+        kit_open(&kit, false, rules);
+        kit_start(&kit);
+        for (int number = 2; number < 4; number++) {
+            kit_intercom(body, sizeof(body), number, "700000001", cases[i].text);
+            kit_deliver(&kit, "intercom", body);
+        }
+        answer_all(&kit, cases[i].runs);
+        kit_stop(&kit);
+        assert_int_equal(kit_count(&kit, STORE_RUN, NULL), cases[i].runs);
+        kit_close(&kit);
+    }
+}
+
+/* --- steps and conditions --------------------------------------------------------------------------------------------- */
+
+static const char conditional[] =
+    "hours: { never: { open: [ 'Mon 00:00-00:01' ], closed: [] } }\n"
+    "rules:\n"
+    "  - { name: passed-over, tap: '.*', when: { source: hubspot }, reply: { text: wrong } }\n"
+    "  - name: branches\n"
+    "    tap: 'track:(?<id>.*)'\n"
+    "    when: { source: intercom, topic: 'conversation\\..*', channel: '.+', conversation.id: '.+' }\n"
+    "    continue: true\n"
+    "    choose:\n"
+    "      - { when: { id: 'x.*' }, reply: { text: wrong } }\n"
+    "      - when: { id: 'ORD-.*', hours.never: 'open|closed' }\n"
+    "        do:\n"
+    "          - reply: { text: 'first ${id}' }\n"
+    "          - choose: [ { when: { id: '' }, reply: { text: wrong } }, { reply: { text: 'second' } } "
+    "]\n"
+    "      - reply: { text: wrong }\n"
+    "    reply: { text: 'third' }\n"
+    "  - { name: too, tap: 'track:.*', reply: { text: 'fourth' } }\n"
+    "  - { name: not-reached, tap: 'track:.*', reply: { text: wrong } }\n";
+
+static void expect_sent(struct kit *kit, const char *text)
+{
+    struct request_mail *request = kit_request(kit);
+    char quoted[64];
+
+    assert_non_null(request);
+    snprintf(quoted, sizeof(quoted), "\"text\":\"%s\"", text);
+    if (!strstr(request->body, quoted))
+        fail_msg("%s instead of %s", request->body, text);
+    kit_answer_ok(kit, request);
+}
+
+/* Each branch sends what is its own, a restart between two steps loses nothing, and a second rule answers behind the first. */
+static void branches_are_gone_through(void **state)
+{
+    struct kit kit;
+    char body[KIT_BODY];
+
+    (void)state;
+    kit_open(&kit, true, conditional);
+    kit_start(&kit);
+    kit_intercom(body, sizeof(body), 1, "700000001", TAP);
+    kit_deliver(&kit, "intercom", body);
+    expect_sent(&kit, "first ORD-7");
+    expect_sent(&kit, "second");
+    kit_again(&kit);
+    kit_start(&kit);
+    expect_sent(&kit, "third");
+    expect_sent(&kit, "fourth");
+    kit_until_runs(&kit, "done", 2);
+    kit_stop(&kit);
+    kit_settled(&kit);
+    assert_int_equal(kit_count(&kit, STORE_RUN, "done"), 2);
+    kit_close(&kit);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(waiting_is_not_trying),
         cmocka_unit_test(three_tries_are_enough),
         cmocka_unit_test(an_unknown_send_again),
+        cmocka_unit_test(a_resend_waits),
+        cmocka_unit_test(killed_while_sending),
+        cmocka_unit_test(rules_of_runs_are_stored),
+        cmocka_unit_test(double_taps),
         cmocka_unit_test(an_answer_that_cannot_be_stored),
+        cmocka_unit_test(branches_are_gone_through),
     };
 
     return cmocka_run_group_tests_name("engine_work", tests, NULL, NULL);
