@@ -218,7 +218,6 @@ static void try_input(const struct ruleset *ruleset, struct text input, enum ent
     static const char *const names[] = { "from", "to-0", "to-1" };
     struct ruleset_question question = { .kind = kind, .data = input };
     struct arena *arena;
-    struct template_names values = { NULL, NULL, NULL };
     struct rendered rendered;
     struct match match;
     struct fault fault;
@@ -226,13 +225,12 @@ static void try_input(const struct ruleset *ruleset, struct text input, enum ent
     assert_true(ruleset_match(ruleset, &question, scratch, &match));
     for (int i = 0; i < 3 && match.rule; i++)
         out->wins[i] |= strcmp(match.rule->name, names[i]) == 0;
-    values.captures = match.captures;
     if (!match.rule || strcmp(match.rule->name, "from") != 0) {
         json_object_put(match.captures);
         return;
     }
     arena = arena_new(1 << 20);
-    if (message_render(match.rule->steps[0].messages[0], &values, arena, &rendered, &fault)) {
+    if (message_render(match.rule->steps[0].messages[0], match.captures, scratch, arena, &rendered, &fault)) {
         struct match next;
 
         question =
