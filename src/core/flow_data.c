@@ -8,6 +8,7 @@
 #define CHAIN_MAX 3     /* buttons that are followed back from an input */
 #define CHAIN_SENDERS 8 /* of those that lead to a rule */
 #define LENGTH_MAX 1000 /* bytes; longer data is "more than" that */
+#define MEASURED_MAX 20 /* buttons whose longest data is looked for; of others "more than" is said */
 #define SPLIT_MAX 4     /* of the rules that a button leads to */
 
 /* Kinds of findings about a button. */
@@ -18,6 +19,7 @@ struct checking {
     struct flow_real *real;
     const struct flow_concrete *concrete;
     struct flow_button *button;
+    int measured; /* buttons whose longest data was looked for */
 };
 
 /* --- traces that were tried ------------------------------------------------------------------------------------------- */
@@ -307,22 +309,28 @@ static long bound_of(const struct flow *flow, const struct flow_button *button)
 /* The longest, from one that was shown up to what is possible. */
 static void say_long(struct checking *c, const struct flow_shown *shown, long most)
 {
-    long low = (long)shown->data.n, high = most < 0 || most > LENGTH_MAX ? LENGTH_MAX : most;
+    const bool open = most < 0 || most > LENGTH_MAX;
+    long low = (long)shown->data.n, high = open ? LENGTH_MAX + 1 : most;
     bool more = false;
 
-    while (low < high) {
+    if (said_before(c, SAID_SIZE))
+        return;
+    while (low < high && c->measured < MEASURED_MAX) {
         long middle = low + (high - low + 1) / 2;
         struct flow_shown longer;
         enum flow_answer answer = trace(c, FLOW_WISH_LONG, middle - 1, &longer);
 
         more |= answer == FLOW_UNKNOWN;
+        if (more)
+            break;
         if (answer == FLOW_YES)
             low = (long)longer.data.n > middle ? (long)longer.data.n : middle;
         else
             high = middle - 1;
     }
-    if (!said_before(c, SAID_SIZE))
-        flow_say_long(c->flow, c->button, low, more || low >= LENGTH_MAX);
+    more |= open && low > LENGTH_MAX;
+    more |= c->measured++ >= MEASURED_MAX && low < high;
+    flow_say_long(c->flow, c->button, more ? low - 1 : low, more);
 }
 
 static bool can_be_empty(const struct flow_button *button)
@@ -368,7 +376,7 @@ static void check_size(struct checking *c)
 
 void flow_data_check(struct flow *flow, struct flow_real *real, const struct flow_concrete *concrete)
 {
-    struct checking checking = { flow, real, concrete, NULL };
+    struct checking checking = { flow, real, concrete, NULL, 0 };
 
     for (int b = 0; b < flow->n_buttons && !flow->mem.out; b++) {
         struct text data;

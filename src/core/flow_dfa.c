@@ -25,7 +25,7 @@ struct flow_dfa {
     int n, cap, limit;
     struct flow_ints pool;
     int *slots, n_slots;
-    size_t bytes;
+    size_t bytes, bytes_limit;
     /* working room, by program counter */
     int *mark, mark_cap, mark_now;
     struct flow_ints stack, reached, lent;
@@ -45,7 +45,9 @@ struct flow_dfa *flow_dfa_new(struct flow_mem *mem, const struct flow_code *code
 
     if (!dfa)
         return NULL;
-    *dfa = (struct flow_dfa){ .mem = mem, .code = code, .atoms = atoms, .limit = 1 << 30 };
+    *dfa = (struct flow_dfa){
+        .mem = mem, .code = code, .atoms = atoms, .limit = 1 << 30, .bytes_limit = SIZE_MAX
+    };
     return dfa;
 }
 
@@ -81,9 +83,10 @@ void flow_dfa_free(struct flow_dfa *dfa)
     free(dfa);
 }
 
-void flow_dfa_limit(struct flow_dfa *dfa, int states)
+void flow_dfa_limit(struct flow_dfa *dfa, int states, size_t bytes)
 {
-    dfa->limit = states;
+    dfa->limit = dfa->n + states;
+    dfa->bytes_limit = dfa->bytes + bytes;
 }
 
 int flow_dfa_states(const struct flow_dfa *dfa)
@@ -262,7 +265,7 @@ static int intern(struct flow_dfa *dfa, int *kernel, int n, enum flow_class befo
             memcmp(dfa->pool.v + state->from, kernel, (size_t)n * sizeof(int)) == 0)
             return at;
     }
-    if (dfa->n >= dfa->limit || !begin(dfa) ||
+    if (dfa->n >= dfa->limit || dfa->bytes > dfa->bytes_limit || !begin(dfa) ||
         !flow_grow(dfa->mem, &dfa->pool.v, &dfa->pool.cap, dfa->pool.n + n, sizeof(int)))
         return FLOW_LIMIT;
     memcpy(dfa->pool.v + dfa->pool.n, kernel, (size_t)n * sizeof(int));

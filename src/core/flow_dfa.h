@@ -19,8 +19,8 @@ struct flow_dfa *flow_dfa_new(struct flow_mem *mem, const struct flow_code *code
 void flow_dfa_free(struct flow_dfa *dfa);
 /* flow_dfa_reset: forgets all states. */
 void flow_dfa_reset(struct flow_dfa *dfa);
-/* flow_dfa_limit: at most so many states from now on; flow_dfa_states: how many there are. */
-void flow_dfa_limit(struct flow_dfa *dfa, int states);
+/* flow_dfa_limit: from now on at most so many states and bytes more; flow_dfa_states: how many there are. */
+void flow_dfa_limit(struct flow_dfa *dfa, int states, size_t bytes);
 int flow_dfa_states(const struct flow_dfa *dfa);
 size_t flow_dfa_bytes(const struct flow_dfa *dfa);
 

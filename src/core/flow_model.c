@@ -8,7 +8,8 @@
 #define QUERY_POOR 1000 /* when much was used already */
 #define STATES_MAX 1500000
 #define NODES_MAX 15000000
-#define AUTOMATON_MAX ((size_t)100 << 20)
+#define AUTOMATON_MAX ((size_t)60 << 20) /* then it is made anew */
+#define QUERY_BYTES ((size_t)40 << 20)
 
 /* --- rules ------------------------------------------------------------------------------------------------------------ */
 
@@ -273,7 +274,7 @@ void flow_model_free(struct flow *flow)
 static void renew(struct flow *flow, enum flow_side side)
 {
     flow_dfa_reset(flow->all[side]);
-    flow_dfa_limit(flow->all[side], 1 << 30);
+    flow_dfa_limit(flow->all[side], 1 << 29, AUTOMATON_MAX);
     flow->start[side] = flow_dfa_start(flow->all[side], flow->starts[side].v, flow->starts[side].n);
 }
 
@@ -289,11 +290,11 @@ void flow_model_begin(struct flow *flow)
 
     flow->nodes_max = poor ? QUERY_POOR : QUERY_MAX;
     flow_dfa_reset(flow->spare);
-    flow_dfa_limit(flow->spare, flow->nodes_max);
+    flow_dfa_limit(flow->spare, flow->nodes_max, QUERY_BYTES);
     for (int side = 0; side < FLOW_SIDES; side++) {
         if (flow_dfa_bytes(flow->all[side]) > AUTOMATON_MAX)
             renew(flow, (enum flow_side)side);
-        flow_dfa_limit(flow->all[side], flow_dfa_states(flow->all[side]) + flow->nodes_max);
+        flow_dfa_limit(flow->all[side], flow->nodes_max, QUERY_BYTES);
     }
     flow->base_states = states_of(flow);
 }

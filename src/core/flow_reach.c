@@ -29,7 +29,7 @@ static bool takes_all(struct flow *flow, int start)
     bool all;
 
     flow_model_begin(flow);
-    flow_dfa_limit(flow->spare, CATCH_STATES);
+    flow_dfa_limit(flow->spare, CATCH_STATES, (size_t)1 << 20);
     all = flow_dfa_start(flow->spare, &start, 1) > 0;
     for (int state = 0; state < flow_dfa_states(flow->spare) && all; state++)
         all = flow_push(&flow->mem, &depths, 0);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define THREADS_MEAN 50 /* threads of a spot that the budget counts on */
+
 struct thread {
     int pc, record;
 };
@@ -161,8 +163,8 @@ static int find(struct trace *trace, struct spot spot)
     struct flow_mem *mem = &trace->flow->mem;
     const int n = trace->next.n;
 
-    if (trace->n > trace->flow->nodes_max || !index_spots(trace) ||
-        !flow_grow(mem, &trace->spots, &trace->cap, trace->n + 1, sizeof(spot)) ||
+    if (trace->n > trace->flow->nodes_max || trace->n_pool / THREADS_MEAN > trace->flow->nodes_max ||
+        !index_spots(trace) || !flow_grow(mem, &trace->spots, &trace->cap, trace->n + 1, sizeof(spot)) ||
         !flow_grow(mem, &trace->pool, &trace->pool_cap, trace->n_pool + n + 1, sizeof(struct thread)))
         return -1;
     memcpy(trace->pool + trace->n_pool, trace->next.v, (size_t)n * sizeof(struct thread));

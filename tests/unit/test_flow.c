@@ -138,7 +138,7 @@ static void test_memory(void **state)
 
 /* --- random flows, against brute force --------------------------------------------------------------------------------- */
 
-#define FLOWS 600
+#define FLOWS 250
 
 static uint64_t seed = 88172645463325252u;
 

@@ -65,7 +65,7 @@ static bool both_make(struct both *both, struct text source)
     both->atoms = flow_atoms_build(&mem, sets, &both->code);
     assert_non_null(both->atoms);
     both->dfa = flow_dfa_new(&mem, &both->code, both->atoms);
-    flow_dfa_limit(both->dfa, 50000);
+    flow_dfa_limit(both->dfa, 50000, (size_t)100 << 20);
     both->start = flow_dfa_start(both->dfa, &both->start, 1);
     return both->start != FLOW_LIMIT;
 }
