@@ -24,3 +24,5 @@ int cmd_queue(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_try(int argc, char **argv);
 int cmd_test(int argc, char **argv);
+int cmd_graph(int argc, char **argv);
+int cmd_chat(int argc, char **argv);

@@ -1,6 +1,7 @@
 #include "app/cmd.h"
 #include "app/cmdline.h"
 #include "app/generation.h"
+#include "core/flow.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -87,6 +88,8 @@ int cmd_check(int argc, char **argv)
     if (!findings)
         return EXIT_TROUBLE;
     generation = generation_load(path, SECRETS_NONE, findings);
+    if (generation)
+        flow_check(generation->ruleset, findings);
     if (strcmp(format, "json") == 0) {
         print_json(findings);
     } else {
@@ -95,7 +98,7 @@ int cmd_check(int argc, char **argv)
     }
     if (!generation)
         code = EXIT_CONFIG;
-    else if (strict && findings_count(findings, FINDING_WARNING))
+    else if (findings_count(findings, FINDING_ERROR) || (strict && findings_count(findings, FINDING_WARNING)))
         code = EXIT_FINDINGS;
     generation_unref(generation);
     findings_free(findings);

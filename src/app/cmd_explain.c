@@ -4,6 +4,8 @@
 #include "app/cmdline.h"
 #include "app/generation.h"
 #include "app/show.h"
+#include "base/now.h"
+#include "core/doc.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,25 +19,58 @@ struct explain {
     struct pattern_scratch *scratch;
 };
 
-static void explain_match(struct explain *explain, const struct source *source, const struct entry *entry)
+/* What rules see of an entry, as far as it is known here: a contact is not read. */
+static struct json_object *open_scope(const struct explain *explain, const struct source *source,
+                                      const struct entry *entry, int64_t now_ms)
+{
+    struct json_object *scope = json_object_new_object(), *conversation = json_object_new_object();
+
+    if (scope && conversation && doc_add_text(conversation, "id", entry->conversation) &&
+        doc_add_text(scope, "source", text_of(source_name(source))) &&
+        doc_add_text(scope, "channel", text_of(source_channel(source))) &&
+        doc_add_text(scope, "topic", entry->topic) &&
+        json_object_object_add(scope, "conversation", conversation) == 0 &&
+        settings_fill(ruleset_settings(explain->generation->ruleset), scope, now_ms))
+        return scope;
+    json_object_put(scope);
+    return NULL;
+}
+
+static void show_match(const struct match *match)
 {
     static const char *const hows[] = { "no rule takes it", "its tap pattern takes it",
                                         "its text pattern takes it", "as the default" };
+
+    show_field(4, "rule", text_of(match->rule ? match->rule->name : "none"));
+    show_field(4, "why", text_of(hows[match->how]));
+    if (match->limited)
+        show_field(4, "note", text_of("a pattern reached its bound on effort and counted as no match"));
+    if (match->captures && json_object_object_length(match->captures))
+        show_field(4, "captures", text_of(json_object_to_json_string(match->captures)));
+}
+
+static void explain_match(struct explain *explain, const struct source *source, const struct entry *entry)
+{
     struct ruleset_question question = { .kind = entry->kind,
                                          .data = entry->data,
                                          .looks_like_tap =
-                                             source_looks_like_tap(source, entry->data, explain->scratch) };
-    struct match match;
+                                             source_looks_like_tap(source, entry->data, explain->scratch),
+                                         .scope = open_scope(explain, source, entry, now_wall_ms()) };
+    const struct ruleset *ruleset = explain->generation->ruleset;
+    struct match match, before;
+    bool more = ruleset_match(ruleset, &question, explain->scratch, &match);
 
-    if (!ruleset_match(explain->generation->ruleset, &question, explain->scratch, &match))
-        return;
-    show_field(4, "rule", text_of(match.rule ? match.rule->name : "none"));
-    show_field(4, "why", text_of(hows[match.how]));
-    if (match.limited)
-        show_field(4, "note", text_of("a pattern reached its bound on effort and counted as no match"));
-    if (match.captures && json_object_object_length(match.captures))
-        show_field(4, "captures", text_of(json_object_to_json_string(match.captures)));
+    if (more)
+        show_match(&match);
+    while (more && match.rule && match.rule->further) {
+        before = match;
+        more = ruleset_match_next(ruleset, &question, &before, explain->scratch, &match);
+        if (more && match.rule)
+            show_match(&match);
+        json_object_put(before.captures);
+    }
     json_object_put(match.captures);
+    json_object_put(question.scope);
 }
 
 static void explain_entry(struct explain *explain, const struct source *source, struct entry *entry, size_t n)

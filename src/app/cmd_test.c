@@ -19,7 +19,7 @@
 #define ARENA_MAX ((size_t)1 << 30)
 #define NAME_MAX_BYTES 400
 
-static const char usage[] = "usage: callbackd test -c FILE CASES... [--junit FILE]\n";
+static const char usage[] = "usage: callbackd test -c FILE CASES... [--junit FILE] [--mutate]\n";
 
 struct tests {
     struct generation *generation;
@@ -166,7 +166,16 @@ static void print_coverage(const struct tests *tests)
     buf_free(&out);
 }
 
-static int run_all(struct tests *tests, const char *junit)
+static int run_mutants(struct tests *tests)
+{
+    if (tests->failed)
+        printf("# mutants: none made while a case fails\n");
+    else if (!cmd_test_mutate(tests->generation, &tests->files))
+        return EXIT_TROUBLE;
+    return EXIT_FINE;
+}
+
+static int run_all(struct tests *tests, const char *junit, bool mutate)
 {
     printf("1..%zu\n", count_cases(&tests->files));
     for (size_t i = 0; i < tests->files.count; i++)
@@ -175,15 +184,18 @@ static int run_all(struct tests *tests, const char *junit)
     print_coverage(tests);
     if (junit && !write_junit(tests, junit))
         return EXIT_TROUBLE;
+    if (mutate && run_mutants(tests) != EXIT_FINE)
+        return EXIT_TROUBLE;
     return tests->failed ? EXIT_FINDINGS : EXIT_FINE;
 }
 
 int cmd_test(int argc, char **argv)
 {
     const char *path = CMDLINE_CONFIG, *junit = NULL;
-    const struct cmdline_option options[] = { { "c", &path, NULL },
-                                              { "junit", &junit, NULL },
-                                              { NULL, NULL, NULL } };
+    bool mutate = false;
+    const struct cmdline_option options[] = {
+        { "c", &path, NULL }, { "junit", &junit, NULL }, { "mutate", NULL, &mutate }, { NULL, NULL, NULL }
+    };
     struct tests tests = { .junit = BUF(OUT_MAX) };
     struct findings *findings;
     int n, code = EXIT_CONFIG;
@@ -196,7 +208,7 @@ int cmd_test(int argc, char **argv)
     findings = findings_new();
     tests.generation = findings ? generation_load(path, SECRETS_NONE, findings) : NULL;
     if (tests.generation && read_all(&tests, argv + 1, (size_t)n, findings))
-        code = run_all(&tests, junit);
+        code = run_all(&tests, junit, mutate);
     else if (findings)
         cmdline_findings(findings, false);
     findings_free(findings);

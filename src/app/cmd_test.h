@@ -16,6 +16,6 @@ struct test_files {
     size_t count;
 };
 
-/* cmd_test_mutate: changes the rules in small ways, one at a time, and prints as TAP comments which changes no case notices.
-   The exit code. */
-int cmd_test_mutate(struct generation *generation, const struct test_files *files) CHECKED;
+/* cmd_test_mutate: changes the rules in small ways, one at a time, and prints as TAP comments which changes no case notices. False
+   when memory is out. */
+bool cmd_test_mutate(struct generation *generation, const struct test_files *files) CHECKED;

@@ -19,7 +19,10 @@ const struct cmd cmd_table[] = {
     { "explain", "explain -c FILE NOTIFICATION-ID", "what became of a notification, step by step",
       cmd_explain },
     { "try", "try -c FILE [--text] [OPTIONS] DATA", "what this tap, or text, would send", cmd_try },
-    { "test", "test -c FILE CASES... [--junit FILE]", "play test cases against the rules; TAP", cmd_test },
+    { "test", "test -c FILE CASES... [--junit FILE] [--mutate]", "play test cases against the rules; TAP",
+      cmd_test },
+    { "chat", "chat -c FILE [--contact JSON]", "walk the flow in the terminal", cmd_chat },
+    { "graph", "graph -c FILE [--format dot|mermaid|svg]", "draw the flow", cmd_graph },
     { NULL, NULL, NULL, NULL }
 };
 

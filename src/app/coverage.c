@@ -1,6 +1,9 @@
 #include "app/coverage.h"
 
+#include "core/graph.h"
+
 #include <stdlib.h>
+#include <string.h>
 
 struct covered_rule {
     const struct rule *rule;
@@ -10,6 +13,7 @@ struct covered_rule {
 /* A button as it is written; one of a named row or reply counts once, wherever it was sent from. */
 struct covered_button {
     const struct node *node;
+    const struct message_button *button;
     const char *rule; /* the first that has it */
     bool pressed;
 };
@@ -44,7 +48,8 @@ static bool add_button(struct coverage *coverage, const char *rule, const struct
         coverage->buttons = buttons;
         coverage->room = room;
     }
-    coverage->buttons[coverage->n_buttons++] = (struct covered_button){ .node = button->node, .rule = rule };
+    coverage->buttons[coverage->n_buttons++] =
+        (struct covered_button){ .node = button->node, .button = button, .rule = rule };
     return true;
 }
 
@@ -109,26 +114,66 @@ void coverage_rule(struct coverage *coverage, struct text rule)
         covered->reached = true;
 }
 
-static const struct message_button *button_at(const struct rule *rule, size_t step, size_t n, size_t row,
-                                              size_t column)
+/* Can the template have become this? Literals must stand where it has them. */
+static bool fits(const struct template *template, struct text value)
 {
-    const struct message *message =
-        step < rule->n_steps && n < rule->steps[step].count ? rule->steps[step].messages[n] : NULL;
+    struct template_part part;
+    bool open = false;
 
-    return message && row < message->n_rows && column < message->rows[row].count
-               ? &message->rows[row].buttons[column]
-               : NULL;
+    for (size_t i = 0; template_part(template, i, &part); i++) {
+        size_t at = 0;
+
+        if (part.kind != TEMPLATE_LITERAL) {
+            open = true;
+            continue;
+        }
+        if (open && i + 1 == template_count(template) && part.text.n <= value.n)
+            at = value.n - part.text.n;
+        while (open && at + part.text.n < value.n && memcmp(value.p + at, part.text.p, part.text.n) != 0)
+            at++;
+        if (at + part.text.n > value.n || memcmp(value.p + at, part.text.p, part.text.n) != 0)
+            return false;
+        value = text_make(value.p + at + part.text.n, value.n - at - part.text.n);
+        open = false;
+    }
+    return open || value.n == 0;
 }
 
-void coverage_press(struct coverage *coverage, struct text rule, int step, int n, size_t row, size_t column)
+static bool fits_button(const struct message_button *button, const struct shown_button *pressed, bool label)
 {
-    const struct covered_rule *covered = find_rule(coverage, rule);
-    const struct message_button *button =
-        covered ? button_at(covered->rule, (size_t)step, (size_t)n, row, column) : NULL;
-    struct covered_button *pressed = button ? find_button(coverage, button->node) : NULL;
+    if (button->url || !button->callback_data != !pressed->data.p)
+        return false;
+    if (button->callback_data && !fits(button->callback_data, pressed->data))
+        return false;
+    return !label || fits(button->text, pressed->label);
+}
 
-    if (pressed)
-        pressed->pressed = true;
+/* By label and data; a label in another language can only be told by its data. */
+static const struct message_button *find_pressed(const struct message *message,
+                                                 const struct shown_button *pressed, bool label)
+{
+    for (size_t i = 0; i < message->n_rows; i++)
+        for (size_t k = 0; k < message->rows[i].count; k++)
+            if (fits_button(&message->rows[i].buttons[k], pressed, label))
+                return &message->rows[i].buttons[k];
+    return NULL;
+}
+
+void coverage_press(struct coverage *coverage, const struct sandbox_sent *from,
+                    const struct shown_button *pressed)
+{
+    const struct covered_rule *covered = find_rule(coverage, from->rule);
+    const struct step *step =
+        covered && (size_t)from->step < covered->rule->n_steps ? &covered->rule->steps[from->step] : NULL;
+    const struct message *message = step && (size_t)from->n < step->count ? step->messages[from->n] : NULL;
+    const struct message_button *button = message ? find_pressed(message, pressed, true) : NULL;
+    struct covered_button *found;
+
+    if (message && !button && pressed->data.p)
+        button = find_pressed(message, pressed, false);
+    found = button ? find_button(coverage, button->node) : NULL;
+    if (found)
+        found->pressed = true;
 }
 
 /* --- report ---------------------------------------------------------------------------------------------------------- */
@@ -154,14 +199,6 @@ static void print_rules(const struct coverage *coverage, struct buf *out)
                        coverage->rules[i].rule->at.document->path, coverage->rules[i].rule->at.line);
 }
 
-/* As it is written. */
-static struct text label_of(const struct node *button)
-{
-    const struct node *label = button->kind == NODE_MAP ? node_get(button, "text") : button;
-
-    return label ? label->text : TEXT_NONE;
-}
-
 static void print_buttons(const struct coverage *coverage, struct buf *out)
 {
     size_t n = 0;
@@ -174,7 +211,7 @@ static void print_buttons(const struct coverage *coverage, struct buf *out)
 
         if (!button->pressed)
             buf_printf(out, "#   not pressed: '%.*s' of rule '%s' (%s:%d)\n",
-                       TEXT_ARG(label_of(button->node)), button->rule, button->node->at.document->path,
+                       TEXT_ARG(graph_label(button->button)), button->rule, button->node->at.document->path,
                        button->node->at.line);
     }
 }

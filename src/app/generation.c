@@ -23,6 +23,7 @@ struct whole {
     struct source_secrets *sources; /* by index of the configuration */
     struct text *keys;              /* of the channels */
     struct text admin_token;
+    struct generation *base; /* of generation_with: whose configuration this is; else NULL */
 };
 
 static struct whole *whole_of(const struct generation *generation)
@@ -51,7 +52,10 @@ static void whole_free(struct whole *whole)
     free(whole->keys);
     secrets_free(&whole->admin_token);
     ruleset_free(whole->ruleset);
-    config_free(whole->config);
+    if (whole->base)
+        generation_unref(whole->base);
+    else
+        config_free(whole->config);
     free(whole);
 }
 
@@ -115,7 +119,8 @@ static bool read_rules(struct whole *whole, struct findings *findings)
     for (size_t i = 0; i < config->n_channels; i++)
         channels[i] = (struct ruleset_channel){ config->channels[i].name, config->channels[i].dialect };
     if (rulefiles_read(config, &files, findings))
-        whole->ruleset = ruleset_build(files.files, files.count, channels, config->n_channels, findings);
+        whole->ruleset = ruleset_build_zoned(files.files, files.count, channels, config->n_channels,
+                                             rulefiles_zone, findings);
     rulefiles_free(&files);
     free(channels);
     whole->public.ruleset = whole->ruleset;
@@ -145,6 +150,21 @@ struct generation *generation_load(const char *path, enum secrets_need secrets, 
         whole_free(whole);
         return NULL;
     }
+    return &whole->public;
+}
+
+struct generation *generation_with(struct generation *generation, struct ruleset *ruleset)
+{
+    struct whole *whole = calloc(1, sizeof(*whole));
+
+    if (!whole) {
+        ruleset_free(ruleset);
+        return NULL;
+    }
+    atomic_init(&whole->references, 1);
+    whole->base = generation_ref(generation);
+    whole->public.config = whole->config = whole_of(generation)->config;
+    whole->public.ruleset = whole->ruleset = ruleset;
     return &whole->public;
 }
 

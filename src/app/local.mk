@@ -2,11 +2,15 @@ src_libapp_a_CFLAGS = $(AM_CFLAGS) $(JSON_CFLAGS)
 src_libapp_a_SOURCES = \
 	src/app/adminpages.c src/app/adminpages.h \
 	src/app/cmd.h \
+	src/app/cmd_chat.c src/app/cmd_chat.h \
+	src/app/cmd_chat_turns.c \
 	src/app/cmd_check.c \
 	src/app/cmd_explain.c \
+	src/app/cmd_graph.c \
 	src/app/cmd_queue.c \
 	src/app/cmd_serve.c \
 	src/app/cmd_test.c src/app/cmd_test.h \
+	src/app/cmd_test_mutate.c \
 	src/app/cmd_try.c \
 	src/app/cmdline.c src/app/cmdline.h \
 	src/app/configfile.c src/app/configfile.h \

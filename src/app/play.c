@@ -160,8 +160,7 @@ static bool press(struct play *play, struct text label, struct talk_turn *turn, 
     if (!choice)
         return no_button(play, label, fault);
     if (play->coverage && !choice->button->url.p)
-        coverage_press(play->coverage, choice->from->rule, choice->from->step, choice->from->n, choice->row,
-                       choice->column);
+        coverage_press(play->coverage, choice->from, choice->button);
     return talk_press(play->talk, choice, turn, fault);
 }
 
@@ -184,8 +183,8 @@ static void play_step(struct play *play)
         add_fault(play, &fault);
         return;
     }
-    if (play->coverage && turn.outcome.rule.p)
-        coverage_rule(play->coverage, turn.outcome.rule);
+    for (size_t i = 0; play->coverage && i < turn.outcome.n_rules; i++)
+        coverage_rule(play->coverage, turn.outcome.rules[i]);
     check_rule(play, step->expect.rule, &turn.outcome);
     check_run(play, &turn.outcome);
     check_replies(play, step->expect.replies, &turn);

@@ -122,3 +122,17 @@ void rulefiles_free(struct rulefiles *files)
     free(files->files);
     *files = (struct rulefiles){ 0 };
 }
+
+/* The name was checked: it stays below the folder. */
+bool rulefiles_zone(const char *name, struct buf *out)
+{
+    const char *folder = getenv("TZDIR");
+    struct buf path = BUF(4096);
+    struct fault fault;
+    bool found;
+
+    buf_printf(&path, "%s/%s", folder ? folder : "/usr/share/zoneinfo", name);
+    found = !path.failed && file_read(path.data, out, &fault);
+    buf_free(&path);
+    return found;
+}

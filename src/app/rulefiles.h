@@ -14,3 +14,5 @@ struct rulefiles {
    names, and the files named. False after adding errors. */
 bool rulefiles_read(const struct config *config, struct rulefiles *out, struct findings *findings) CHECKED;
 void rulefiles_free(struct rulefiles *files);
+/* rulefiles_zone: the file of a time zone out of the IANA database of this machine ($TZDIR, else /usr/share/zoneinfo). */
+bool rulefiles_zone(const char *name, struct buf *out);

@@ -10,7 +10,8 @@
 #define BOX_ITEMS 1024
 #define BOX_BYTES ((size_t)16 << 20)
 #define STEPS_MAX 100000
-#define SENT_MAX 1024 /* of one entry */
+#define LATEST ((int64_t)2190000000000) /* ms; schedule_id has room for 41 bits of them */
+#define SENT_MAX 1024                   /* of one entry */
 
 struct sandbox {
     struct engine *engine;
@@ -104,7 +105,9 @@ int64_t sandbox_now(const struct sandbox *sandbox)
 
 void sandbox_advance(struct sandbox *sandbox, int64_t ms)
 {
-    engine_advance(sandbox->engine, ms);
+    int64_t most = LATEST - sandbox_now(sandbox);
+
+    engine_advance(sandbox->engine, ms < most ? ms : most > 0 ? most : 0);
 }
 
 /* --- the loop's part --------------------------------------------------------------------------------------------------- */
@@ -195,6 +198,13 @@ static struct text member(struct sandbox *sandbox, struct json_object *doc, cons
     return value.p ? arena_text(sandbox->arena, value) : TEXT_NONE;
 }
 
+static void describe_end(const struct run_row *run, struct sandbox_outcome *out)
+{
+    out->run_state = run->state;
+    if (run->state != RUN_DONE)
+        out->reason = run->reason.p ? run->reason : text_of(run_state_name(run->state));
+}
+
 static void describe_run(struct sandbox *sandbox, const struct run_row *run, struct sandbox_outcome *out)
 {
     struct fault fault;
@@ -202,15 +212,39 @@ static void describe_run(struct sandbox *sandbox, const struct run_row *run, str
     struct buf print = BUF(1u << 20);
 
     out->rule = run->rule;
-    out->run_state = run->state;
-    if (run->state != RUN_DONE)
-        out->reason = run->reason.p ? run->reason : text_of(run_state_name(run->state));
+    describe_end(run, out);
     out->how = member(sandbox, doc, "how");
     if (captures)
         doc_print(captures, &print);
     out->captures = arena_text(sandbox->arena, captures ? buf_get(&print) : text_of("{}"));
     buf_free(&print);
     json_object_put(doc);
+}
+
+static int by_id(const void *a, const void *b)
+{
+    const struct run_row *left = a, *right = b;
+
+    return (left->id > right->id) - (left->id < right->id);
+}
+
+/* The runs of one entry: with `continue` there are several. */
+static bool describe_runs(struct sandbox *sandbox, struct run_row *runs, size_t n,
+                          struct sandbox_outcome *out)
+{
+    struct text *rules = arena_array(sandbox->arena, n + 1, sizeof(*rules));
+
+    out->rules = rules;
+    if (!rules)
+        return false;
+    qsort(runs, n, sizeof(*runs), by_id);
+    describe_run(sandbox, &runs[0], out);
+    for (size_t i = 0; i < n; i++) {
+        rules[out->n_rules++] = runs[i].rule;
+        if (out->run_state == RUN_DONE)
+            describe_end(&runs[i], out);
+    }
+    return true;
 }
 
 static bool describe(struct sandbox *sandbox, int64_t id, struct sandbox_outcome *out, struct fault *fault)
@@ -227,7 +261,7 @@ static bool describe(struct sandbox *sandbox, int64_t id, struct sandbox_outcome
     found = store_get_entry(store, id, sandbox->arena, &entry);
     n = found ? store_entry_runs(store, id, sandbox->arena, &runs) : 0;
     if (n)
-        describe_run(sandbox, &runs[0], out);
+        found = describe_runs(sandbox, runs, n, out);
     else if (found)
         out->reason = entry.reason.p ? entry.reason : text_of(entry_state_name(entry.state));
     store_rollback(store);

@@ -19,7 +19,7 @@ struct sandbox_setup {
 struct sandbox *sandbox_new(const struct sandbox_setup *setup, struct fault *fault) CHECKED;
 void sandbox_free(struct sandbox *sandbox);
 int64_t sandbox_now(const struct sandbox *sandbox);
-/* sandbox_advance: lets time pass. */
+/* sandbox_advance: lets time pass, up to 2039, where ids end. */
 void sandbox_advance(struct sandbox *sandbox, int64_t ms);
 
 struct sandbox_entry {
@@ -35,10 +35,12 @@ struct sandbox_sent {
 };
 
 struct sandbox_outcome {
-    struct text rule, how;    /* p == NULL: no rule took it. how: "tap", "text", "default" */
+    struct text rule, how;    /* the first that took it; p == NULL: none. how: "tap", "text", "default" */
     struct text captures;     /* JSON object; p == NULL: no run */
-    enum run_state run_state; /* if there is a rule */
+    enum run_state run_state; /* if there is a rule; of several runs the first that did not end well */
     struct text reason;       /* why there is no run, or why it did not end well; p == NULL: it did */
+    const struct text *rules; /* all that took it, in their order */
+    size_t n_rules;
     const struct sandbox_sent *sent;
     size_t n_sent;
 };

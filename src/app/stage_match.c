@@ -34,58 +34,101 @@ static bool issued_here(struct engine *engine, struct text channel, const struct
            store_is_issued(engine->store, chat.id, entry->data, engine->now);
 }
 
+/* What the rules see of the entry. NULL when memory is out. */
+static struct json_object *open_scope(struct engine *engine, const struct source *source,
+                                      const struct entry *entry)
+{
+    struct json_object *scope = json_object_new_object(), *conversation = json_object_new_object();
+    struct fault fault;
+    bool ok;
+
+    ok = scope && conversation && doc_add_text(conversation, "id", entry->conversation) &&
+         doc_add_text(scope, "source", text_of(source_name(source))) &&
+         doc_add_text(scope, "channel", engine_chat_channel(engine, source)) &&
+         doc_add_text(scope, "topic", entry->topic);
+    if (ok) {
+        json_object_object_add(scope, "conversation", json_object_get(conversation));
+        if (entry->contact_doc.p)
+            json_object_object_add(scope, "contact", doc_parse(entry->contact_doc, &fault));
+        ok = settings_fill(ruleset_settings(engine->generation->ruleset), scope, engine->now);
+    }
+    json_object_put(conversation);
+    if (ok)
+        return scope;
+    json_object_put(scope);
+    return NULL;
+}
+
 static bool find_rule(struct engine *engine, const struct source *source, const struct entry *entry,
-                      struct match *match, bool *is_tap)
+                      struct ruleset_question *question, struct match *match)
 {
     const struct ruleset *ruleset = engine->generation->ruleset;
-    struct ruleset_question question = { .kind = entry->kind,
-                                         .data = entry->data,
-                                         .looks_like_tap =
-                                             entry->kind == ENTRY_EITHER &&
-                                             source_looks_like_tap(source, entry->data, engine->scratch) };
 
-    if (!ruleset_match(ruleset, &question, engine->scratch, match))
+    question->kind = entry->kind;
+    question->data = entry->data;
+    question->looks_like_tap =
+        entry->kind == ENTRY_EITHER && source_looks_like_tap(source, entry->data, engine->scratch);
+    if (!ruleset_match(ruleset, question, engine->scratch, match))
         return false;
-    *is_tap = match->how == MATCH_TAP ||
-              (match->how == MATCH_DEFAULT && (entry->kind == ENTRY_TAP || question.looks_like_tap));
-    if (match->how == MATCH_NONE && entry->kind == ENTRY_EITHER && !question.looks_like_tap &&
+    if (match->how == MATCH_NONE && entry->kind == ENTRY_EITHER && !question->looks_like_tap &&
         issued_here(engine, engine_chat_channel(engine, source), entry)) {
-        question.issued = *is_tap = true;
-        return ruleset_match(ruleset, &question, engine->scratch, match);
+        question->issued = true;
+        return ruleset_match(ruleset, question, engine->scratch, match);
+    }
+    return true;
+}
+
+/* What changes with time is set anew whenever the run goes on. */
+static bool add_scope(struct json_object *root, struct json_object *scope)
+{
+    struct json_object *kept = json_object_new_object();
+
+    if (!kept || json_object_object_add(root, "scope", kept) != 0) {
+        json_object_put(kept);
+        return false;
+    }
+    json_object_object_foreach(scope, key, value)
+    {
+        if (strcmp(key, "hours") != 0 && strcmp(key, "lang") != 0)
+            json_object_object_add(kept, key, json_object_get(value));
     }
     return true;
 }
 
 /* What the run needs to know of the entry, for templates and for people. */
-static bool print_run(const struct entry *entry, const struct match *match, struct arena *arena,
-                      struct text *doc)
+static bool print_run(const struct entry *entry, const struct match *match, struct json_object *scope,
+                      struct arena *arena, struct text *doc)
 {
     static const char *const hows[] = { "none", "tap", "text", "default" };
-    struct json_object *root = json_object_new_object(), *conversation = json_object_new_object();
+    struct json_object *root = json_object_new_object();
     struct buf out = BUF(DOC_MAX);
-    struct fault fault;
     bool ok;
 
-    ok = root && conversation && doc_add_text(root, "user", entry->user_id) &&
-         doc_add_text(root, "data", entry->data) && doc_add_text(root, "how", text_of(hows[match->how])) &&
-         doc_add_text(root, "topic", entry->topic) && doc_add_text(conversation, "id", entry->conversation);
+    ok = root && doc_add_text(root, "user", entry->user_id) && doc_add_text(root, "data", entry->data) &&
+         doc_add_text(root, "how", text_of(hows[match->how])) && add_scope(root, scope);
     if (ok) {
         json_object_object_add(root, "captures", json_object_get(match->captures));
-        json_object_object_add(root, "conversation", json_object_get(conversation));
-        if (entry->contact_doc.p)
-            json_object_object_add(root, "contact", doc_parse(entry->contact_doc, &fault));
         doc_print(root, &out);
         *doc = arena_text(arena, buf_get(&out));
         ok = !out.failed && doc->p;
     }
-    json_object_put(conversation);
     json_object_put(root);
     buf_free(&out);
     return ok;
 }
 
-static void make_run(struct engine *engine, const struct source *source, struct entry_row *row,
-                     const struct entry *entry, const struct match *match, bool is_tap)
+/* The default rule answers taps too. */
+static bool is_tap(const struct match *match, const struct ruleset_question *question)
+{
+    return match->how == MATCH_TAP ||
+           (match->how == MATCH_DEFAULT &&
+            (question->kind == ENTRY_TAP || question->looks_like_tap || question->issued));
+}
+
+/* False: no run; row->state and reason say why, if it is not the store. */
+static bool make_run(struct engine *engine, const struct source *source, struct entry_row *row,
+                     const struct entry *entry, const struct match *match,
+                     const struct ruleset_question *question)
 {
     const struct rule *rule = match->rule;
     struct run_row run = { .id = schedule_id(&engine->schedule, engine->now),
@@ -97,18 +140,18 @@ static void make_run(struct engine *engine, const struct source *source, struct 
                            .stored_at = row->stored_at,
                            .expires_at = row->stored_at + rule->send_within_ms };
 
-    if (!print_run(entry, match, engine->arena, &run.doc)) {
+    if (!print_run(entry, match, question->scope, engine->arena, &run.doc)) {
         done(row, ENTRY_STUCK, "the entry is too large to run a rule on");
-        return;
+        return false;
     }
     if (!store_take_seq(engine->store, engine_chat_channel(engine, source), entry->user_id,
                         schedule_id(&engine->schedule, engine->now), &run.chat, &run.seq))
-        return;
-    if (is_tap && rule->dedup_ms > 0 &&
+        return false;
+    if (is_tap(match, question) && rule->dedup_ms > 0 &&
         !store_tap(engine->store, run.chat, run.rule, entry->data, row->said_at, rule->dedup_ms,
                    engine->now)) {
         done(row, ENTRY_DONE, "the same tap again");
-        return;
+        return false;
     }
     if (run.ruleset.p != engine->stored_hash && run.ruleset.p != engine->storing_hash) {
         store_put_ruleset(engine->store, run.ruleset, ruleset_source(engine->generation->ruleset),
@@ -118,20 +161,42 @@ static void make_run(struct engine *engine, const struct source *source, struct 
     if (store_add_run(engine->store, &run, engine->now))
         engine->delta.runs[RUN_READY]++;
     done(row, ENTRY_DONE, NULL);
+    return true;
 }
 
-void stage_match(struct engine *engine, const struct source *source, struct entry_row *row,
-                 struct entry *entry)
+/* One run for the rule, and one for each later rule while they say `continue`. */
+static void make_runs(struct engine *engine, const struct source *source, struct entry_row *row,
+                      const struct entry *entry, const struct ruleset_question *question, struct match *match)
+{
+    bool made = false;
+
+    while (match->rule && row->state != ENTRY_STUCK && !store_failed(engine->store)) {
+        struct match before = *match;
+
+        made = make_run(engine, source, row, entry, match, question) || made;
+        metrics_add(engine->setup.metrics, METRIC_RULE_MATCHES, match->rule->name, NULL, 1);
+        if (!before.rule->further)
+            break;
+        if (!ruleset_match_next(engine->generation->ruleset, question, &before, engine->scratch, match)) {
+            done(row, ENTRY_STUCK, "out of memory");
+            *match = (struct match){ MATCH_NONE };
+        }
+        match->limited = match->limited || before.limited;
+        json_object_put(before.captures);
+    }
+    if (made && row->state == ENTRY_DONE)
+        row->reason = TEXT_NONE;
+}
+
+static void take_entry(struct engine *engine, const struct source *source, struct entry_row *row,
+                       const struct entry *entry, struct ruleset_question *question, struct match *match)
 {
     struct metrics *metrics = engine->setup.metrics;
-    struct match match = { MATCH_NONE };
     struct text rule = TEXT_NONE;
-    bool is_tap = false;
 
-    metrics_add(metrics, METRIC_ENTRIES, source_name(source), entry_kind_name(entry->kind), 1);
-    if (!find_rule(engine, source, entry, &match, &is_tap)) {
+    if (!question->scope || !find_rule(engine, source, entry, question, match)) {
         done(row, ENTRY_STUCK, "out of memory");
-    } else if (match.how == MATCH_NONE) {
+    } else if (match->how == MATCH_NONE) {
         done(row, ENTRY_DONE, "no rule takes it");
         metrics_add(metrics, METRIC_UNMATCHED, source_name(source), NULL, 1);
     } else if (!entry->user_id.p) {
@@ -139,12 +204,22 @@ void stage_match(struct engine *engine, const struct source *source, struct entr
         metrics_add(metrics, METRIC_ENTRIES, source_name(source), "unaddressed", 1);
         engine->delta.entries_unaddressed++;
     } else {
-        rule = text_of(match.rule->name);
-        make_run(engine, source, row, entry, &match, is_tap);
-        metrics_add(metrics, METRIC_RULE_MATCHES, match.rule->name, NULL, 1);
+        rule = text_of(match->rule->name);
+        make_runs(engine, source, row, entry, question, match);
     }
-    if (match.limited)
-        metrics_add(metrics, METRIC_MATCH_LIMITS, NULL, NULL, 1);
     log_entry(source, row, entry, rule);
+}
+
+void stage_match(struct engine *engine, const struct source *source, struct entry_row *row,
+                 struct entry *entry)
+{
+    struct ruleset_question question = { .scope = open_scope(engine, source, entry) };
+    struct match match = { MATCH_NONE };
+
+    metrics_add(engine->setup.metrics, METRIC_ENTRIES, source_name(source), entry_kind_name(entry->kind), 1);
+    take_entry(engine, source, row, entry, &question, &match);
+    if (match.limited)
+        metrics_add(engine->setup.metrics, METRIC_MATCH_LIMITS, NULL, NULL, 1);
     json_object_put(match.captures);
+    json_object_put(question.scope);
 }

@@ -31,21 +31,28 @@ static const struct config_channel *channel_of(const struct engine *engine, stru
 /* --- rendering ------------------------------------------------------------------------------------------------------ */
 
 struct render {
-    struct json_object *doc;
-    struct template_names names;
+    struct json_object *doc, *scope;
     struct text user_id;
 };
 
-static bool open_render(const struct run_row *run, struct render *render, struct fault *fault)
+/* What the rule sees now: what the run has kept, its captures, and what changes with time. */
+static bool open_render(struct engine *engine, const struct rule *rule, const struct run_row *run,
+                        struct render *render, struct fault *fault)
 {
     render->doc = doc_parse(run->doc, fault);
     if (!render->doc)
         return fault_wrap(fault, "the run's own document");
-    render->names = (struct template_names){ .captures = doc_key(render->doc, "captures"),
-                                             .contact = doc_key(render->doc, "contact"),
-                                             .scopes = render->doc };
     render->user_id = doc_str(render->doc, "user");
-    return true;
+    render->scope = doc_key(render->doc, "scope");
+    if (!json_object_is_type(render->scope, json_type_object))
+        return fault_set(fault, "the run's own document has no values");
+    if (json_object_is_type(doc_key(render->doc, "captures"), json_type_object)) {
+        json_object_object_foreach(doc_key(render->doc, "captures"), key, value)
+        {
+            json_object_object_add(render->scope, key, json_object_get(value));
+        }
+    }
+    return settings_fill(rule->settings, render->scope, engine->now) || fault_set(fault, "out of memory");
 }
 
 static bool print_body(struct engine *engine, const struct config_channel *channel,
@@ -83,16 +90,16 @@ static bool render_one(struct engine *engine, const struct chat_row *chat, const
     channel = channel_of(engine, send->channel);
     if (!channel)
         return fault_set(fault, "channel '%.*s' is not in the configuration", TEXT_ARG(send->channel));
-    return message_render(message, &render->names, engine->arena, rendered, fault) &&
+    return message_render(message, render->scope, engine->scratch, engine->arena, rendered, fault) &&
            print_body(engine, channel, rendered, render->user_id, &send->body, fault);
 }
 
 static bool render_messages(struct engine *engine, const struct run_row *run, const struct chat_row *chat,
-                            const struct step *step, struct rendered *rendered, struct send_row *sends,
-                            struct fault *fault)
+                            const struct rule *rule, const struct step *step, struct rendered *rendered,
+                            struct send_row *sends, struct fault *fault)
 {
     struct render render = { 0 };
-    bool ok = open_render(run, &render, fault);
+    bool ok = open_render(engine, rule, run, &render, fault);
 
     for (size_t i = 0; ok && i < step->count; i++) {
         sends[i] = (struct send_row){ .run = run->id, .step = run->step, .n = (int)i, .state = SEND_READY };
@@ -104,14 +111,15 @@ static bool render_messages(struct engine *engine, const struct run_row *run, co
 
 /* All messages of the step, once; a retry sends the same bytes. One that cannot be rendered leaves none in the store. */
 static bool render_step(struct engine *engine, const struct run_row *run, const struct chat_row *chat,
-                        const struct step *step, struct send_row **sends, struct fault *fault)
+                        const struct rule *rule, const struct step *step, struct send_row **sends,
+                        struct fault *fault)
 {
     struct rendered *rendered = arena_array(engine->arena, step->count, sizeof(*rendered));
 
     *sends = arena_array(engine->arena, step->count, sizeof(**sends));
     if (!rendered || !*sends)
         return fault_set(fault, "out of memory");
-    if (!render_messages(engine, run, chat, step, rendered, *sends, fault))
+    if (!render_messages(engine, run, chat, rule, step, rendered, *sends, fault))
         return false;
     store_add_sends(engine->store, *sends, step->count);
     for (size_t i = 0; i < step->count; i++)
@@ -283,18 +291,36 @@ static void expire(struct engine *engine, const struct run_row *run)
     engine_set_run(engine, run, RUN_EXPIRED, REASON("not sent within send_within"));
 }
 
-static enum go work_on_step(struct engine *engine, struct chat_row *chat, struct run_row *run,
-                            const struct step *step)
+static enum go fail_run(struct engine *engine, const struct run_row *run, const struct fault *fault)
+{
+    engine_set_run(engine, run, RUN_FAILED, arena_text(engine->arena, text_of(fault->text)));
+    return GO_ENDED;
+}
+
+/* A step that sends nothing: only where the run goes on follows from it. */
+static enum go choose_step(struct engine *engine, struct run_row *run, const struct rule *rule,
+                           const struct step *step)
+{
+    struct render render = { 0 };
+    struct fault fault;
+    bool ok = open_render(engine, rule, run, &render, &fault);
+
+    if (ok)
+        run->step = (int)rule_next(step, render.scope, engine->scratch);
+    json_object_put(render.doc);
+    return ok ? GO_ON : fail_run(engine, run, &fault);
+}
+
+static enum go reply_step(struct engine *engine, struct chat_row *chat, struct run_row *run,
+                          const struct rule *rule, const struct step *step)
 {
     struct send_row *sends;
     size_t n = store_step_sends(engine->store, run->id, run->step, engine->arena, &sends);
     struct fault fault;
 
     if (n == 0) {
-        if (!render_step(engine, run, chat, step, &sends, &fault)) {
-            engine_set_run(engine, run, RUN_FAILED, arena_text(engine->arena, text_of(fault.text)));
-            return GO_ENDED;
-        }
+        if (!render_step(engine, run, chat, rule, step, &sends, &fault))
+            return fail_run(engine, run, &fault);
         n = step->count;
     }
     for (size_t i = 0; i < n; i++)
@@ -304,6 +330,15 @@ static enum go work_on_step(struct engine *engine, struct chat_row *chat, struct
             return start_send(engine, chat, run, &sends[i]);
     run->step++;
     return GO_ON;
+}
+
+static enum go work_on_step(struct engine *engine, struct chat_row *chat, struct run_row *run,
+                            const struct rule *rule)
+{
+    const struct step *step = &rule->steps[run->step];
+
+    return step->kind == STEP_REPLY ? reply_step(engine, chat, run, rule, step)
+                                    : choose_step(engine, run, rule, step);
 }
 
 /* Goes through the steps that need no answer from outside; what was done is stored before a request of the next is made. */
@@ -325,7 +360,7 @@ static enum go work_on_run(struct engine *engine, struct chat_row *chat, struct 
     if (!run->begun)
         store_begin_run(engine->store, run->id);
     while (go == GO_ON && run->step < (int)rule->n_steps)
-        go = work_on_step(engine, chat, run, &rule->steps[run->step]);
+        go = work_on_step(engine, chat, run, rule);
     if (go == GO_ON)
         return end_run(engine, run);
     if (go == GO_RELEASED && run->step != begun_at)

@@ -63,7 +63,7 @@ static void add_choices(struct talk *talk, const struct shown *message, const st
     for (size_t i = 0; message && i < message->n_rows; i++)
         for (size_t k = 0; k < message->rows[i].count; k++)
             talk->choices[talk->n_choices++] =
-                (struct talk_choice){ &message->rows[i].buttons[k], sent, i, k, message->keyboard };
+                (struct talk_choice){ &message->rows[i].buttons[k], sent, message->keyboard };
 }
 
 /* Telegram keeps a keyboard until another message takes it away; buttons stay with their message. */

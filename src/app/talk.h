@@ -28,7 +28,6 @@ bool talk_say(struct talk *talk, enum entry_kind kind, struct text data, struct 
 struct talk_choice {
     const struct shown_button *button;
     const struct sandbox_sent *from; /* the request that brought it */
-    size_t row, column;
     bool key;
 };
 

@@ -8,4 +8,5 @@ src_libcore_a_SOURCES = \
 include src/core/files.mk
 include src/core/sources.mk
 include src/core/rules.mk
+include src/core/flow.mk
 include src/core/tools.mk

@@ -19,10 +19,11 @@ const char *message_type_name(enum message_type type)
     return (unsigned)type < sizeof(names) / sizeof(*names) ? names[type] : "?";
 }
 
-/* --- rendering ---------------------------------------------------------------------------------------------------- */
+/* --- values ------------------------------------------------------------------------------------------------------- */
 
 struct rendering {
-    const struct template_names *names;
+    struct json_object *scope;
+    struct pattern_scratch *scratch;
     struct arena *arena;
     struct fault *fault;
 };
@@ -32,10 +33,167 @@ static bool render(const struct rendering *r, const struct template *template, s
 {
     if (!template)
         return true;
-    if (template_render(template, r->names, max, r->arena, out, r->fault))
+    if (template_render(template, r->scope, max, r->arena, out, r->fault))
         return true;
     return fault_wrap(r->fault, "%s", what);
 }
+
+static bool no_memory(const struct rendering *r)
+{
+    return fault_set(r->fault, "out of memory");
+}
+
+static bool holds(const struct rendering *r, const struct condition *when)
+{
+    return condition_holds(when, r->scope, r->scratch);
+}
+
+/* --- lists -------------------------------------------------------------------------------------------------------- */
+
+/* The elements of a `repeat` that its `when` takes, one after another. Without `repeat` it gives one turn. */
+struct turns {
+    const struct message_repeat *repeat;
+    const struct condition *when;
+    struct json_object *list;
+    size_t next, length, taken;
+};
+
+static struct turns begin_turns(const struct rendering *r, const struct message_repeat *repeat,
+                                const struct condition *when)
+{
+    struct turns turns = { .repeat = repeat, .when = when, .length = 1 };
+
+    if (repeat) {
+        turns.list = path_find(r->scope, &repeat->path);
+        turns.length =
+            json_object_is_type(turns.list, json_type_array) ? json_object_array_length(turns.list) : 0;
+    }
+    return turns;
+}
+
+static void end_turns(const struct rendering *r, const struct turns *turns)
+{
+    if (turns->repeat)
+        json_object_object_del(r->scope, turns->repeat->as);
+}
+
+/* Binds the next element. False: there is none. */
+static bool take_turn(const struct rendering *r, struct turns *turns)
+{
+    while (turns->next < turns->length) {
+        size_t i = turns->next++;
+
+        if (turns->repeat) {
+            struct json_object *element = json_object_get(json_object_array_get_idx(turns->list, i));
+
+            if (json_object_object_add(r->scope, turns->repeat->as, element) != 0) {
+                json_object_put(element);
+                continue;
+            }
+        }
+        if (!holds(r, turns->when))
+            continue;
+        turns->taken++;
+        return true;
+    }
+    end_turns(r, turns);
+    return false;
+}
+
+/* --- pages -------------------------------------------------------------------------------------------------------- */
+
+static const struct message_row *paged_row(const struct message *message)
+{
+    for (size_t i = 0; i < message->n_rows; i++)
+        if (message->rows[i].page)
+            return &message->rows[i];
+    return NULL;
+}
+
+static bool add_page(struct json_object *pages, const char *key, int64_t page)
+{
+    struct json_object *number = json_object_new_int64(page);
+
+    if (number && json_object_object_add(pages, key, number) == 0)
+        return true;
+    json_object_put(number);
+    return false;
+}
+
+/* Binds pages.now, .count, .next and .prev. Whatever is no page shows the first or last one. */
+static bool bind_pages(const struct rendering *r, const struct message *message, int64_t *now)
+{
+    const struct message_row *row = paged_row(message);
+    struct json_object *pages;
+    struct turns turns;
+    struct text said;
+    int64_t count;
+    bool good;
+
+    *now = 1;
+    if (!row)
+        return true;
+    if (!render(r, row->page, RENDER_VALUE_MAX, "page", &said))
+        return false;
+    for (turns = begin_turns(r, row->repeat, row->when); take_turn(r, &turns);)
+        ;
+    count = ((int64_t)turns.taken + (int64_t)row->repeat->max - 1) / (int64_t)row->repeat->max;
+    count = count ? count : 1;
+    if (!text_i64(text_trim(said), now) || *now < 1)
+        *now = 1;
+    *now = *now > count ? count : *now;
+    pages = json_object_new_object();
+    good = pages && add_page(pages, "now", *now) && add_page(pages, "count", count) &&
+           (*now == count || add_page(pages, "next", *now + 1)) &&
+           (*now == 1 || add_page(pages, "prev", *now - 1)) &&
+           json_object_object_add(r->scope, "pages", pages) == 0;
+    if (good)
+        return true;
+    json_object_put(pages);
+    return no_memory(r);
+}
+
+/* --- text --------------------------------------------------------------------------------------------------------- */
+
+static bool render_line(const struct rendering *r, const struct message_line *line, struct buf *out,
+                        bool *any)
+{
+    struct turns turns = begin_turns(r, line->repeat, line->when);
+
+    while ((!line->repeat || turns.taken < line->repeat->max) && take_turn(r, &turns)) {
+        struct text text;
+
+        if (!render(r, line->text, RENDER_TEXT_MAX, "text", &text)) {
+            end_turns(r, &turns);
+            return false;
+        }
+        if (*any)
+            buf_char(out, '\n');
+        buf_text(out, text);
+        *any = true;
+    }
+    end_turns(r, &turns);
+    return true;
+}
+
+static bool render_lines(const struct rendering *r, const struct message *message, struct text *out)
+{
+    struct buf buf = BUF(RENDER_TEXT_MAX);
+    bool good = true, any = false;
+
+    for (size_t i = 0; good && i < message->n_lines; i++)
+        good = render_line(r, &message->lines[i], &buf, &any);
+    if (good && !any)
+        good = fault_set(r->fault, "no line of the text is left: 'when' or 'repeat' left all of them out");
+    if (good && buf.failed)
+        good = fault_set(r->fault, "text is longer than %d bytes", RENDER_TEXT_MAX);
+    if (good)
+        *out = arena_text(r->arena, buf_get(&buf));
+    buf_free(&buf);
+    return good && (out->p || no_memory(r));
+}
+
+/* --- buttons ------------------------------------------------------------------------------------------------------ */
 
 static bool render_button(const struct rendering *r, const struct message_button *button,
                           struct rendered_button *out)
@@ -45,30 +203,87 @@ static bool render_button(const struct rendering *r, const struct message_button
            render(r, button->callback_data, RENDER_VALUE_MAX, "callback_data", &out->callback_data);
 }
 
-static bool render_rows(const struct rendering *r, const struct message *message, struct rendered *out)
+/* Adds the row's buttons for one element behind those that are there. */
+static bool render_buttons(const struct rendering *r, const struct message_row *row, struct rendered_row *out)
 {
-    out->n_rows = message->n_rows;
-    out->rows = arena_array(r->arena, message->n_rows, sizeof(*out->rows));
-    if (!out->rows)
-        return fault_set(r->fault, "out of memory");
-    for (size_t i = 0; i < message->n_rows; i++) {
-        const struct message_row *row = &message->rows[i];
-        struct rendered_button *buttons = arena_array(r->arena, row->count, sizeof(*buttons));
+    for (size_t i = 0; i < row->count; i++) {
+        struct rendered_button *button = &out->buttons[out->count];
 
-        if (!buttons)
-            return fault_set(r->fault, "out of memory");
-        out->rows[i] = (struct rendered_row){ buttons, row->count };
-        for (size_t k = 0; k < row->count; k++)
-            if (!render_button(r, &row->buttons[k], &buttons[k]))
-                return false;
+        if (!holds(r, row->buttons[i].when))
+            continue;
+        *button = (struct rendered_button){ TEXT_NONE, TEXT_NONE, TEXT_NONE };
+        if (!render_button(r, &row->buttons[i], button))
+            return false;
+        out->count++;
     }
     return true;
 }
 
-bool message_render(const struct message *message, const struct template_names *names, struct arena *arena,
-                    struct rendered *out, struct fault *fault)
+/* Elements before the page that is shown are passed over. */
+static void skip_pages(const struct rendering *r, const struct message_row *row, int64_t page,
+                       struct turns *turns)
 {
-    const struct rendering r = { names, arena, fault };
+    size_t before = row->page ? (size_t)(page - 1) * row->repeat->max : 0;
+
+    while (turns->taken < before && take_turn(r, turns))
+        ;
+    turns->taken = 0;
+}
+
+static bool render_row(const struct rendering *r, const struct message_row *row, int64_t page,
+                       struct rendered *out)
+{
+    struct turns turns = begin_turns(r, row->repeat, row->when);
+    struct rendered_row *current = NULL;
+    bool good = true;
+
+    skip_pages(r, row, page, &turns);
+    while (good && (!row->repeat || turns.taken < row->repeat->max) && take_turn(r, &turns)) {
+        if ((turns.taken - 1) % row->per_row == 0) {
+            current = &out->rows[out->n_rows];
+            current->buttons = arena_array(r->arena, row->count * row->per_row, sizeof(*current->buttons));
+            if (!current->buttons) {
+                good = no_memory(r);
+                break;
+            }
+        }
+        good = render_buttons(r, row, current);
+        if (turns.taken % row->per_row == 0)
+            out->n_rows += current->count > 0;
+    }
+    if (good && current && turns.taken % row->per_row != 0)
+        out->n_rows += current->count > 0;
+    end_turns(r, &turns);
+    return good;
+}
+
+static bool render_rows(const struct rendering *r, const struct message *message, int64_t page,
+                        struct rendered *out)
+{
+    size_t most = 0;
+
+    for (size_t i = 0; i < message->n_rows; i++)
+        most += message->rows[i].repeat ? message->rows[i].repeat->max : 1;
+    out->rows = arena_array(r->arena, most, sizeof(*out->rows));
+    if (!out->rows)
+        return no_memory(r);
+    for (size_t i = 0; i < message->n_rows; i++)
+        if (!render_row(r, &message->rows[i], page, out))
+            return false;
+    if (message->n_rows && !out->n_rows)
+        return fault_set(r->fault, "no %s is left: 'when' or 'repeat' left all of them out",
+                         message->type == MESSAGE_REPLY_KEYBOARD ? "key" : "button");
+    return true;
+}
+
+/* --- whole -------------------------------------------------------------------------------------------------------- */
+
+bool message_render(const struct message *message, struct json_object *scope, struct pattern_scratch *scratch,
+                    struct arena *arena, struct rendered *out, struct fault *fault)
+{
+    const struct rendering r = { scope, scratch, arena, fault };
+    int64_t page;
+    bool good;
 
     *out = (struct rendered){
         .type = message->type,
@@ -77,12 +292,16 @@ bool message_render(const struct message *message, const struct template_names *
         .is_persistent = message->is_persistent,
         .open_intercom_conversation = message->open_intercom_conversation,
     };
-    return render(&r, message->text, RENDER_TEXT_MAX, "text", &out->text) &&
+    good = bind_pages(&r, message, &page) && render_lines(&r, message, &out->text) &&
            render(&r, message->input_field_placeholder, RENDER_VALUE_MAX, "input_field_placeholder",
                   &out->input_field_placeholder) &&
            render(&r, message->intercom_teammate_id, RENDER_VALUE_MAX, "intercom_teammate_id",
                   &out->intercom_teammate_id) &&
-           render_rows(&r, message, out) && message_check(out, fault);
+           render_rows(&r, message, page, out);
+    json_object_object_del(scope, "pages");
+    if (!good)
+        out->n_rows = 0;
+    return good && message_check(out, fault);
 }
 
 /* --- limits ------------------------------------------------------------------------------------------------------- */

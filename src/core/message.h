@@ -4,7 +4,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "core/finding.h"
+#include "core/condition.h"
 #include "core/template.h"
 
 #include <json-c/json.h>
@@ -24,22 +24,47 @@ enum message_type {
 
 const char *message_type_name(enum message_type type); /* "reply_buttons", ... */
 
+#define MESSAGE_REPEAT_MAX 50 /* elements */
+
+/* Once for each element of a list, which has the name `as` then. No list: not at all. */
+struct message_repeat {
+    struct place at;
+    struct path path;
+    const char *as;
+    size_t max;
+};
+
+struct message_line {
+    struct place at;
+    struct template *text;
+    const struct condition *when;        /* NULL: always; looked at for each element */
+    const struct message_repeat *repeat; /* NULL: once */
+};
+
 struct message_button {
     struct place at;
     const struct node *node;              /* as written: a map, or the label of a key */
     struct template *text;                /* the label */
     struct template *url, *callback_data; /* exactly one of them; both NULL: a key of a keyboard */
+    const struct condition *when;
 };
 
 struct message_row {
+    struct place at;
     struct message_button *buttons;
     size_t count;
+    const struct condition *when;
+    const struct message_repeat *repeat;
+    size_t per_row;        /* elements side by side */
+    struct template *page; /* NULL: the first `max` elements; else the number of the page to show */
 };
 
+/* What is left out by its `when` is not there: a row without buttons, a message without text or buttons fails. */
 struct message {
     enum message_type type;
     struct place at;
-    struct template *text;
+    struct message_line *lines; /* 1 at least; joined by line breaks */
+    size_t n_lines;
     struct message_row *rows;
     size_t n_rows;
     int resize_keyboard, one_time_keyboard, is_persistent; /* -1: not said */
@@ -68,9 +93,10 @@ struct rendered {
     struct text input_field_placeholder, intercom_teammate_id;
 };
 
-/* message_render: false with a fault that names what is missing or which limit does not hold. */
-bool message_render(const struct message *message, const struct template_names *names, struct arena *arena,
-                    struct rendered *out, struct fault *fault) CHECKED;
+/* message_render: with the values of a scope, in which it binds names while it works. False with a fault that names what is
+   missing (then `out` has no rows) or which limit does not hold (then `out` is whole). */
+bool message_render(const struct message *message, struct json_object *scope, struct pattern_scratch *scratch,
+                    struct arena *arena, struct rendered *out, struct fault *fault) CHECKED;
 
 /* message_check: Telegram's and Octopods' limits on a rendered message. */
 bool message_check(const struct rendered *message, struct fault *fault) CHECKED;

@@ -334,6 +334,15 @@ struct text pattern_source(const struct pattern *pattern)
     return text_make(pattern->source, pattern->source_len);
 }
 
+bool pattern_takes_empty(const struct pattern *pattern)
+{
+    pcre2_match_data *data = pcre2_match_data_create(1, NULL);
+    bool takes = data && pcre2_match(pattern->code, (PCRE2_SPTR) "", 0, 0, 0, data, NULL) >= 0;
+
+    pcre2_match_data_free(data);
+    return takes;
+}
+
 struct text pattern_prefix(const struct pattern *pattern)
 {
     return text_make(pattern->prefix, pattern->prefix_len);
@@ -427,4 +436,35 @@ struct text pattern_group(const struct pattern_scratch *scratch, int group)
     if (from == PCRE2_UNSET || to == PCRE2_UNSET || from > to || to > scratch->subject.n)
         return TEXT_NONE;
     return text_make(scratch->subject.p + from, to - from);
+}
+
+bool pattern_scan(struct text source, struct text subject, bool (*take)(void *arg, struct text match),
+                  void *arg)
+{
+    struct pattern pattern = { NULL };
+    struct fault fault;
+    size_t offset = 0, at = 0;
+    pcre2_match_data *data = pcre2_match_data_create(1, NULL);
+    bool good = data && compile_code(&pattern, source, PATTERN_SEARCH, &offset, &fault);
+    int rc = 0;
+
+    if (good)
+        (void)pcre2_jit_compile(pattern.code, PCRE2_JIT_COMPLETE);
+    while (good && at < subject.n) {
+        const PCRE2_SIZE *span;
+
+        rc = pcre2_match(pattern.code, (PCRE2_SPTR)subject.p, subject.n, at, PCRE2_NO_UTF_CHECK, data, NULL);
+        if (rc < 0)
+            break;
+        span = pcre2_get_ovector_pointer(data);
+        if (span[1] <= span[0] || span[1] <= at)
+            break;
+        at = span[1];
+        good = take(arg, text_make(subject.p + span[0], span[1] - span[0]));
+    }
+    if (rc < 0 && rc != PCRE2_ERROR_NOMATCH)
+        good = false;
+    pcre2_code_free(pattern.code);
+    pcre2_match_data_free(data);
+    return good;
 }

@@ -32,6 +32,9 @@ const char *pattern_name(const struct pattern *pattern, size_t i, int *group);
 /* pattern_groups: number of capturing groups. */
 int pattern_groups(const struct pattern *pattern);
 
+/* pattern_takes_empty: does it match the empty text? */
+bool pattern_takes_empty(const struct pattern *pattern);
+
 struct pattern_scratch *pattern_scratch_new(void) CHECKED;
 void pattern_scratch_free(struct pattern_scratch *scratch);
 
@@ -48,3 +51,9 @@ enum pattern_result pattern_match(const struct pattern *pattern, struct pattern_
 struct text pattern_group(const struct pattern_scratch *scratch, int group);
 /* pattern_prefix: the literal that every match begins with, "" if none is certain. Lends. */
 struct text pattern_prefix(const struct pattern *pattern);
+
+/* pattern_scan: every match of `source` (no anchors added) in a subject of any size, of valid UTF-8, one behind the other, until
+   `take` gives false or a match is empty. False if the source does not compile, a match failed, or `take` gave false. For
+   asking what a single item of a pattern matches. */
+bool pattern_scan(struct text source, struct text subject, bool (*take)(void *arg, struct text match),
+                  void *arg) CHECKED;

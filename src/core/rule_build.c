@@ -1,9 +1,12 @@
 #include "core/rule_build.h"
 
+#include "core/names.h"
+#include "core/settings_build.h"
+#include "core/step_build.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#define MESSAGES_MAX 20
 #define WEEK_MS ((int64_t)7 * 86400 * 1000)
 #define DEDUP_MS 2000
 #define SEND_WITHIN_MS ((int64_t)15 * 60 * 1000)
@@ -15,36 +18,27 @@ static const char *const unknown_words[] = { "drop", "poll", "resend", NULL };
 
 static const struct schema name_schema = { .kind = SCHEMA_NAME };
 static const struct schema pattern_schema = { .kind = SCHEMA_TEXT, .what = "a pattern" };
-static const struct schema reply_name = { .kind = SCHEMA_TEXT, .what = "the name of a reply" };
 static const struct schema flag_schema = { .kind = SCHEMA_BOOL };
 static const struct schema default_schema = { .kind = SCHEMA_WORD, .words = default_words };
 static const struct schema unknown_schema = { .kind = SCHEMA_WORD, .words = unknown_words };
 static const struct schema dedup_schema = { .kind = SCHEMA_DURATION, .least = 0, .most = WEEK_MS };
 static const struct schema within_schema = { .kind = SCHEMA_DURATION, .least = 1000, .most = WEEK_MS };
 
-static const struct schema *const one_options[] = { &reply_name, &message_schema, NULL };
-static const struct schema one_reply = { .kind = SCHEMA_ANY_OF, .options = one_options };
-static const struct schema reply_list = {
-    .kind = SCHEMA_LIST, .item = &one_reply, .least = 1, .most = MESSAGES_MAX
-};
-static const struct schema *const reply_options[] = { &reply_name, &message_schema, &reply_list, NULL };
-static const struct schema reply_schema = { .kind = SCHEMA_ANY_OF,
-                                            .what = "a message, the name of a reply or a list of them",
-                                            .options = reply_options };
-
 static const struct schema_key rule_keys[] = {
     { "name", &name_schema, .required = true, .help = "unique; the rule's id in logs and metrics" },
     { "tap", &pattern_schema, .help = "PCRE2 pattern of the callback data, the whole of it" },
     { "text", &pattern_schema, .help = "PCRE2 pattern of what the customer wrote, the whole of it" },
     { "default", &default_schema, .help = "true: a tap that no rule took; any: a text too" },
+    { "when", &condition_schema, .help = "the rule takes nothing if it does not hold" },
+    { "choose", &choose_schema, .help = "branches, the first whose 'when' holds" },
     { "reply", &reply_schema, .help = "what is sent" },
+    { "do", &do_schema, .help = "steps in another order; stands alone" },
+    { "continue", &flag_schema, .help = "later rules are tried, too" },
     { "dedup", &dedup_schema, .help = "the same tap within it makes no second run; 2s" },
     { "send_within", &within_schema, .help = "a follow-up not sent by then is dropped; 15m" },
     { "unknown_send", &unknown_schema, .help = "when an answer does not come: drop, poll or resend" },
     { "entry", &flag_schema, .help = "other systems send buttons for this rule" },
     { "final", &flag_schema, .help = "meant to end the talk" },
-    { "when", .later = "when" },
-    { "continue", .later = "continue" },
     { "require_issued", .later = "require_issued" },
     { "single_use", .later = "single_use" },
     { "expires", .later = "expires" },
@@ -52,12 +46,10 @@ static const struct schema_key rule_keys[] = {
     { "lookup", .later = "lookup" },
     { "not_found", .later = "not_found" },
     { "on_error", .later = "on_error" },
-    { "choose", .later = "choose" },
     { "set", .later = "set" },
     { "inbox", .later = "inbox" },
     { "quiet", .later = "quiet" },
     { "goto", .later = "goto" },
-    { "do", .later = "do" },
     { NULL },
 };
 const struct schema rule_schema = { .kind = SCHEMA_MAP, .what = "a rule", .keys = rule_keys };
@@ -76,10 +68,10 @@ static const struct schema_key top_keys[] = {
     { "rules", &rule_list, .help = "the rules, the first that matches wins" },
     { "replies", &replies_schema, .help = "messages that rules call by name" },
     { "rows", &rows_schema, .help = "rows of buttons that messages call by name" },
+    { "zone", &settings_zone, .help = "time zone of dates and hours; UTC" },
+    { "hours", &settings_hours, .help = "opening hours by name" },
+    { "languages", &settings_languages, .help = "languages of texts; the first is the default" },
     { "lookups", .later = "lookups" },
-    { "languages", .later = "languages" },
-    { "zone", .later = "zone" },
-    { "hours", .later = "hours" },
     { "session", .later = "session" },
     { NULL },
 };
@@ -87,10 +79,7 @@ const struct schema rules_schema = { .kind = SCHEMA_MAP, .what = "a rule file", 
 
 /* --- names that captures can have --------------------------------------------------------------------------------- */
 
-static const char *const reserved[] = { "chat",  "contact", "conversation", "attachment", "hours", "lang",
-                                        "pages", "secret",  "source",       "channel",    "topic", NULL };
-
-struct names {
+struct captures {
     const char **all, **maybe;
     size_t n_all, n_maybe;
 };
@@ -119,7 +108,7 @@ static const char *name_of(const struct pattern *pattern, size_t i, struct arena
     return arena_str(arena, text_of(number));
 }
 
-static bool add_names(struct names *names, const struct pattern *pattern, struct arena *arena)
+static bool add_names(struct captures *names, const struct pattern *pattern, struct arena *arena)
 {
     for (size_t i = 0; i < names_of(pattern); i++) {
         const char *name = name_of(pattern, i, arena);
@@ -146,12 +135,12 @@ static bool gives(const struct pattern *pattern, const char *name)
 }
 
 /* The names that one way into the rule gives and another does not are uncertain. */
-static bool collect_names(const struct rule *rule, struct arena *arena, struct names *names)
+static bool collect_names(const struct rule *rule, struct arena *arena, struct captures *names)
 {
     size_t most = names_of(rule->tap) + names_of(rule->text) + 1;
 
-    *names = (struct names){ arena_array(arena, most, sizeof(char *)),
-                             arena_array(arena, most, sizeof(char *)), 0, 0 };
+    *names = (struct captures){ arena_array(arena, most, sizeof(char *)),
+                                arena_array(arena, most, sizeof(char *)), 0, 0 };
     if (!names->all || !names->maybe || !add_names(names, rule->tap, arena) ||
         !add_names(names, rule->text, arena))
         return false;
@@ -195,7 +184,7 @@ static bool check_groups(const struct node *node, const struct pattern *pattern,
             finding_error(findings, group_place(node, name), "'%s' is no name for a group", name);
             finding_hint(findings, "small letters, digits and '_', a letter first");
             good = false;
-        } else if (has(reserved, sizeof(reserved) / sizeof(*reserved) - 1, name)) {
+        } else if (names_reserved(text_of(name))) {
             finding_error(findings, group_place(node, name), "'%s' has a meaning of its own in templates",
                           name);
             finding_hint(findings, "give the group another name");
@@ -231,104 +220,11 @@ static bool build_pattern(const struct node *node, struct rule_context *context,
     if (!*out) {
         if (offset >= node->text.n && node->text.n) /* something is missing at the end */
             offset = node->text.n - 1;
-        finding_error(context->findings, node_part(node, offset, 1), "%s", fault.text);
+        finding_error(context->maker->findings, node_part(node, offset, 1), "%s", fault.text);
         return false;
     }
-    warn_habits(node, context->findings);
-    return check_groups(node, *out, context->findings);
-}
-
-/* --- replies ------------------------------------------------------------------------------------------------------ */
-
-static struct message_context message_context(const struct rule_context *context,
-                                              const struct template_known *known)
-{
-    return (struct message_context){
-        .arena = context->arena,
-        .findings = context->findings,
-        .known = known,
-        .rows = context->rows,
-        .channels = context->channels,
-        .n_channels = context->n_channels,
-    };
-}
-
-bool rule_check_reply(const struct node *node, struct rule_context *context)
-{
-    struct message_context inner = message_context(context, NULL);
-
-    return message_build(node, &inner) != NULL;
-}
-
-static void no_such_reply(const struct node *node, struct rule_context *context)
-{
-    struct buf quoted = BUF(200);
-
-    if (named_missing(context->replies, node, context->findings))
-        return;
-    for (size_t i = 0; i < node->text.n; i++) {
-        buf_char(&quoted, node->text.p[i]);
-        if (node->text.p[i] == '\'')
-            buf_char(&quoted, '\'');
-    }
-    if (!quoted.failed)
-        finding_hint(context->findings, "to send these words: reply: { text: '%.*s' }",
-                     TEXT_ARG(buf_get(&quoted)));
-    buf_free(&quoted);
-}
-
-/* One element of `reply`: a message, or the name of one. */
-static const struct message *build_reply(const struct node *node, struct rule_context *context,
-                                         const struct template_known *known)
-{
-    struct template_known again;
-    struct message_context inner = message_context(context, known);
-    const struct message *message;
-
-    if (node->kind == NODE_SCALAR) {
-        struct named *reply = named_find(context->replies, node->text);
-
-        if (!reply) {
-            no_such_reply(node, context);
-            return NULL;
-        }
-        reply->used = true;
-        if (!reply->good)
-            return NULL;
-        node = reply->value;
-        if (known) {
-            again = *known;
-            again.again = true;
-            inner.known = &again;
-        }
-    }
-    message = message_build(node, &inner);
-    context->wants_contact |= inner.wants_contact;
-    return message;
-}
-
-static bool build_steps(const struct node *reply, struct rule_context *context,
-                        const struct template_known *known, struct rule *rule)
-{
-    size_t n = reply->kind == NODE_LIST ? reply->count : 1;
-    struct step *step = arena_alloc(context->arena, sizeof(*step));
-    bool good = true;
-
-    if (step)
-        step->messages = arena_array(context->arena, n, sizeof(*step->messages));
-    if (!step || !step->messages) {
-        finding_error(context->findings, reply->at, "out of memory");
-        return false;
-    }
-    step->kind = STEP_REPLY;
-    for (size_t i = 0; i < n; i++) {
-        step->messages[i] = build_reply(reply->kind == NODE_LIST ? reply->items[i] : reply, context, known);
-        good &= step->messages[i] != NULL;
-    }
-    step->count = n;
-    rule->steps = step;
-    rule->n_steps = 1;
-    return good;
+    warn_habits(node, context->maker->findings);
+    return check_groups(node, *out, context->maker->findings);
 }
 
 /* --- whole -------------------------------------------------------------------------------------------------------- */
@@ -354,45 +250,73 @@ static void fill(const struct node *node, struct rule *rule)
     rule->send_within_ms = schema_duration(node, "send_within", SEND_WITHIN_MS);
     rule->entry = schema_bool(node, "entry", false);
     rule->final = schema_bool(node, "final", false);
+    rule->further = schema_bool(node, "continue", false);
+}
+
+static bool replies(const struct rule *rule)
+{
+    for (size_t i = 0; i < rule->n_steps; i++)
+        if (rule->steps[i].kind == STEP_REPLY)
+            return true;
+    return false;
 }
 
 static bool check_use(const struct node *node, const struct rule *rule, struct rule_context *context)
 {
-    if (!node_get(node, "reply")) {
-        finding_add(context->findings, FINDING_WARNING, rule->at,
+    if (!replies(rule)) {
+        finding_add(context->maker->findings, FINDING_WARNING, rule->at,
                     "rule '%s' has no reply: what it takes is not answered", rule->name);
     }
     if (node_get(node, "tap") || node_get(node, "text") || rule->otherwise != DEFAULT_NO)
         return true;
-    finding_error(context->findings, rule->at,
+    finding_error(context->maker->findings, rule->at,
                   "nothing reaches rule '%s': it has no tap, no text and no default", rule->name);
     return false;
 }
 
+/* `when` and the steps. `captures` NULL: a pattern does not compile, so every name would be unknown; only the rest is
+   checked. */
+static bool build_rest(const struct node *node, struct rule_context *context, const struct captures *captures,
+                       struct rule *rule)
+{
+    struct maker *maker = context->maker;
+    struct names names = { .rule = rule->name };
+    struct names_guard guard = { NULL, false, NULL };
+    bool good;
+
+    if (captures) {
+        names.all = captures->all;
+        names.maybe = captures->maybe;
+        maker->names = &names;
+    }
+    good = condition_build(maker, node_get(node, "when"), &rule->when);
+    guard.when = rule->when;
+    if (good && rule->when)
+        names.guards = &guard;
+    good = step_build(node, context, rule) && good;
+    maker->names = NULL;
+    return good;
+}
+
 bool rule_build(const struct node *node, struct rule_context *context, struct rule *rule)
 {
-    const struct node *reply = node_get(node, "reply");
-    struct names names = { NULL };
+    struct captures captures = { NULL };
     bool good;
 
     fill(node, rule);
-    rule->name = arena_str(context->arena, node_get(node, "name")->text);
+    rule->settings = context->maker->settings;
+    rule->name = arena_str(context->maker->arena, node_get(node, "name")->text);
     if (!rule->name) {
-        finding_error(context->findings, node->at, "out of memory");
+        finding_error(context->maker->findings, node->at, "out of memory");
         return false;
     }
     good = build_pattern(node_get(node, "tap"), context, &rule->tap);
     good = build_pattern(node_get(node, "text"), context, &rule->text) && good;
-    if (good && !collect_names(rule, context->arena, &names)) {
-        finding_error(context->findings, node->at, "out of memory");
+    if (good && !collect_names(rule, context->maker->arena, &captures)) {
+        finding_error(context->maker->findings, node->at, "out of memory");
         good = false;
     }
-    if (reply) {
-        struct template_known known = { rule->name, names.all, names.maybe, false };
-
-        /* with a pattern that does not compile, every name would be unknown: only the rest is checked */
-        good = build_steps(reply, context, good ? &known : NULL, rule) && good;
-    }
+    good = build_rest(node, context, good ? &captures : NULL, rule) && good;
     return check_use(node, rule, context) && good;
 }
 

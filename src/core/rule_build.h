@@ -10,12 +10,10 @@ extern const struct schema rules_schema; /* a whole rule file */
 extern const struct schema rule_schema;  /* one rule */
 
 struct rule_context {
-    struct arena *arena;
-    struct findings *findings;
+    struct maker *maker;
     const struct named_list *replies, *rows;
     const struct ruleset_channel *channels;
     size_t n_channels;
-    bool wants_contact; /* set when a rule uses ${contact....} */
 };
 
 /* rule_build: from a node that rule_schema took. False after adding errors; the rule's patterns must be freed (rule_clear) in

@@ -1,8 +1,10 @@
 #include "core/ruleset.h"
 
 #include "core/doc.h"
+#include "core/pattern_pool.h"
 #include "core/rule_build.h"
 #include "core/ruleset_index.h"
+#include "core/settings_build.h"
 #include "core/sign.h"
 #include "core/yaml.h"
 
@@ -13,8 +15,9 @@
 
 #define ARENA_MAX ((size_t)1 << 30)
 #define SOURCE_MAX ((size_t)64 << 20)
-#define FILES_MAX 1000
+#define FILES_MAX 1000 /* a time zone's among them */
 #define HEADER "callbackd rules 1\n"
+#define ZONE_FILE "zoneinfo:" /* a file of the source that is a time zone's */
 
 struct ruleset {
     struct arena *arena;
@@ -27,6 +30,8 @@ struct ruleset {
     unsigned char hash[SIGN_MAX];
     bool wants_contact;
     int64_t longest;
+    struct pattern_pool *pool;
+    struct settings settings;
 };
 
 /* What is only needed while a ruleset is made. */
@@ -36,7 +41,11 @@ struct loading {
     struct document **documents; /* NULL: could not be read */
     bool *fit;                   /* the schema took the whole document */
     size_t n;
-    struct named_list replies, rows;
+    const struct ruleset_file *files;
+    struct ruleset_file zone; /* path NULL: UTC */
+    bool (*read_zone)(const char *name, struct buf *out);
+    struct named_list replies, rows, hours;
+    struct maker maker;
     struct rule_context context;
 };
 
@@ -47,7 +56,23 @@ static void out_of_memory(struct loading *loading)
     finding_error(loading->findings, (struct place){ NULL }, "out of memory");
 }
 
-static bool read_files(struct loading *loading, const struct ruleset_file *files)
+static void read_document(struct loading *loading, size_t i)
+{
+    const struct ruleset_file *file = &loading->files[i];
+    struct arena *arena = loading->ruleset->arena;
+    bool json = text_ends(text_of(file->path), ".json");
+    struct document *document;
+
+    if (text_starts(text_of(file->path), ZONE_FILE))
+        return;
+    document = json ? json_read(arena, file->path, file->text, loading->findings)
+                    : yaml_read(arena, file->path, file->text, loading->findings);
+    loading->documents[i] = document;
+    if (document && document->root)
+        loading->fit[i] = schema_check(&rules_schema, document->root, loading->findings);
+}
+
+static bool read_files(struct loading *loading)
 {
     struct arena *arena = loading->ruleset->arena;
 
@@ -55,15 +80,8 @@ static bool read_files(struct loading *loading, const struct ruleset_file *files
     loading->fit = arena_array(arena, loading->n, sizeof(bool));
     if (!loading->documents || !loading->fit)
         return false;
-    for (size_t i = 0; i < loading->n; i++) {
-        bool json = text_ends(text_of(files[i].path), ".json");
-        struct document *document = json ? json_read(arena, files[i].path, files[i].text, loading->findings)
-                                         : yaml_read(arena, files[i].path, files[i].text, loading->findings);
-
-        loading->documents[i] = document;
-        if (document && document->root)
-            loading->fit[i] = schema_check(&rules_schema, document->root, loading->findings);
-    }
+    for (size_t i = 0; i < loading->n; i++)
+        read_document(loading, i);
     return true;
 }
 
@@ -113,6 +131,80 @@ static bool collect_names(struct loading *loading)
     }
     return true;
 }
+
+/* --- settings ----------------------------------------------------------------------------------------------------- */
+
+static bool find_once(struct loading *loading, const char *key, enum node_kind kind,
+                      const struct schema *schema, const struct node **out)
+{
+    const struct node **nodes = arena_array(loading->ruleset->arena, loading->n, sizeof(*nodes));
+
+    if (!nodes)
+        return false;
+    for (size_t i = 0; i < loading->n; i++)
+        nodes[i] = part(loading, i, key, kind);
+    *out = settings_once(nodes, loading->n, key, loading->findings);
+    if (*out && !part_fits(loading, *out, schema))
+        *out = NULL;
+    return true;
+}
+
+/* The zone's file: one that came with the others (a ruleset out of the store), else from outside. */
+static bool find_zone_file(struct loading *loading, const char *name)
+{
+    struct arena *arena = loading->ruleset->arena;
+    struct buf path = BUF(200), bytes = BUF(ZONE_FILE_MAX);
+    bool found = false;
+
+    buf_printf(&path, "%s%s", ZONE_FILE, name);
+    loading->zone.path = arena_str(arena, buf_get(&path));
+    buf_free(&path);
+    for (size_t i = 0; loading->zone.path && i < loading->n; i++)
+        if (strcmp(loading->files[i].path, loading->zone.path) == 0) {
+            loading->zone.text = loading->files[i].text;
+            return true;
+        }
+    if (loading->zone.path && loading->read_zone && loading->read_zone(name, &bytes) && !bytes.failed) {
+        loading->zone.text = arena_text(arena, buf_get(&bytes));
+        found = loading->zone.text.p;
+    }
+    buf_free(&bytes);
+    return found;
+}
+
+static void build_zone(struct loading *loading, const struct node *node)
+{
+    struct arena *arena = loading->ruleset->arena;
+    struct fault fault = { "is not in the IANA database of this machine" };
+    const char *name;
+
+    if (!node || node_is(node, "UTC"))
+        return;
+    name = arena_str(arena, node->text);
+    if (name && find_zone_file(loading, name))
+        loading->ruleset->settings.zone = zone_parse(arena, loading->zone.text, &fault);
+    if (loading->ruleset->settings.zone)
+        return;
+    finding_error(loading->findings, node->at, "the time zone '%.*s' %s", TEXT_ARG(node->text), fault.text);
+    finding_hint(loading->findings, "zones are called as in /usr/share/zoneinfo: Europe/Berlin");
+}
+
+/* What is wrong here is counted; the rules are built all the same, to report their errors. */
+static bool build_settings(struct loading *loading)
+{
+    const struct node *zone, *languages;
+
+    if (!find_once(loading, "zone", NODE_SCALAR, &settings_zone, &zone) ||
+        !find_once(loading, "languages", NODE_LIST, &settings_languages, &languages) ||
+        !collect_named(loading, &loading->hours, "hours", "hours", &settings_hours_item))
+        return false;
+    build_zone(loading, zone);
+    (void)!settings_build(&loading->maker, &loading->hours, languages, &loading->ruleset->settings);
+    loading->maker.wants_contact = languages;
+    return true;
+}
+
+/* --- rules -------------------------------------------------------------------------------------------------------- */
 
 static bool build_rules(struct loading *loading)
 {
@@ -196,17 +288,25 @@ static void warn(struct loading *loading)
 /* --- the whole ---------------------------------------------------------------------------------------------------- */
 
 /* "callbackd rules 1", then for each file "PATH-LENGTH TEXT-LENGTH", the path and the text. */
-static bool print_source(struct ruleset *ruleset, const struct ruleset_file *files, size_t n)
+static void print_file(const struct ruleset_file *file, struct buf *out)
 {
+    buf_printf(out, "%zu %zu\n", strlen(file->path), file->text.n);
+    buf_str(out, file->path);
+    buf_text(out, file->text);
+}
+
+static bool print_source(const struct loading *loading)
+{
+    struct ruleset *ruleset = loading->ruleset;
     struct buf out = BUF(SOURCE_MAX);
     struct text text;
 
     buf_str(&out, HEADER);
-    for (size_t i = 0; i < n; i++) {
-        buf_printf(&out, "%zu %zu\n", strlen(files[i].path), files[i].text.n);
-        buf_str(&out, files[i].path);
-        buf_text(&out, files[i].text);
-    }
+    for (size_t i = 0; i < loading->n; i++)
+        if (!text_starts(text_of(loading->files[i].path), ZONE_FILE))
+            print_file(&loading->files[i], &out);
+    if (loading->ruleset->settings.zone)
+        print_file(&loading->zone, &out);
     ruleset->source_len = out.len;
     ruleset->source = buf_take(&out);
     if (!ruleset->source)
@@ -215,18 +315,16 @@ static bool print_source(struct ruleset *ruleset, const struct ruleset_file *fil
     return sign_digest(SIGN_SHA256, &text, 1, ruleset->hash);
 }
 
-static bool load(struct loading *loading, const struct ruleset_file *files)
+static bool load(struct loading *loading)
 {
     struct ruleset *ruleset = loading->ruleset;
 
-    loading->context.replies = &loading->replies;
-    loading->context.rows = &loading->rows;
-    if (!read_files(loading, files) || !collect_names(loading) || !build_rules(loading) ||
-        !sort_names(loading) || !print_source(ruleset, files, loading->n))
+    if (!read_files(loading) || !build_settings(loading) || !collect_names(loading) ||
+        !build_rules(loading) || !sort_names(loading) || !print_source(loading))
         return false;
     ruleset->taps = ruleset_index_new(ruleset->rules, ruleset->count, INDEX_TAP, ruleset->arena);
     ruleset->texts = ruleset_index_new(ruleset->rules, ruleset->count, INDEX_TEXT, ruleset->arena);
-    ruleset->wants_contact = loading->context.wants_contact;
+    ruleset->wants_contact = loading->maker.wants_contact;
     for (size_t i = 0; i < ruleset->count; i++)
         if (ruleset->rules[i].send_within_ms > ruleset->longest)
             ruleset->longest = ruleset->rules[i].send_within_ms;
@@ -241,16 +339,37 @@ static struct ruleset *ruleset_new(void)
         return NULL;
     ruleset->arena = arena_new(ARENA_MAX);
     if (ruleset->arena)
+        ruleset->pool = pattern_pool_new(ruleset->arena);
+    if (ruleset->pool)
         return ruleset;
+    arena_free(ruleset->arena);
     free(ruleset);
     return NULL;
 }
 
-struct ruleset *ruleset_build(const struct ruleset_file *files, size_t n_files,
-                              const struct ruleset_channel *channels, size_t n_channels,
-                              struct findings *findings)
+static void prepare(struct loading *loading, const struct ruleset_channel *channels, size_t n_channels)
 {
-    struct loading loading = { .findings = findings, .n = n_files };
+    loading->maker = (struct maker){
+        .arena = loading->ruleset->arena,
+        .findings = loading->findings,
+        .pool = loading->ruleset->pool,
+        .settings = &loading->ruleset->settings,
+    };
+    loading->context = (struct rule_context){
+        .maker = &loading->maker,
+        .replies = &loading->replies,
+        .rows = &loading->rows,
+        .channels = channels,
+        .n_channels = n_channels,
+    };
+}
+
+struct ruleset *ruleset_build_zoned(const struct ruleset_file *files, size_t n_files,
+                                    const struct ruleset_channel *channels, size_t n_channels,
+                                    bool (*read_zone)(const char *name, struct buf *out),
+                                    struct findings *findings)
+{
+    struct loading loading = { .findings = findings, .files = files, .n = n_files, .read_zone = read_zone };
     const size_t errors = findings_count(findings, FINDING_ERROR);
 
     if (n_files > FILES_MAX) {
@@ -260,13 +379,8 @@ struct ruleset *ruleset_build(const struct ruleset_file *files, size_t n_files,
     loading.ruleset = ruleset_new();
     loading.scratch = findings_new();
     if (loading.ruleset)
-        loading.context = (struct rule_context){
-            .arena = loading.ruleset->arena,
-            .findings = findings,
-            .channels = channels,
-            .n_channels = n_channels,
-        };
-    if (!loading.ruleset || !loading.scratch || !load(&loading, files))
+        prepare(&loading, channels, n_channels);
+    if (!loading.ruleset || !loading.scratch || !load(&loading))
         out_of_memory(&loading);
     else if (findings_count(findings, FINDING_ERROR) == errors)
         warn(&loading);
@@ -277,12 +391,20 @@ struct ruleset *ruleset_build(const struct ruleset_file *files, size_t n_files,
     return NULL;
 }
 
+struct ruleset *ruleset_build(const struct ruleset_file *files, size_t n_files,
+                              const struct ruleset_channel *channels, size_t n_channels,
+                              struct findings *findings)
+{
+    return ruleset_build_zoned(files, n_files, channels, n_channels, NULL, findings);
+}
+
 void ruleset_free(struct ruleset *ruleset)
 {
     if (!ruleset)
         return;
     for (size_t i = 0; i < ruleset->count; i++)
         rule_clear(&ruleset->rules[i]);
+    pattern_pool_clear(ruleset->pool);
     arena_free(ruleset->arena);
     free(ruleset->source);
     free(ruleset);
@@ -403,6 +525,11 @@ bool ruleset_wants_contact(const struct ruleset *ruleset)
     return ruleset->wants_contact;
 }
 
+const struct settings *ruleset_settings(const struct ruleset *ruleset)
+{
+    return &ruleset->settings;
+}
+
 int64_t ruleset_longest(const struct ruleset *ruleset)
 {
     return ruleset->longest;
@@ -435,11 +562,59 @@ static bool take_captures(const struct pattern *pattern, const struct pattern_sc
     return true;
 }
 
-static const struct rule *find_default(const struct ruleset *ruleset, bool tap)
+struct matching {
+    const struct ruleset *ruleset;
+    const struct ruleset_question *question;
+    struct pattern_scratch *scratch;
+    struct json_object *scope, *captures; /* captures: of the rule that is looked at */
+    bool failed;                          /* memory is out */
+};
+
+/* The captures stand in the scope while the condition is looked at: other rules give other names. */
+static bool holds(struct matching *matching, const struct condition *when)
 {
-    for (size_t i = 0; i < ruleset->count; i++)
-        if (ruleset->rules[i].otherwise == DEFAULT_ANY || (tap && ruleset->rules[i].otherwise == DEFAULT_TAP))
-            return &ruleset->rules[i];
+    bool holds;
+
+    if (!when)
+        return true;
+    json_object_object_foreach(
+        matching->captures, key,
+        value) if (json_object_object_add(matching->scope, key, json_object_get(value)) != 0)
+    {
+        json_object_put(value);
+        matching->failed = true;
+    }
+    holds = condition_holds(when, matching->scope, matching->scratch);
+    json_object_object_foreach(matching->captures, name, unused)
+    {
+        (void)unused;
+        json_object_object_del(matching->scope, name);
+    }
+    return holds;
+}
+
+static bool takes(void *context, const struct rule *rule, const struct pattern *pattern)
+{
+    struct matching *matching = context;
+
+    json_object_put(matching->captures);
+    matching->captures = json_object_new_object();
+    if (!matching->captures || (pattern && !take_captures(pattern, matching->scratch, matching->captures)))
+        matching->failed = true;
+    return !matching->failed && holds(matching, rule->when);
+}
+
+static const struct rule *find_default(struct matching *matching, bool tap, const struct rule *after)
+{
+    const struct ruleset *ruleset = matching->ruleset;
+
+    for (size_t i = after ? (size_t)(after - ruleset->rules) + 1 : 0; i < ruleset->count; i++) {
+        const struct rule *rule = &ruleset->rules[i];
+
+        if ((rule->otherwise == DEFAULT_ANY || (tap && rule->otherwise == DEFAULT_TAP)) &&
+            takes(matching, rule, NULL))
+            return rule;
+    }
     return NULL;
 }
 
@@ -449,33 +624,73 @@ static bool counts_as_tap(const struct ruleset_question *question)
            (question->kind == ENTRY_EITHER && (question->issued || question->looks_like_tap));
 }
 
+static const struct rule *find(struct matching *matching, enum match_how how, const struct rule *after,
+                               bool *limited)
+{
+    const struct index_wish wish = { after, takes, matching };
+    const struct ruleset_question *question = matching->question;
+
+    switch (how) {
+    case MATCH_TAP:
+        return ruleset_index_find(matching->ruleset->taps, question->data, &wish, matching->scratch, limited);
+    case MATCH_TEXT:
+        return ruleset_index_find(matching->ruleset->texts, text_trim(question->data), &wish,
+                                  matching->scratch, limited);
+    case MATCH_DEFAULT:
+        return find_default(matching, counts_as_tap(question), after);
+    default:
+        return NULL;
+    }
+}
+
+/* Tries the given ways in their order; `after` NULL: all rules. */
+static bool match_ways(struct matching *matching, const enum match_how *hows, size_t n,
+                       const struct rule *after, struct match *match)
+{
+    struct json_object *own = NULL;
+
+    *match = (struct match){ .how = MATCH_NONE };
+    matching->scope = matching->question->scope;
+    if (!matching->scope)
+        matching->scope = own = json_object_new_object();
+    for (size_t i = 0; matching->scope && i < n && !match->rule && !matching->failed; i++) {
+        match->rule = find(matching, hows[i], after, &match->limited);
+        match->how = match->rule ? hows[i] : MATCH_NONE;
+    }
+    if (!match->rule) {
+        json_object_put(matching->captures);
+        matching->captures = json_object_new_object();
+    }
+    match->captures = matching->captures;
+    if (match->captures && matching->scope && !matching->failed) {
+        json_object_put(own);
+        return true;
+    }
+    json_object_put(own);
+    json_object_put(match->captures);
+    *match = (struct match){ .how = MATCH_NONE };
+    return false;
+}
+
 bool ruleset_match(const struct ruleset *ruleset, const struct ruleset_question *question,
                    struct pattern_scratch *scratch, struct match *match)
 {
-    const struct pattern *pattern = NULL;
+    struct matching matching = { .ruleset = ruleset, .question = question, .scratch = scratch };
+    enum match_how hows[3];
+    size_t n = 0;
 
-    *match = (struct match){ .captures = json_object_new_object() };
-    if (!match->captures)
-        return false;
-    if (question->kind != ENTRY_TEXT) {
-        match->how = MATCH_TAP;
-        match->rule = ruleset_index_find(ruleset->taps, question->data, scratch, &match->limited);
-        pattern = match->rule ? match->rule->tap : NULL;
-    }
-    if (question->kind != ENTRY_TAP && !match->rule) {
-        match->how = MATCH_TEXT;
-        match->rule = ruleset_index_find(ruleset->texts, text_trim(question->data), scratch, &match->limited);
-        pattern = match->rule ? match->rule->text : NULL;
-    }
-    if (!match->rule) {
-        match->how = MATCH_DEFAULT;
-        match->rule = find_default(ruleset, counts_as_tap(question));
-    }
-    if (!match->rule)
-        match->how = MATCH_NONE;
-    if (!pattern || take_captures(pattern, scratch, match->captures))
-        return true;
-    json_object_put(match->captures);
-    match->captures = NULL;
-    return false;
+    if (question->kind != ENTRY_TEXT)
+        hows[n++] = MATCH_TAP;
+    if (question->kind != ENTRY_TAP)
+        hows[n++] = MATCH_TEXT;
+    hows[n++] = MATCH_DEFAULT;
+    return match_ways(&matching, hows, n, NULL, match);
+}
+
+bool ruleset_match_next(const struct ruleset *ruleset, const struct ruleset_question *question,
+                        const struct match *before, struct pattern_scratch *scratch, struct match *match)
+{
+    struct matching matching = { .ruleset = ruleset, .question = question, .scratch = scratch };
+
+    return match_ways(&matching, &before->how, 1, before->rule, match);
 }

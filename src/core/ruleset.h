@@ -28,6 +28,12 @@ struct ruleset_channel {
 struct ruleset *ruleset_build(const struct ruleset_file *files, size_t n_files,
                               const struct ruleset_channel *channels, size_t n_channels,
                               struct findings *findings) CHECKED;
+/* ruleset_build_zoned: the same, with a way to the IANA database: read_zone gives the file of a zone ("Europe/Berlin"), false:
+   there is none. What it gives becomes part of the ruleset's source. Without it every zone but UTC is an error. */
+struct ruleset *ruleset_build_zoned(const struct ruleset_file *files, size_t n_files,
+                                    const struct ruleset_channel *channels, size_t n_channels,
+                                    bool (*read_zone)(const char *name, struct buf *out),
+                                    struct findings *findings) CHECKED;
 void ruleset_free(struct ruleset *ruleset);
 
 /* ruleset_source: the files as one text, from which ruleset_read makes the same ruleset again; lends. */
@@ -42,6 +48,8 @@ const struct rule *ruleset_rule(const struct ruleset *ruleset, size_t i);
 const struct rule *ruleset_find(const struct ruleset *ruleset, struct text name);
 /* ruleset_wants_contact: does a rule use ${contact....}? */
 bool ruleset_wants_contact(const struct ruleset *ruleset);
+/* ruleset_settings: zone, hours, languages; lends. */
+const struct settings *ruleset_settings(const struct ruleset *ruleset);
 /* ruleset_longest: the largest send_within, in ms. */
 int64_t ruleset_longest(const struct ruleset *ruleset);
 
@@ -50,6 +58,8 @@ struct ruleset_question {
     struct text data;    /* callback data or text; white space around a text is cut by the matcher */
     bool issued;         /* ENTRY_EITHER: the ledger knows the data */
     bool looks_like_tap; /* ENTRY_EITHER: the source's pattern says so */
+    struct json_object
+        *scope; /* what `when` looks at, but for the captures; bound to while it is matched. NULL: empty */
 };
 
 enum match_how { MATCH_NONE, MATCH_TAP, MATCH_TEXT, MATCH_DEFAULT };
@@ -61,7 +71,12 @@ struct match {
     bool limited;                 /* some pattern reached its bound on the way */
 };
 
-/* ruleset_match: the first rule that takes it. Entries of unknown kind meet all tap patterns, then all text patterns, then the
-   default if they count as a tap. False when memory is out. */
+/* ruleset_match: the first rule that takes it: whose pattern fits and whose `when` holds. Entries of unknown kind meet all tap
+   patterns, then all text patterns, then the default if they count as a tap. False when memory is out. */
 bool ruleset_match(const struct ruleset *ruleset, const struct ruleset_question *question,
                    struct pattern_scratch *scratch, struct match *match) CHECKED;
+/* ruleset_match_next: behind a match of a rule with `continue`: the next rule that takes it in the same way, MATCH_NONE if
+   there is none. */
+bool ruleset_match_next(const struct ruleset *ruleset, const struct ruleset_question *question,
+                        const struct match *before, struct pattern_scratch *scratch,
+                        struct match *match) CHECKED;

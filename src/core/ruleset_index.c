@@ -109,16 +109,20 @@ static const struct entry_of *next_entry(struct run_of *runs, size_t n)
 }
 
 const struct rule *ruleset_index_find(const struct ruleset_index *index, struct text subject,
-                                      struct pattern_scratch *scratch, bool *limited)
+                                      const struct index_wish *wish, struct pattern_scratch *scratch,
+                                      bool *limited)
 {
     struct run_of runs[PREFIX_MAX + 1];
     const size_t n = collect(index, subject, runs);
     const struct entry_of *entry;
 
     while ((entry = next_entry(runs, n))) {
-        enum pattern_result result = pattern_match(entry->pattern, scratch, subject);
+        enum pattern_result result;
 
-        if (result == PATTERN_YES)
+        if (wish->after && entry->rule <= wish->after)
+            continue;
+        result = pattern_match(entry->pattern, scratch, subject);
+        if (result == PATTERN_YES && wish->takes(wish->context, entry->rule, entry->pattern))
             return entry->rule;
         *limited |= result == PATTERN_LIMIT;
     }

@@ -12,7 +12,16 @@ enum index_side { INDEX_TAP, INDEX_TEXT };
 /* ruleset_index_new: over the rules' tap or text patterns; rules and arena must outlive it. NULL when memory is out. */
 struct ruleset_index *ruleset_index_new(const struct rule *rules, size_t n, enum index_side side,
                                         struct arena *arena) CHECKED;
-/* ruleset_index_find: the first rule in file order whose pattern takes the subject; its captures are in the scratch. NULL:
-   none. *limited becomes true if a pattern reached its bound. */
+/* What is looked for beside a pattern that fits. */
+struct index_wish {
+    const struct rule *after; /* only rules behind this one; NULL: all */
+    /* Does the rule take it? The captures are in the scratch until then. */
+    bool (*takes)(void *context, const struct rule *rule, const struct pattern *pattern);
+    void *context;
+};
+
+/* ruleset_index_find: the first rule in file order whose pattern fits the subject and that takes it. NULL: none. *limited
+   becomes true if a pattern reached its bound. */
 const struct rule *ruleset_index_find(const struct ruleset_index *index, struct text subject,
-                                      struct pattern_scratch *scratch, bool *limited);
+                                      const struct index_wish *wish, struct pattern_scratch *scratch,
+                                      bool *limited);

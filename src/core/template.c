@@ -2,20 +2,20 @@
 
 #include "core/doc.h"
 #include "core/limits.h"
+#include "core/names.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define WORDS_MAX 8
-
-enum part_kind { PART_LITERAL, PART_CAPTURE, PART_CONTACT, PART_SCOPE };
+#define FILTERS_MAX 8
 
 struct part {
-    enum part_kind kind;
-    struct text text;         /* the literal, or the path as written: "contact.name" */
-    const char *const *words; /* of the path */
-    size_t n_words;
+    bool literal, capture;
+    struct text text; /* the literal, or the path as written: "contact.name" */
+    struct path path;
     struct text otherwise; /* p == NULL: no default */
+    struct filter *filters;
+    size_t n_filters;
 };
 
 struct template
@@ -23,17 +23,13 @@ struct template
     enum template_leaf leaf;
     struct part *parts;
     size_t count;
+    struct template **variants; /* NULL: one for all languages */
+    const char *const *languages;
 };
 
-/* First words of paths that the language knows and this version does not. */
-static const char *const later_words[] = { "chat",   "attachment", "hours",   "lang",  "pages",
-                                           "secret", "source",     "channel", "topic", NULL };
-
 struct reader {
-    struct arena *arena;
+    struct maker *maker;
     const struct node *node;
-    const struct template_known *known;
-    struct findings *findings;
     struct template *template;
     char *literal; /* room for all literals, one behind the other */
     size_t used, begun;
@@ -43,17 +39,9 @@ struct reader {
 
 /* --- compiling ---------------------------------------------------------------------------------------------------- */
 
-static bool in_list(const char *const *list, struct text word)
-{
-    for (; list && *list; list++)
-        if (text_is(word, *list))
-            return true;
-    return false;
-}
-
 static bool out_of_memory(struct reader *reader)
 {
-    finding_error(reader->findings, reader->node->at, "out of memory");
+    finding_error(reader->maker->findings, reader->node->at, "out of memory");
     reader->good = false;
     return false;
 }
@@ -76,147 +64,92 @@ static void end_literal(struct reader *reader)
     if (reader->used == reader->begun)
         return;
     template->parts[template->count++] = (struct part){
-        .kind = PART_LITERAL,
+        .literal = true,
         .text = text_make(reader->literal + reader->begun, reader->used - reader->begun),
     };
     reader->begun = reader->used;
 }
 
-static bool is_word(struct text word, bool first)
+static bool is_again(const struct reader *reader)
 {
-    for (size_t i = 0; i < word.n; i++) {
-        char c = word.p[i];
-        bool letter = (c >= 'a' && c <= 'z') || (c == '_' && i > 0), digit = c >= '0' && c <= '9';
+    return reader->maker->names && reader->maker->names->again;
+}
 
-        if (first && !letter && !(digit && i > 0))
-            return false;
-        if (!first && !letter && !digit && c != '_' && c != '-' && !(c >= 'A' && c <= 'Z'))
-            return false;
+#define wrong(reader, ...)                                                   \
+    do {                                                                     \
+        finding_error((reader)->maker->findings, here(reader), __VA_ARGS__); \
+        (reader)->good = false;                                              \
+    } while (0)
+#define hint(reader, ...) finding_hint((reader)->maker->findings, __VA_ARGS__)
+
+static void add_filter(struct reader *reader, struct text word, struct part *part)
+{
+    struct filter *filter = &part->filters[part->n_filters++];
+    const char *near;
+    struct fault fault;
+
+    if (!filter_parse(word, reader->maker->settings->zone, filter, &near, &fault)) {
+        wrong(reader, "%s", fault.text);
+        if (near)
+            hint(reader, "did you mean '%s'?", near);
+    } else if (filter->kind == FILTER_URL && reader->template->leaf == LEAF_URL && !is_again(reader)) {
+        finding_add(reader->maker->findings, FINDING_WARNING, here(reader),
+                    "in a url every value is percent-encoded already; '|url' does it twice");
     }
-    return word.n > 0;
 }
 
-static bool is_number(struct text word)
+/* "upper|truncate(20)". The words lie in the arena: filters keep parts of them. */
+static void add_filters(struct reader *reader, struct text words, struct part *part)
 {
-    for (size_t i = 0; i < word.n; i++)
-        if (word.p[i] < '0' || word.p[i] > '9')
-            return false;
-    return word.n > 0 && word.n <= 3 && word.p[0] != '0';
-}
+    struct text head, tail = arena_text(reader->maker->arena, words);
 
-static bool split_path(struct reader *reader, struct text path, struct part *part)
-{
-    const char **words = arena_array(reader->arena, WORDS_MAX, sizeof(*words));
-    struct text head, tail = path;
-    bool more = true;
-
-    if (!words)
-        return out_of_memory(reader);
-    while (more && part->n_words < WORDS_MAX) {
-        more = text_cut(tail, '.', &head, &tail);
-        if (!more)
-            head = tail;
-        if (!is_word(head, part->n_words == 0) && !(path.n == head.n && is_number(head)))
-            return false;
-        words[part->n_words] = arena_str(reader->arena, head);
-        if (!words[part->n_words++])
-            return out_of_memory(reader);
-    }
-    part->words = words;
-    part->text = arena_text(reader->arena, path);
-    return !more && part->text.p;
-}
-
-static void unknown_name(struct reader *reader, struct text name)
-{
-    const char *near = text_closest(name, reader->known->names);
-
-    finding_error(reader->findings, here(reader), "nothing gives ${%.*s} a value in rule '%s'",
-                  TEXT_ARG(name), reader->known->rule);
-    if (near && !is_number(name))
-        finding_hint(reader->findings, "did you mean ${%s}?", near);
-    else if (is_number(name))
-        finding_hint(reader->findings, "its patterns have no group %.*s; a dollar is written $$",
-                     TEXT_ARG(name));
-    else
-        finding_hint(reader->findings, "name a group in its pattern: (?<%.*s>...)", TEXT_ARG(name));
-    reader->good = false;
-}
-
-static void check_name(struct reader *reader, const struct part *part)
-{
-    const struct template_known *known = reader->known;
-
-    if (!known)
+    part->filters = arena_array(reader->maker->arena, FILTERS_MAX, sizeof(*part->filters));
+    if (!part->filters || !tail.p) {
+        (void)out_of_memory(reader);
         return;
-    if (!in_list(known->names, part->text)) {
-        unknown_name(reader, part->text);
-    } else if (!part->otherwise.p && in_list(known->maybe, part->text)) {
-        finding_add(reader->findings, FINDING_WARNING, here(reader),
-                    "not every match of rule '%s' gives ${%.*s} a value; without one nothing is sent",
-                    known->rule, TEXT_ARG(part->text));
-        finding_hint(reader->findings, "add a default: ${%.*s:-...}", TEXT_ARG(part->text));
     }
+    while (text_cut(tail, '|', &head, &tail) && part->n_filters + 1 < FILTERS_MAX)
+        add_filter(reader, head, part);
+    if (memchr(tail.p, '|', tail.n))
+        wrong(reader, "a value has at most %d filters", FILTERS_MAX);
+    else
+        add_filter(reader, tail, part);
 }
 
-static void later(struct reader *reader, const char *what)
+static void wrong_path(struct reader *reader, struct text path, const struct part *part)
 {
-    finding_error(reader->findings, here(reader), "%s not supported by this version of callbackd yet", what);
-    reader->good = false;
-}
-
-/* What kind of value the path leads to. */
-static bool classify_path(struct reader *reader, struct part *part)
-{
-    struct text first = text_of(part->words[0]);
-    struct fault words;
-
-    part->kind = PART_CAPTURE;
-    if (text_is(first, "contact") && part->n_words > 1) {
-        part->kind = PART_CONTACT;
-    } else if (text_is(first, "conversation") && part->n_words == 2 && strcmp(part->words[1], "id") == 0) {
-        part->kind = PART_SCOPE;
-    } else if (text_is(first, "contact") || (text_is(first, "conversation") && part->n_words == 1)) {
-        finding_error(reader->findings, here(reader), "${%s} is not one value; write ${%s.NAME}",
-                      part->words[0], part->words[0]);
-        reader->good = false;
-    } else if (text_is(first, "conversation") || in_list(later_words, first)) {
-        fault_set(&words, "${%.*s} is", TEXT_ARG(part->text));
-        later(reader, words.text);
-    } else if (part->n_words > 1) {
-        fault_set(&words, "${%.*s}: lookups are", TEXT_ARG(part->text));
-        later(reader, words.text);
-    } else {
-        check_name(reader, part);
+    if (!part->path.text.p) {
+        (void)out_of_memory(reader);
+        return;
     }
-    return reader->good;
+    wrong(reader, "'%.*s' is no name", TEXT_ARG(path));
+    hint(reader, "names look like order_id or contact.shop_id; a dollar is written $$");
 }
 
 static void add_path(struct reader *reader, struct text path, struct text otherwise, size_t from, size_t to)
 {
     struct part part = { .otherwise = otherwise };
+    struct text filters = TEXT_NONE;
 
     reader->from = from;
     reader->to = to;
+    (void)text_cut(path, '|', &path, &filters);
     if (path.n == 0) {
-        finding_error(reader->findings, here(reader), "${} names nothing");
+        wrong(reader, "${} names nothing");
+        return;
+    }
+    if (!path_read(path, reader->maker->arena, &part.path)) {
+        wrong_path(reader, path, &part);
+        return;
+    }
+    part.text = part.path.text;
+    part.capture = part.path.count == 1 && !names_reserved(path) &&
+                   !names_inner_has(reader->maker->names, part.path.words[0]);
+    if (filters.p)
+        add_filters(reader, filters, &part);
+    if (!names_check(reader->maker, &part.path, otherwise.p ? NAMES_OPTIONAL : NAMES_VALUE, reader->node,
+                     from, to - from))
         reader->good = false;
-        return;
-    }
-    if (memchr(path.p, '|', path.n)) {
-        later(reader, "filters (|) are");
-        return;
-    }
-    if (!split_path(reader, path, &part)) {
-        if (reader->good)
-            finding_error(reader->findings, here(reader), "'%.*s' is no name", TEXT_ARG(path));
-        if (reader->good)
-            finding_hint(reader->findings,
-                         "names look like order_id or contact.shop_id; a dollar is written $$");
-        reader->good = false;
-        return;
-    }
-    (void)classify_path(reader, &part);
     end_literal(reader);
     reader->template->parts[reader->template->count++] = part;
 }
@@ -229,16 +162,17 @@ static size_t read_braces(struct reader *reader, struct text text, size_t from)
     size_t to;
 
     if (!close) {
-        finding_error(reader->findings, part_place(reader, from, text.n), "'${' has no '}'");
-        finding_hint(reader->findings, "a dollar is written $$");
-        reader->good = false;
+        reader->from = from;
+        reader->to = text.n;
+        wrong(reader, "'${' has no '}'");
+        hint(reader, "a dollar is written $$");
         return text.n;
     }
     to = (size_t)(close - text.p) + 1;
     inside = text_make(text.p + from + 2, to - from - 3);
     for (size_t i = 0; i + 1 < inside.n; i++)
         if (inside.p[i] == ':' && inside.p[i + 1] == '-') {
-            otherwise = arena_text(reader->arena, text_make(inside.p + i + 2, inside.n - i - 2));
+            otherwise = arena_text(reader->maker->arena, text_make(inside.p + i + 2, inside.n - i - 2));
             if (!otherwise.p)
                 (void)out_of_memory(reader);
             inside.n = i;
@@ -259,26 +193,39 @@ static size_t read_number(struct reader *reader, struct text text, size_t from)
     return to;
 }
 
+static size_t word_end(struct text text, size_t from)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
+    size_t end = from;
+
+    while (end < text.n && text.p[end] && strchr(letters, text.p[end]))
+        end++;
+    return end;
+}
+
 /* {id}, {{id}} and $id are other programs' templates. */
 static void warn_lookalike(struct reader *reader, struct text text, size_t from)
 {
+    const struct names *names = reader->maker->names;
     size_t start = from + 1, end;
     struct text name;
+    const char *const *known = names ? names->all : NULL;
 
-    if (!reader->known || (from > 0 && strchr("${", text.p[from - 1])))
+    if (!known || (from > 0 && strchr("${", text.p[from - 1])))
         return;
     while (start < text.n && (text.p[start] == '{' || text.p[start] == ' '))
         start++;
-    for (end = start; end < text.n && is_word(text_make(text.p + start, end - start + 1), true);)
-        end++;
+    end = word_end(text, start);
     name = text_make(text.p + start, end - start);
-    if (!in_list(reader->known->names, name))
+    while (*known && !text_is(name, *known))
+        known++;
+    if (!*known || (name.n && name.p[0] >= '0' && name.p[0] <= '9'))
         return;
     if (text.p[from] == '{' && !(end < text.n && (text.p[end] == '}' || text.p[end] == ' ')))
         return;
-    finding_add(reader->findings, FINDING_WARNING, part_place(reader, from, end),
+    finding_add(reader->maker->findings, FINDING_WARNING, part_place(reader, from, end),
                 "the customer will see '%.*s' as it stands here", (int)(end - from), text.p + from);
-    finding_hint(reader->findings, "the value of '%.*s' is written ${%.*s}", TEXT_ARG(name), TEXT_ARG(name));
+    hint(reader, "the value of '%.*s' is written ${%.*s}", TEXT_ARG(name), TEXT_ARG(name));
 }
 
 static void read_template(struct reader *reader)
@@ -328,34 +275,29 @@ static void check_address(struct reader *reader)
     struct text head = template->count ? template->parts[0].text : text_of("");
     struct fault fault;
 
-    if (template->count < 2 && (template->count == 0 || template->parts[0].kind == PART_LITERAL))
+    if (template->count < 2 && (template->count == 0 || template->parts[0].literal))
         return; /* static: the limits look at it */
-    if (template->parts[0].kind != PART_LITERAL || !authority_end(head)) {
-        finding_error(
-            reader->findings, reader->node->at,
-            "the scheme and host of a url must be written out; ${...} may stand behind the host's '/'");
-        reader->good = false;
-    } else if (!limits_url(head, &fault)) {
-        finding_error(reader->findings, reader->node->at, "the url %s", fault.text);
-        reader->good = false;
-    }
+    reader->from = 0;
+    reader->to = reader->node->text.n;
+    if (!template->parts[0].literal || !authority_end(head))
+        wrong(reader,
+              "the scheme and host of a url must be written out; ${...} may stand behind the host's '/'");
+    else if (!limits_url(head, &fault))
+        wrong(reader, "the url %s", fault.text);
 }
 
-struct template *template_compile(struct arena *arena, const struct node *node, enum template_leaf leaf,
-                                  const struct template_known *known, struct findings *findings)
+static struct template *compile_text(struct maker *maker, const struct node *node, enum template_leaf leaf)
 {
-    struct reader reader = {
-        .arena = arena, .node = node, .known = known, .findings = findings, .good = true
-    };
-    struct template *template = arena_alloc(arena, sizeof(*template));
+    struct reader reader = { .maker = maker, .node = node, .good = true };
+    struct template *template = arena_alloc(maker->arena, sizeof(*template));
     size_t dollars = 0;
 
     for (size_t i = 0; i < node->text.n; i++)
         dollars += node->text.p[i] == '$';
     reader.template = template;
-    reader.literal = arena_alloc(arena, node->text.n + 1);
+    reader.literal = arena_alloc(maker->arena, node->text.n + 1);
     if (template)
-        template->parts = arena_array(arena, 2 * dollars + 1, sizeof(*template->parts));
+        template->parts = arena_array(maker->arena, 2 * dollars + 1, sizeof(*template->parts));
     if (!template || !template->parts || !reader.literal) {
         (void)out_of_memory(&reader);
         return NULL;
@@ -367,9 +309,82 @@ struct template *template_compile(struct arena *arena, const struct node *node, 
     return reader.good ? template : NULL;
 }
 
+/* --- languages ---------------------------------------------------------------------------------------------------- */
+
+static bool check_languages(struct maker *maker, const struct node *node)
+{
+    const char *const *languages = maker->settings->languages;
+    bool good = languages;
+
+    if (!languages) {
+        finding_error(maker->findings, node->at, "a text in several languages needs 'languages' at the top");
+        finding_hint(maker->findings, "languages: [ en, de ]; the first is the default");
+    }
+    for (size_t i = 0; languages && i < node->count; i++) {
+        const char *const *known = languages;
+
+        while (*known && !text_is(node->keys[i]->text, *known))
+            known++;
+        if (*known)
+            continue;
+        finding_error(maker->findings, node->keys[i]->at, "'%.*s' is none of the languages",
+                      (int)(node->keys[i]->text.n < 40 ? node->keys[i]->text.n : 40), node->keys[i]->text.p);
+        good = false;
+    }
+    for (size_t i = 0; languages && languages[i]; i++)
+        if (!node_get(node, languages[i])) {
+            finding_error(maker->findings, node->at, "the language '%s' is missing here", languages[i]);
+            good = false;
+        }
+    return good;
+}
+
+static struct template *compile_languages(struct maker *maker, const struct node *node,
+                                          enum template_leaf leaf)
+{
+    const char *const *languages = maker->settings->languages;
+    struct template *template = arena_alloc(maker->arena, sizeof(*template));
+    bool good = true;
+
+    if ((!maker->names || !maker->names->again) && !check_languages(maker, node))
+        return NULL;
+    if (template)
+        template->variants = arena_array(maker->arena, node->count, sizeof(*template->variants));
+    if (!template || !template->variants) {
+        finding_error(maker->findings, node->at, "out of memory");
+        return NULL;
+    }
+    template->leaf = leaf;
+    template->languages = languages;
+    for (; languages[template->count]; template->count++) {
+        struct template *one = compile_text(maker, node_get(node, languages[template->count]), leaf);
+
+        template->variants[template->count] = one;
+        good = one && good;
+    }
+    return good ? template : NULL;
+}
+
+struct template *template_compile(struct maker *maker, const struct node *node, enum template_leaf leaf)
+{
+    return node->kind == NODE_MAP ? compile_languages(maker, node, leaf) : compile_text(maker, node, leaf);
+}
+
+/* --- looking ------------------------------------------------------------------------------------------------------ */
+
+size_t template_variants(const struct template *template)
+{
+    return template->variants ? template->count : 1;
+}
+
+const struct template *template_variant(const struct template *template, size_t i)
+{
+    return template->variants ? template->variants[i < template->count ? i : 0] : template;
+}
+
 bool template_static(const struct template *template, struct text *text)
 {
-    if (template->count > 1 || (template->count == 1 && template->parts[0].kind != PART_LITERAL))
+    if (template->variants || template->count > 1 || (template->count == 1 && !template->parts[0].literal))
         return false;
     *text = template->count ? template->parts[0].text : text_of("");
     return true;
@@ -377,92 +392,41 @@ bool template_static(const struct template *template, struct text *text)
 
 bool template_uses(const struct template *template, const char *word)
 {
-    for (size_t i = 0; i < template->count; i++)
-        if (template->parts[i].kind != PART_LITERAL && strcmp(template->parts[i].words[0], word) == 0)
-            return true;
+    for (size_t v = 0; v < template_variants(template); v++) {
+        const struct template *one = template_variant(template, v);
+
+        for (size_t i = 0; i < one->count; i++)
+            if (!one->parts[i].literal && path_first(&one->parts[i].path, word))
+                return true;
+    }
     return false;
 }
 
 size_t template_count(const struct template *template)
 {
-    return template->count;
+    return template_variant(template, 0)->count;
 }
 
 bool template_part(const struct template *template, size_t i, struct template_part *out)
 {
-    const struct part *part = i < template->count ? &template->parts[i] : NULL;
+    const struct template *one = template_variant(template, 0);
+    const struct part *part = i < one->count ? &one->parts[i] : NULL;
 
     if (!part)
         return false;
-    *out = (struct template_part){ TEMPLATE_OTHER, part->text, part->otherwise };
-    if (part->kind == PART_LITERAL)
+    *out = (struct template_part){ .kind = TEMPLATE_OTHER,
+                                   .text = part->text,
+                                   .otherwise = part->otherwise,
+                                   .filters = part->filters,
+                                   .n_filters = part->n_filters };
+    if (part->literal)
         out->kind = TEMPLATE_LITERAL;
-    else if (part->kind == PART_CAPTURE)
+    else if (part->capture && part->n_filters == 0)
         out->kind = TEMPLATE_CAPTURE;
     return true;
 }
 
 /* --- rendering ---------------------------------------------------------------------------------------------------- */
-
-static struct json_object *walk(struct json_object *value, const char *const *words, size_t n)
-{
-    for (size_t i = 0; i < n && value; i++)
-        value = doc_key(value, words[i]);
-    return value;
-}
-
-/* ${contact.shop_id}: the contact's own field, else its custom attribute (Intercom) or property (HubSpot). */
-static struct json_object *contact_value(struct json_object *contact, const struct part *part)
-{
-    static const char *const inside[] = { "custom_attributes", "properties" };
-    struct json_object *value = walk(contact, part->words + 1, part->n_words - 1);
-
-    for (size_t i = 0; !value && part->n_words == 2 && i < sizeof(inside) / sizeof(*inside); i++)
-        value = doc_key(doc_key(contact, inside[i]), part->words[1]);
-    return value;
-}
-
-static struct text scalar_text(struct json_object *value)
-{
-    switch (json_object_get_type(value)) {
-    case json_type_string:
-        return doc_text(value);
-    case json_type_int:
-    case json_type_double:
-    case json_type_boolean:
-        return text_of(json_object_get_string(value));
-    default:
-        return TEXT_NONE;
-    }
-}
-
-static struct text part_value(const struct part *part, const struct template_names *names)
-{
-    struct json_object *value = NULL;
-    struct text text;
-
-    if (part->kind == PART_CAPTURE)
-        value = doc_key(names->captures, part->words[0]);
-    else if (part->kind == PART_CONTACT)
-        value = contact_value(names->contact, part);
-    else if (part->kind == PART_SCOPE)
-        value = walk(names->scopes, part->words, part->n_words);
-    text = scalar_text(value);
-    return text.p ? text : part->otherwise;
-}
-
-static void add_encoded(struct buf *out, struct text value)
-{
-    for (size_t i = 0; i < value.n; i++) {
-        unsigned char c = (unsigned char)value.p[i];
-
-        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-            (c && strchr("-._~", c)))
-            buf_char(out, (char)c);
-        else
-            buf_printf(out, "%%%02X", c);
-    }
-}
 
 /* Is a whole segment of the path "." or ".."? Those that the author wrote are not looked at: without names nothing is. */
 static bool has_dots(struct text url)
@@ -482,31 +446,84 @@ static bool has_dots(struct text url)
     return false;
 }
 
-static bool render_parts(const struct template *template, const struct template_names *names, struct buf *out,
+static void add_value(const struct template *template, struct text value, struct buf *out)
+{
+    if (template->leaf == LEAF_URL)
+        filter_encode(value, out);
+    else
+        buf_text(out, value);
+}
+
+/* The filtered value, in one of two buffers that take turns; p == NULL with a fault: it is missing. */
+static struct text filtered(const struct part *part, struct text value, struct buf rooms[2],
+                            struct fault *fault)
+{
+    for (size_t i = 0; i < part->n_filters; i++) {
+        struct buf *room = &rooms[i % 2];
+
+        buf_cut(room, 0);
+        if (!filter_apply(&part->filters[i], value, room, fault))
+            return TEXT_NONE;
+        if (room->failed) {
+            fault_set(fault, "it is longer than %zu bytes", room->max);
+            return TEXT_NONE;
+        }
+        value = buf_get(room);
+    }
+    return value;
+}
+
+static bool render_part(const struct template *template, const struct part *part, struct json_object *scope,
+                        struct buf *out, struct fault *fault)
+{
+    struct buf rooms[2] = { BUF(out->max), BUF(out->max) };
+    struct fault why = { "it has no value here and no default" };
+    struct path_room room;
+    struct text value = path_text(scope, &part->path, &room);
+
+    if (value.p)
+        value = filtered(part, value, rooms, &why);
+    if (!value.p)
+        value = part->otherwise;
+    if (value.p)
+        add_value(template, value, out);
+    else
+        fault_set(fault, "${%.*s} is missing: %.800s", TEXT_ARG(part->text), why.text);
+    buf_free(&rooms[0]);
+    buf_free(&rooms[1]);
+    return value.p;
+}
+
+static bool render_parts(const struct template *template, struct json_object *scope, struct buf *out,
                          struct fault *fault)
 {
     for (size_t i = 0; i < template->count; i++) {
         const struct part *part = &template->parts[i];
-        struct text value = part->text;
 
-        if (part->kind != PART_LITERAL)
-            value = part_value(part, names);
-        if (!value.p)
-            return fault_set(fault, "${%.*s} is missing: it has no value here and no default",
-                             TEXT_ARG(part->text));
-        if (part->kind != PART_LITERAL && template->leaf == LEAF_URL)
-            add_encoded(out, value);
-        else
-            buf_text(out, value);
+        if (part->literal)
+            buf_text(out, part->text);
+        else if (!render_part(template, part, scope, out, fault))
+            return false;
     }
     return true;
 }
 
-bool template_render(const struct template *template, const struct template_names *names, size_t max,
-                     struct arena *arena, struct text *out, struct fault *fault)
+static const struct template *in_language(const struct template *template, struct json_object *scope)
 {
+    struct text lang = doc_str(scope, "lang");
+
+    for (size_t i = 0; template->variants && i < template->count; i++)
+        if (text_is(lang, template->languages[i]))
+            return template->variants[i];
+    return template_variant(template, 0);
+}
+
+bool template_render(const struct template *whole, struct json_object *scope, size_t max, struct arena *arena,
+                     struct text *out, struct fault *fault)
+{
+    const struct template *template = in_language(whole, scope);
     struct buf buf = BUF(max);
-    bool good = render_parts(template, names, &buf, fault);
+    bool good = render_parts(template, scope, &buf, fault);
 
     if (good && buf.failed)
         good = fault_set(fault, "is longer than %zu bytes", max);

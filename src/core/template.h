@@ -2,11 +2,9 @@
 
 /* Templates: "Order ${id}", "$1", "${name:-Anna}", "$$". */
 
-#include "base/arena.h"
-#include "base/fault.h"
-#include "base/text.h"
-#include "core/finding.h"
-#include "core/node.h"
+#include "core/filter.h"
+#include "core/maker.h"
+#include "core/path.h"
 
 #include <json-c/json.h>
 
@@ -18,28 +16,15 @@ enum template_leaf {
     LEAF_URL,  /* percent-encoded: cannot change scheme, host or the structure of the path */
 };
 
-/* What ${...} can name. Captures are { "1": "...", "id": "..." }. */
-struct template_names {
-    struct json_object *captures;
-    struct json_object *contact; /* NULL: nothing known */
-    struct json_object
-        *scopes; /* further first words of a path -> object: conversation, source, channel, topic */
-};
-
-/* The names that captures can have where a template is used. */
-struct template_known {
-    const char *rule;         /* for errors */
-    const char *const *names; /* NULL-terminated */
-    const char *const *maybe; /* NULL-terminated: those of them that not every match gives; NULL: none */
-    bool again; /* the template was compiled before: only what has to do with the names is new */
-};
-
-/* template_compile: adds errors with their place to findings and gives NULL. A name that nothing binds is an error with "did
-   you mean"; `known` NULL: the names come later, every one is taken. A LEAF_URL must show its scheme and host before the
-   first name. */
-struct template *template_compile(struct arena *arena, const struct node *node, enum template_leaf leaf,
-                                  const struct template_known *known, struct findings *findings) CHECKED;
-/* template_static: the text of a template without names; false if it has names. */
+/* template_compile: adds errors with their place to maker->findings and gives NULL. The node is a scalar, or a map of
+   languages (then the template has a variant for each). A name that nothing binds is an error with "did you mean". A
+   LEAF_URL must show its scheme and host before the first name. */
+struct template *template_compile(struct maker *maker, const struct node *node,
+                                  enum template_leaf leaf) CHECKED;
+/* template_variants: 1, or the number of languages; template_variant: the i-th, in the order of `languages`. */
+size_t template_variants(const struct template *template);
+const struct template *template_variant(const struct template *template, size_t i);
+/* template_static: the text of a template without names; false if it has names or several languages. */
 bool template_static(const struct template *template, struct text *text);
 /* template_uses: does it use a path that begins with this word ("contact")? */
 bool template_uses(const struct template *template, const char *word);
@@ -47,7 +32,7 @@ bool template_uses(const struct template *template, const char *word);
 /* A template's parts, for those that reason about what it can become. */
 enum template_part_kind {
     TEMPLATE_LITERAL, /* text: as it stands */
-    TEMPLATE_CAPTURE, /* text: the name or number of the group */
+    TEMPLATE_CAPTURE, /* text: the name or number of the group, whose value stands as it is */
     TEMPLATE_OTHER,   /* text: the path of a value that only a run knows */
 };
 
@@ -55,12 +40,16 @@ struct template_part {
     enum template_part_kind kind;
     struct text text;
     struct text otherwise; /* the default; p == NULL: none */
+    const struct filter *filters;
+    size_t n_filters;
 };
 
-/* template_count: how many parts; template_part: the i-th, false past the end. Texts are lent. */
+/* template_count: how many parts; template_part: the i-th, false past the end. Texts are lent. Of a template with
+   several languages those of the first. */
 size_t template_count(const struct template *template);
 bool template_part(const struct template *template, size_t i, struct template_part *out);
-/* template_render: into the arena; false with a fault that names the path that is missing. At most `max` bytes. A LEAF_URL
-   fails where a value would make a path segment "." or "..", which browsers take for a step up even when encoded. */
-bool template_render(const struct template *template, const struct template_names *names, size_t max,
+/* template_render: with the values of a scope, in the language scope.lang; into the arena. False with a fault that names the
+   path that is missing, or the value that a filter cannot take. At most `max` bytes. A LEAF_URL fails where a value would
+   make a path segment "." or "..", which browsers take for a step up even when encoded. */
+bool template_render(const struct template *template, struct json_object *scope, size_t max,
                      struct arena *arena, struct text *out, struct fault *fault) CHECKED;

@@ -9,6 +9,7 @@
 
 #define CONTACT_MAX (64u << 10)
 #define AFTER_MAX ((int64_t)400 * 86400 * 1000)
+#define LATEST ((int64_t)2100000000000) /* ids hold times up to 2039 */
 #define STEPS_MAX 1000
 #define CASES_MAX 10000
 #define START_AT 1767614400000 /* 2026-01-05T12:00:00Z, a Monday */
@@ -32,8 +33,8 @@ static bool check_time(struct text text, struct fault *fault)
     if (text.n < sizeof(copy)) {
         memcpy(copy, text.p, text.n);
         copy[text.n] = '\0';
-        if (now_parse(copy, &ms) && ms > 0)
-            return true;
+        if (now_parse(copy, &ms))
+            return (ms > 0 && ms < LATEST) || fault_set(fault, "'%s' is not between 1970 and 2036", copy);
     }
     return fault_set(fault, "'%.*s' is no time such as 2026-12-01T10:00:00+01:00",
                      (int)(text.n < 40 ? text.n : 40), text.p);

@@ -7,7 +7,7 @@ before the literal text:
   config, rules, source   what it is: a whole configuration, a whole rule file, sources of a configuration
   file=PATH               it is written there, in a folder of the document; exit=N: what check says of it, 0 without
   same=PATH               it must equal this file of the tree
-  console                 command lines behind "$ " and what they print; "live": with a store that holds a tap
+  console                 command lines behind "$ ", with "< FILE" if need be, and what they print; "live": with a store that holds a tap
   remove                  files to remove again
 
 A line "..." stands for any lines, "..." at a line's end for its rest. Ids and times may differ.
@@ -31,12 +31,10 @@ SRC = os.path.abspath(os.environ.get("srcdir", "."))
 CALLBACKD = os.path.abspath(os.environ.get("CALLBACKD", "callbackd"))
 SIM = os.path.abspath(os.environ.get("SIM", "tests/sim/callbackd-sim"))
 PAGES = ["callbackd.8", "callbackd.yaml.5", "callbackd-rules.5"]
-# Tables that are in the schema for better errors only: what they describe is refused later.
-REFUSED_TABLES = {"line_keys"}
 
 CONFIG = "channels: { shop: { key: env:KEY } }\nsources:\n"
 SOURCE = "  - { name: any, kind: intercom, path: /any, secrets: [ env:SECRET ], channel: shop }\n"
-RULES = "rules: [ { name: any, default: true, reply: { text: any } } ]\n"
+RULES = "rules: [ { name: any, default: true, final: true, reply: { text: any } } ]\n"
 
 
 def read(path):
@@ -64,9 +62,9 @@ def copy_files(tree, folder):
             write(folder, os.path.relpath(path, top), read(path))
 
 
-def run(folder, *words):
-    done = subprocess.run([CALLBACKD, *words], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          encoding="utf-8", timeout=60)
+def run(folder, *words, given=""):
+    done = subprocess.run([CALLBACKD, *words], cwd=folder, input=given, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, encoding="utf-8", timeout=60)
     return done.returncode, done.stdout
 
 
@@ -164,7 +162,8 @@ def run_console(example, folder, ids):
         words = [ids.get("notification", word) if re.fullmatch(r"\d{18,19}", word) else word
                  for word in line.split()]
         assert words[0] == "callbackd", "%s: %s" % (example.where, line)
-        _, out = run(folder, *words[1:])
+        words, given = (words[:-2], lines_of(os.path.join(folder, words[-1]))) if "<" in words else (words, "")
+        _, out = run(folder, *words[1:], given=given)
         real = out.rstrip("\n").split("\n") if out else []
         assert same_lines(shown, real), "%s: '%s' prints\n%s" % (example.where, line, out)
 
@@ -341,7 +340,7 @@ def schema_tables():
         for table, rows in re.findall(r"struct schema_key (\w+)\[\] = \{(.*?)\n\};", text, re.S):
             known = re.findall(r'\{\s*"(\w+)",\s*(\.later)?', rows)
             tables[table] = {key for key, later in known if not later}
-    return {table: keys for table, keys in tables.items() if table not in REFUSED_TABLES}
+    return tables
 
 
 def described(text):

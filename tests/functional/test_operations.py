@@ -12,8 +12,8 @@ from harness import *
 SEND = "/api/v1/telegram/interactive"
 RULES = """\
 rules:
-  - { name: track, tap: 'track:(?<id>.*)', reply: { text: 'order ${id}' } }
-  - { name: old, default: true, reply: { text: too old } }
+  - { name: track, tap: 'track:(?<id>.*)', entry: true, final: true, reply: { text: 'order ${id}' } }
+  - { name: old, default: true, final: true, reply: { text: too old } }
 """
 
 
@@ -49,7 +49,7 @@ def plain_env():
 def test_check_of_a_good_configuration():
     with Daemon(rules=RULES, start=False) as daemon:
         path = daemon.path("callbackd.yaml")
-        assert callbackd("check", "-c", path, env=plain_env()) == (0, "2 rules, 0 buttons, 0 entries: no findings\n")
+        assert callbackd("check", "-c", path, env=plain_env()) == (0, "2 rules, 0 buttons, 1 entry: no findings\n")
         assert callbackd("check", "-c", path, "--strict", env=plain_env())[0] == 0
         code, out = callbackd("check", "-c", path, "--format", "json", env=plain_env())
         assert code == 0 and json.loads(out) == [], out
@@ -138,7 +138,7 @@ rules:
         for place in ("rules.yaml:2:", "rules.yaml:3:", "rules.yaml:4:"):
             assert f"{place}" in out, (place, out)
         assert code == 3 and "3 errors" in out.splitlines()[-1], out
-        daemon.write("rules.yaml", "rules:\n  - { name: a, tap: a, reply: { text: a } }\n")
+        daemon.write("rules.yaml", "rules:\n  - { name: a, tap: a, entry: true, final: true, reply: { text: a } }\n")
         code, out, _ = daemon.run("check")
         assert code == 0 and "warning" in out and "1 warning" in out.splitlines()[-1], out
         assert daemon.run("check", "--strict")[0] == 1

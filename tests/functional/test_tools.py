@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """The tools for people who write rules: they need no store, no network and no secret."""
 
+import re
+import xml.etree.ElementTree
+
 from harness import *
 
 CONFIG = """\
@@ -204,6 +207,68 @@ def cases_that_cannot_be_read():
         folder.run("test", wanted=2)
 
 
+RICH_RULES = """\
+zone: Europe/Berlin
+hours: { shop: { open: [ 'Mon-Fri 09:00-18:00' ] } }
+languages: [ en, de ]
+rules:
+  - { name: log, text: '(?i)hello', continue: true, reply: { text: Noted. } }
+  - name: hello
+    text: '(?i)hello'
+    choose:
+      - when: { hours.shop: open }
+        reply:
+          text: { en: We are open., de: Wir haben offen. }
+          buttons:
+            - { repeat: contact.orders, as: o, per_row: 2, row: [ { text: 'Order ${o.id}', callback_data: 'order:${o.id}' } ] }
+            - [ { text: { en: Help, de: Hilfe }, callback_data: help } ]
+            - [ { text: VIP, callback_data: vip, when: { contact.vip: 'true' } } ]
+      - reply: { text: { en: Closed., de: Geschlossen. }, buttons: [ [ { text: { en: Help, de: Hilfe }, callback_data: help } ] ] }
+  - { name: order, tap: 'order:(?<id>[0-9]+)', final: true, reply: { text: 'Order ${id}' } }
+  - { name: vip-help, tap: help, when: { contact.vip: 'true' }, final: true, reply: { text: At once. } }
+  - { name: help, tap: 'help', final: true, reply: { text: Later. } }
+  - { name: vip, tap: vip, final: true, reply: { text: VIP. } }
+  - { name: old, default: true, final: true, reply: { text: Old. } }
+"""
+
+RICH_CASES = """\
+- name: open, in German
+  at: '2026-12-01T10:00:00+01:00'
+  contact: { language: de-AT, orders: [ { id: 1 }, { id: 2 }, { id: 3 } ] }
+  steps:
+    - text: hello
+      expect: { rule: log, replies: [ { text: Noted. }, { text: Wir haben offen. } ], buttons: [ Order 1, Order 2, Order 3, Hilfe ] }
+    - { press: Hilfe, expect: { rule: help } }
+    - { text: hello, after: 9h, expect: { replies: [ {}, { text: Geschlossen. } ] } }
+- name: a good customer
+  at: '2026-12-01T10:00:00+01:00'
+  contact: { vip: true, orders: [ { id: 77 } ] }
+  steps:
+    - { text: hello, expect: { buttons: [ Order 77, Help, VIP ] } }
+    - { press: Order 77, expect: { rule: order, replies: [ { text: Order 77 } ] } }
+    - { text: hello }
+    - { press: VIP, expect: { rule: vip } }
+    - { text: hello }
+    - { press: Help, expect: { rule: vip-help } }
+- { name: old, tap: 'order:x', expect: { rule: old } }
+- { name: not quite, tap: 'help!', expect: { rule: old } }
+"""
+
+
+@test
+def the_whole_language():
+    with Folder(RICH_RULES) as folder:
+        folder.write("a.test.yaml", RICH_CASES)
+        out, _ = folder.run("test", "a.test.yaml", "--mutate")
+        assert "# rules: 7 of 7 reached (100 %)\n" in out, out
+        assert "# buttons: 3 of 4 pressed (75 %)\n#   not pressed: 'Help' of rule 'hello'" in out, out
+        tried = int(re.search(r"# mutants: [0-9]+ of ([0-9]+) noticed", out)[1])
+        assert tried >= 14 and "swapped" not in out, out
+        out, _ = folder.run("graph", "--format", "dot")
+        for edge in ['"hello" -> "vip-help" [label="Help"]', '"hello" -> "help" [label="Help"]', '"hello" -> "vip" [label="VIP"]']:
+            assert edge in out, out
+
+
 @test
 def shipped_flow():
     top = os.path.join(os.environ.get("srcdir", "."), "rules")
@@ -213,8 +278,80 @@ def shipped_flow():
             with open(os.path.join(top, name), encoding="utf-8") as file:
                 folder.write("rules/" + name, file.read())
         cases = sorted("rules/" + name for name in os.listdir(top) if ".test." in name)
-        out, _ = folder.run("test", *cases)
-        assert "(100 %)" in out and "not reached" not in out, out
+        out, _ = folder.run("test", *cases, "--mutate")
+        assert out.count("(100 %)") == 3 and "# mutants: " in out, out
+
+
+@test
+def mistakes_that_no_case_notices():
+    with Folder() as folder:
+        folder.write("a.test.yaml", CASES)
+        out, _ = folder.run("test", "a.test.yaml", "--mutate")
+        assert "#   not noticed: rule 'old' left out (rules/10.yaml:20)\n" in out, out
+        assert "#   not noticed: rule 'track' with text: '(?<id>ORD-[0-9]+)' (rules/10.yaml:2)\n" in out, out
+        assert "rule 'track' left out" not in out and "rule 'menu' left out" not in out, out
+        folder.write("a.test.yaml", "- { name: a, tap: menu, expect: { rule: none } }\n")
+        out, _ = folder.run("test", "a.test.yaml", "--mutate", wanted=1)
+        assert out.endswith("# mutants: none made while a case fails\n"), out
+
+
+# --- graph -----------------------------------------------------------------------------------------------------------------
+
+@test
+def pictures():
+    rules = TOOL_RULES + "  - { name: lost, tap: lost, reply: { text: 'A & B', buttons: [ [ { text: '<&>', callback_data: menu } ] ] } }\n"
+    with Folder(rules) as folder:
+        out, err = folder.run("graph")
+        root = xml.etree.ElementTree.fromstring(out)
+        words = [t.text for t in root.iter("{http://www.w3.org/2000/svg}text")]
+        assert root.tag.endswith("}svg") and err == "", err
+        for word in ["track", "tap, text", "Refresh", "↻", "Shop", "↗", "Menu", "<&>", "tap (nothing leads here)"]:
+            assert word in words, words
+        out, _ = folder.run("graph", "--format", "dot")
+        assert '"track" -> "menu" [label="Menu"];' in out and '"menu" -> "bye" [label="Bye"];' in out, out
+        assert '"menu" -> " nowhere" [label="Orders"' in out, out
+        out, _ = folder.run("graph", "--format", "mermaid")
+        assert out.startswith("flowchart LR\n") and 'r5 -->|"<&>"| r1' in out, out
+        folder.run("graph", "--format", "png", wanted=2)
+
+
+# --- chat ------------------------------------------------------------------------------------------------------------------
+
+
+@test
+def a_talk_in_the_terminal():
+    with Folder() as folder:
+        out, err = folder.run("chat", given="ORD-1234\n:why\n3\n2\n1\n:back\n:quit\n")
+        assert err == "", err
+        assert "│ Order ORD-1234 is on its way. │\n" in out, out
+        assert "│ [1] Refresh  │ │  [2] Shop ↗  │" in out and "[3] Menu" in out, out
+        assert '(rule track, its text pattern takes it: {"1":"ORD-1234","id":"ORD-1234"})\n' in out, out
+        assert "┃ [1] Orders  ┃ ┃ [2] Returns ┃" in out and "  keyboard: one time keyboard\n" in out, out
+        assert "> 2\n(nothing is sent: no rule takes it)\n> 1\n(nothing is sent: no rule takes it)\n> :back\n" in out, out
+
+
+@test
+def a_talk_becomes_a_case():
+    with Folder() as folder:
+        talk = "Menu\n3\n:after 31m\nORD-1234\n2\n1\n:tap something\nhello \"${you}\" \\\n:save a.test.yaml\n"
+        out, _ = folder.run("chat", "--contact", '{"name":"Änne"}', given=talk)
+        assert "(saved)" in out and "('Shop' opens https://example.com/)" in out, out
+        case = folder.read("a.test.yaml")
+        assert "after: 1860000ms" in case and "rule: none" in case and 'press: "Bye"' in case, case
+        out, _ = folder.run("test", "a.test.yaml")
+        assert out.startswith("1..1\nok 1 - a talk\n"), out
+
+
+@test
+def a_talk_that_goes_wrong():
+    with Folder() as folder:
+        out, _ = folder.run("chat", given=":back\n:why\n:save x\n:what\nwho\n:save x\n:after later\n")
+        assert "(there is nothing to take back)" in out and "(nothing was said yet)" in out and ":save FILE" in out, out
+        assert "(failed: text: ${contact.name} is missing" in out and "(the run of 'who' did not end well" in out, out
+        assert "(:after wants a time" in out, out
+        folder.run("chat", "--contact", "7", wanted=2)
+        folder.write("rules/10.yaml", "rules: [ 7 ]")
+        folder.run("chat", wanted=3)
 
 
 main()

@@ -13,4 +13,5 @@ include tests/unit/rules.mk
 include tests/unit/net.mk
 include tests/unit/store.mk
 include tests/unit/app.mk
+include tests/unit/flow.mk
 include tests/unit/tools.mk

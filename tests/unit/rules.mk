@@ -1,5 +1,5 @@
 rules_tests = tests/unit/test_pattern tests/unit/test_outcome tests/unit/test_template \
-	tests/unit/test_message tests/unit/test_rules
+	tests/unit/test_message tests/unit/test_rules tests/unit/test_steps tests/unit/test_values
 if HAVE_CMOCKA
 check_PROGRAMS += $(rules_tests)
 TESTS += $(rules_tests)
@@ -19,4 +19,10 @@ tests_unit_test_message_LDADD = $(CORE_TEST_LIBS)
 tests_unit_test_rules_SOURCES = tests/unit/test_rules.c
 tests_unit_test_rules_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_rules_LDADD = $(CORE_TEST_LIBS)
+tests_unit_test_steps_SOURCES = tests/unit/test_steps.c
+tests_unit_test_steps_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_steps_LDADD = $(CORE_TEST_LIBS)
+tests_unit_test_values_SOURCES = tests/unit/test_values.c
+tests_unit_test_values_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_values_LDADD = $(CORE_TEST_LIBS)
 EXTRA_DIST += tests/unit/rules_findings.txt

@@ -303,13 +303,76 @@ static void double_taps(void **state)
     }
 }
 
+/* --- steps and conditions --------------------------------------------------------------------------------------------- */
+
+static const char conditional[] =
+    "hours: { never: { open: [ 'Mon 00:00-00:01' ], closed: [] } }\n"
+    "rules:\n"
+    "  - { name: passed-over, tap: '.*', when: { source: hubspot }, reply: { text: wrong } }\n"
+    "  - name: branches\n"
+    "    tap: 'track:(?<id>.*)'\n"
+    "    when: { source: intercom, topic: 'conversation\\..*', channel: '.+', conversation.id: '.+' }\n"
+    "    continue: true\n"
+    "    choose:\n"
+    "      - { when: { id: 'x.*' }, reply: { text: wrong } }\n"
+    "      - when: { id: 'ORD-.*', hours.never: 'open|closed' }\n"
+    "        do:\n"
+    "          - reply: { text: 'first ${id}' }\n"
+    "          - choose: [ { when: { id: '' }, reply: { text: wrong } }, { reply: { text: 'second' } } "
+    "]\n"
+    "      - reply: { text: wrong }\n"
+    "    reply: { text: 'third' }\n"
+    "  - { name: too, tap: 'track:.*', reply: { text: 'fourth' } }\n"
+    "  - { name: not-reached, tap: 'track:.*', reply: { text: wrong } }\n";
+
+static void expect_sent(struct kit *kit, const char *text)
+{
+    struct request_mail *request = kit_request(kit);
+    char quoted[64];
+
+    assert_non_null(request);
+    snprintf(quoted, sizeof(quoted), "\"text\":\"%s\"", text);
+    if (!strstr(request->body, quoted))
+        fail_msg("%s instead of %s", request->body, text);
+    kit_answer_ok(kit, request);
+}
+
+/* Each branch sends what is its own, a restart between two steps loses nothing, and a second rule answers behind the first. */
+static void branches_are_gone_through(void **state)
+{
+    struct kit kit;
+    char body[KIT_BODY];
+
+    (void)state;
+    kit_open(&kit, true, conditional);
+    kit_start(&kit);
+    kit_intercom(body, sizeof(body), 1, "700000001", TAP);
+    kit_deliver(&kit, "intercom", body);
+    expect_sent(&kit, "first ORD-7");
+    expect_sent(&kit, "second");
+    kit_again(&kit);
+    kit_start(&kit);
+    expect_sent(&kit, "third");
+    expect_sent(&kit, "fourth");
+    kit_until_runs(&kit, "done", 2);
+    kit_stop(&kit);
+    kit_settled(&kit);
+    assert_int_equal(kit_count(&kit, STORE_RUN, "done"), 2);
+    kit_close(&kit);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(waiting_is_not_trying), cmocka_unit_test(three_tries_are_enough),
-        cmocka_unit_test(an_unknown_send_again), cmocka_unit_test(a_resend_waits),
-        cmocka_unit_test(killed_while_sending),  cmocka_unit_test(rules_of_runs_are_stored),
-        cmocka_unit_test(double_taps),           cmocka_unit_test(an_answer_that_cannot_be_stored),
+        cmocka_unit_test(waiting_is_not_trying),
+        cmocka_unit_test(three_tries_are_enough),
+        cmocka_unit_test(an_unknown_send_again),
+        cmocka_unit_test(a_resend_waits),
+        cmocka_unit_test(killed_while_sending),
+        cmocka_unit_test(rules_of_runs_are_stored),
+        cmocka_unit_test(double_taps),
+        cmocka_unit_test(an_answer_that_cannot_be_stored),
+        cmocka_unit_test(branches_are_gone_through),
     };
 
     return cmocka_run_group_tests_name("engine_work", tests, NULL, NULL);

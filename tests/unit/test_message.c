@@ -107,7 +107,7 @@ static const struct row rows[] = {
 
 static void print_replies(const struct match *match, enum dialect dialect, struct buf *out)
 {
-    const struct template_names names = { match->captures, NULL, NULL };
+    struct pattern_scratch *scratch = pattern_scratch_new();
     const struct step *step = match->rule->steps;
 
     for (size_t i = 0; i < step->count; i++) {
@@ -117,12 +117,13 @@ static void print_replies(const struct match *match, enum dialect dialect, struc
 
         if (out->len)
             buf_char(out, '\n');
-        if (!message_render(step->messages[i], &names, arena, &rendered, &fault))
+        if (!message_render(step->messages[i], match->captures, scratch, arena, &rendered, &fault))
             buf_printf(out, "fault: %s", fault.text);
         else
             assert_true(dialect_print(dialect, &rendered, text_of("123456789"), out));
         arena_free(arena);
     }
+    pattern_scratch_free(scratch);
 }
 
 static void check_dialect(const struct match *match, enum dialect dialect, const char *expected)

@@ -195,13 +195,31 @@ static uint32_t next_random(uint32_t *seed)
     return *seed >> 8;
 }
 
-static const struct rule *first_match(const struct ruleset *ruleset, struct text data,
-                                      struct pattern_scratch *scratch)
+static const struct rule *first_match(const struct ruleset *ruleset, const struct ruleset_question *question,
+                                      size_t from, struct pattern_scratch *scratch)
 {
-    for (size_t i = 0; i < ruleset_count(ruleset); i++)
-        if (pattern_match(ruleset_rule(ruleset, i)->tap, scratch, data) == PATTERN_YES)
-            return ruleset_rule(ruleset, i);
+    for (size_t i = from; i < ruleset_count(ruleset); i++) {
+        const struct rule *rule = ruleset_rule(ruleset, i);
+
+        if (pattern_match(rule->tap, scratch, question->data) == PATTERN_YES &&
+            condition_holds(rule->when, question->scope, scratch))
+            return rule;
+    }
     return NULL;
+}
+
+/* Later rules are found as if all before them were not there. */
+static void check_further(const struct ruleset *ruleset, const struct ruleset_question *question,
+                          const struct match *first, struct pattern_scratch *scratch)
+{
+    struct match match;
+
+    if (!first->rule)
+        return;
+    assert_true(ruleset_match_next(ruleset, question, first, scratch, &match));
+    assert_ptr_equal(match.rule, first_match(ruleset, question,
+                                             (size_t)(first->rule - ruleset_rule(ruleset, 0)) + 1, scratch));
+    json_object_put(match.captures);
 }
 
 /* Whatever the prefixes, the index answers as a loop over all rules does. */
@@ -227,7 +245,7 @@ static void test_index_is_a_loop(void **state)
             buf_printf(&file, "  - { name: r%d, reply: { text: a }, tap: '", i);
             for (uint32_t n = next_random(&seed) % 4; n < 4; n++)
                 buf_str(&file, parts[next_random(&seed) % (sizeof(parts) / sizeof(*parts))]);
-            buf_str(&file, "' }\n");
+            buf_str(&file, next_random(&seed) % 3 ? "' }\n" : "', when: { source: 'b?' } }\n");
         }
         ruleset = build_fine(file.data);
         for (int i = 0; i < 200; i++) {
@@ -238,10 +256,14 @@ static void test_index_is_a_loop(void **state)
             for (uint32_t n = next_random(&seed) % 6; n < 6; n++)
                 buf_str(&data, letters[next_random(&seed) % (sizeof(letters) / sizeof(*letters))]);
             question.data = buf_get(&data);
+            question.scope = json_object_new_object();
+            json_object_object_add(question.scope, "source", json_object_new_string(i % 2 ? "a" : "b"));
             assert_true(ruleset_match(ruleset, &question, scratch, &match));
-            if (match.rule != first_match(ruleset, question.data, scratch))
+            if (match.rule != first_match(ruleset, &question, 0, scratch))
                 fail_msg("%s\n%s", file.data, data.data);
             taken += match.rule != NULL;
+            check_further(ruleset, &question, &match, scratch);
+            json_object_put(question.scope);
             json_object_put(match.captures);
             buf_free(&data);
         }
@@ -354,12 +376,11 @@ static void test_shipped(void **state)
         const struct step *step = ruleset_rule(ruleset, i)->steps;
 
         for (size_t m = 0; m < step->count; m++) {
-            const struct template_names names = { captures, NULL, NULL };
             struct arena *arena = arena_new(1 << 20);
             struct rendered out;
             struct fault fault;
 
-            if (!message_render(step->messages[m], &names, arena, &out, &fault))
+            if (!message_render(step->messages[m], captures, scratch, arena, &out, &fault))
                 fail_msg("%s: %s", ruleset_rule(ruleset, i)->name, fault.text);
             for (size_t r = 0; r < out.n_rows; r++)
                 for (size_t b = 0; b < out.rows[r].count; b++)
@@ -379,17 +400,28 @@ static void test_shipped(void **state)
 /* Bytes and lines of good files, changed at random: loaded or refused, never anything else. */
 static void test_mutants(void **state)
 {
+    static const char values[] =
+        "hours: { shop: { open: [ 'Mon-Fri 09:00-18:00' ], closed: [ '2026-12-25' ] } }\nlanguages: [ en, de "
+        "]\n"
+        "rules:\n  - name: r\n    tap: 'a(:(?<p>.*))?'\n    when: { hours.shop: open }\n    choose:\n"
+        "      - { when: { p: '' }, do: [ { reply: { text: { en: '${p:-x}', de: a } } } ] }\n"
+        "      - reply:\n          text: [ a, { repeat: contact.t, as: t, text: '${t.x|cents(,)|upper:-}' } "
+        "]\n"
+        "          buttons:\n            - { repeat: contact.t, max: 2, per_row: 2, page: '${p:-1}', row: "
+        "[ { text: '${item}', callback_data: b } ] }\n"
+        "            - [ { text: a, when: { pages.next: '.+' }, callback_data: 'a:${pages.next}' } ]\n";
     static const char *const bits[] = { "'",    "[",    "]",  "{", "}",  ":", "\n",   " ",  "${", "-",
                                         "null", "text", "\"", "|", "\t", "(", "\xFF", "&a", "*a" };
-    struct buf files[2] = { BUF(1000000), BUF(1000000) };
+    struct buf files[3] = { BUF(1000000), BUF(1000000), BUF(1000000) };
     uint32_t seed = 11;
     size_t loaded = 0;
 
     (void)state;
     read_source_file("rules/10-orders.yaml", &files[0]);
     buf_str(&files[1], flow);
+    buf_str(&files[2], values);
     for (int i = 0; i < 3000; i++) {
-        const struct buf *from = &files[i % 8 == 0 ? 0 : 1];
+        const struct buf *from = &files[i % 8 == 0 ? 0 : 1 + i % 2];
         struct findings *findings = findings_new();
         struct buf mutant = BUF(1000000), out = BUF(1000000);
         size_t at = next_random(&seed) % from->len,
@@ -414,6 +446,7 @@ static void test_mutants(void **state)
     assert_true(loaded > 100);
     buf_free(&files[0]);
     buf_free(&files[1]);
+    buf_free(&files[2]);
 }
 
 int main(void)

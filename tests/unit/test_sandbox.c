@@ -157,6 +157,11 @@ static void test_time(void **state)
     assert_int_equal(sandbox_now(box.sandbox), START + 2000); /* chat_rate: the first goes at once */
     sandbox_advance(box.sandbox, 60000);
     assert_int_equal(sandbox_now(box.sandbox), START + 62000);
+    sandbox_advance(box.sandbox, INT64_MAX);
+    assert_true(sandbox_now(box.sandbox) < (int64_t)1 << 41);
+    is(enter(&box, ENTRY_TEXT, "two", NULL).rule, "two");
+    sandbox_advance(box.sandbox, INT64_MAX);
+    assert_true(sandbox_now(box.sandbox) < (int64_t)1 << 41);
     close_box(&box);
 }
 

@@ -1,5 +1,6 @@
 #include "core/doc.h"
 #include "core/limits.h"
+#include "core/names.h"
 #include "core/template.h"
 
 #include <setjmp.h>
@@ -13,7 +14,23 @@
 
 static const char *const all_names[] = { "1", "2", "id", "size", "empty", NULL };
 static const char *const maybe_names[] = { "size", NULL };
-static const struct template_known known = { "track", all_names, maybe_names, false };
+static const struct names_inner inner = { "o", NULL };
+static const struct names known = {
+    .rule = "track", .all = all_names, .maybe = maybe_names, .inner = &inner
+};
+
+static const char *const hours_names[] = { "shop", NULL };
+static const struct hours hours = { .name = "shop" };
+static const struct settings settings = { .hours = &hours, .n_hours = 1, .hours_names = hours_names };
+
+/* A template out of a node, as a rule's leaf. */
+static struct template *compile(struct arena *arena, const struct node *node, enum template_leaf leaf,
+                                const struct names *names, struct findings *findings)
+{
+    struct maker maker = { .arena = arena, .findings = findings, .settings = &settings, .names = names };
+
+    return template_compile(&maker, node, leaf);
+}
 
 /* A scalar as a reader makes it: the text stands in the first line of a document, from column 1 on. */
 struct leaf {
@@ -61,6 +78,51 @@ static const struct row rows[] = {
     { "${contact.gone:-x}", "x", NULL },
     { "${conversation.id}", "c1", NULL },
     { "\xD0\xB9 ${id}", "\xD0\xB9 ORD-1", NULL },
+    { "${source}, ${lang}, ${hours.shop}", "shop, de, open", NULL },
+    { "${channel}", NULL, "${channel} is missing" },
+    /* paths */
+    { "${o.list.0.id}", "12345678901234567", NULL },
+    { "${o.list.count}", "2", NULL },
+    { "${o.list.1}", "x", NULL },
+    { "${o.list.2:-none}", "none", NULL },
+    { "${o.list.01:-none}", "x", NULL },
+    { "${o.list.-1:-none}", "none", NULL },
+    { "${o.list.x:-none}", "none", NULL },
+    { "${o.list:-none}", "none", NULL },
+    { "${o:-none}", "none", NULL },
+    { "${o.count}", "7", NULL },
+    { "${o.total.count:-none}", "none", NULL },
+    { "${contact.tags.count}", "1", NULL },
+    /* filters, from left to right, then the default */
+    { "${o.w|upper}|${o.w|lower}",
+      " \xC3\xA4"
+      "BC | \xC3\xA4"
+      "bc ",
+      NULL },
+    { "[${o.w|trim|upper}]",
+      "[\xC3\xA4"
+      "BC]",
+      NULL },
+    { "${o.w|trim|truncate(2)}",
+      "\xC3\xA4"
+      "b",
+      NULL },
+    { "${o.w|trim|truncate(20)}",
+      "\xC3\xA4"
+      "bC",
+      NULL },
+    { "${o.w|trim|url}", "%C3%A4bC", NULL },
+    { "${o.total|cents}, ${o.total|cents(,)}, ${o.list.0.id|cents}", "49.90, 49,90, 123456789012345.67",
+      NULL },
+    { "${o.eur|money}, ${o.eur|money(,)}, ${o.total|money}", "49.90, 49,90, 4990.00", NULL },
+    { "${o.eur|cents}", NULL, "${o.eur} is missing: '49.9' is no whole number of cents" },
+    { "${o.eur|cents:-?}", "?", NULL },
+    { "${o.w|money:-free}", "free", NULL },
+    { "${o.gone|upper:-none}", "none", NULL },
+    { "${o.list.0.on|date(%d.%m.%Y)}", "01.12.2026", NULL },
+    { "${o.at|date(%Y-%m-%d %H:%M:%S)}", "2026-08-04 08:00:00", NULL },
+    { "${o.iso|date(%e.%m.%y %H:%M%%)}", "4.08.26 08:00%", NULL },
+    { "${o.w|date(%d)}", NULL, "is no date" },
 };
 
 static const struct row urls[] = {
@@ -76,6 +138,7 @@ static const struct row urls[] = {
     { "https://example.com/v1.0/${id}", "https://example.com/v1.0/ORD-1", NULL },
     { "tg://resolve?domain=${id}", "tg://resolve?domain=ORD-1", NULL },
     { "https://example.com/a/../b", "https://example.com/a/../b", NULL },
+    { "https://example.com/?t=${o.w|trim|lower}", "https://example.com/?t=%C3%A4bc", NULL },
 };
 
 static struct json_object *parse(const char *text)
@@ -89,16 +152,16 @@ static struct json_object *parse(const char *text)
 }
 
 static void check_rows(const struct row *table, size_t n, enum template_leaf leaf_kind,
-                       const struct template_known *names_known)
+                       const struct names *names_known)
 {
-    struct template_names names = {
-        parse("{\"1\":\"ORD-1\",\"2\":\"XL\",\"id\":\"ORD-1\",\"empty\":\"\",\"dot\":\".\",\"dots\":\"..\","
-              "\"evil\":\"../?a=b&c#% \xC3\xA4\"}"),
-        parse("{\"name\":\"Anna\",\"score\":1.50,\"gone\":null,\"tags\":[1],\"custom_attributes\":{\"shop_"
-              "id\":77,"
-              "\"vip\":true},\"properties\":{\"hs\":\"h\"}}"),
-        parse("{\"conversation\":{\"id\":\"c1\"}}"),
-    };
+    struct json_object *scope = parse(
+        "{\"1\":\"ORD-1\",\"2\":\"XL\",\"id\":\"ORD-1\",\"empty\":\"\",\"dot\":\".\",\"dots\":\"..\","
+        "\"evil\":\"../?a=b&c#% \xC3\xA4\",\"contact\":{\"name\":\"Anna\",\"score\":1.50,\"gone\":null,"
+        "\"tags\":[1],\"custom_attributes\":{\"shop_id\":77,\"vip\":true},\"properties\":{\"hs\":\"h\"}},"
+        "\"conversation\":{\"id\":\"c1\"},\"source\":\"shop\",\"lang\":\"de\",\"hours\":{\"shop\":\"open\"},"
+        "\"o\":{\"list\":[{\"id\":12345678901234567,\"on\":\"2026-12-01\"},\"x\"],\"total\":4990,\"eur\":49."
+        "9,"
+        "\"at\":1785830400,\"iso\":\"2026-08-04T10:00:00+02:00\",\"w\":\" \u00e4bC \",\"count\":7}}");
 
     for (size_t i = 0; i < n; i++) {
         struct arena *arena = arena_new(1 << 20);
@@ -109,10 +172,10 @@ static void check_rows(const struct row *table, size_t n, enum template_leaf lea
         struct leaf leaf;
 
         make_leaf(&leaf, table[i].text);
-        template = template_compile(arena, &leaf.node, leaf_kind, names_known, findings);
+        template = compile(arena, &leaf.node, leaf_kind, names_known, findings);
         if (!template)
             fail_msg("%s: %s", table[i].text, findings_get(findings, 0)->text);
-        if (template_render(template, &names, 1000, arena, &out, &fault) != (table[i].out != NULL))
+        if (template_render(template, scope, 1000, arena, &out, &fault) != (table[i].out != NULL))
             fail_msg("%s: '%.*s' %s", table[i].text, TEXT_ARG(out), fault.text);
         if (table[i].out && !text_is(out, table[i].out))
             fail_msg("%s: '%.*s'", table[i].text, TEXT_ARG(out));
@@ -121,9 +184,7 @@ static void check_rows(const struct row *table, size_t n, enum template_leaf lea
         findings_free(findings);
         arena_free(arena);
     }
-    json_object_put(names.captures);
-    json_object_put(names.contact);
-    json_object_put(names.scopes);
+    json_object_put(scope);
 }
 
 static void test_render(void **state)
@@ -134,8 +195,10 @@ static void test_render(void **state)
 
 static void test_urls(void **state)
 {
+    static const struct names url_names = { .inner = &inner }; /* the others come later */
+
     (void)state;
-    check_rows(urls, sizeof(urls) / sizeof(*urls), LEAF_URL, NULL);
+    check_rows(urls, sizeof(urls) / sizeof(*urls), LEAF_URL, &url_names);
 }
 
 static const struct {
@@ -152,13 +215,25 @@ static const struct {
     { "a ${}", LEAF_TEXT, 3, 3, "names nothing", NULL },
     { "${ id }", LEAF_TEXT, 1, 7, "' id ' is no name", NULL },
     { "${Id}", LEAF_TEXT, 1, 5, "'Id' is no name", NULL },
-    { "${id|upper}", LEAF_TEXT, 1, 11, "filters (|) are not supported by this version", NULL },
+    { "${id|uper}", LEAF_TEXT, 1, 10, "no filter is called 'uper'", "did you mean 'upper'?" },
+    { "${id|}", LEAF_TEXT, 1, 6, "no filter is called ''", NULL },
+    { "${id|truncate}", LEAF_TEXT, 1, 14, "truncate wants a number", NULL },
+    { "${id|truncate(0)}", LEAF_TEXT, 1, 17, "truncate wants a number", NULL },
+    { "${id|truncate(3}", LEAF_TEXT, 1, 16, "has no ')'", NULL },
+    { "${id|upper()}", LEAF_TEXT, 1, 13, "upper takes nothing in brackets", NULL },
+    { "${id|cents(;)}", LEAF_TEXT, 1, 14, "cents takes a point or a comma", NULL },
+    { "${id|date}", LEAF_TEXT, 1, 10, "date wants a form", NULL },
+    { "${id|date(%A)}", LEAF_TEXT, 1, 14, "date knows %d", NULL },
+    { "${id|date(%)}", LEAF_TEXT, 1, 13, "date knows %d", NULL },
+    { "${id.x}", LEAF_TEXT, 1, 7, "'id' is a text that a group took", NULL },
+    { "${hours.shp}", LEAF_TEXT, 1, 12, "no hours are called 'shp'", "did you mean hours.shop?" },
+    { "${pages.now}", LEAF_TEXT, 1, 12, "nothing here has pages", "'page'" },
+    { "${pages.last}", LEAF_TEXT, 1, 13, "pages have no 'last'", NULL },
+    { "${topic.x}", LEAF_TEXT, 1, 10, "nothing is inside it", NULL },
     { "${order.status}", LEAF_TEXT, 1, 15, "${order.status}: lookups are not supported by this version",
       NULL },
     { "${chat.lang}", LEAF_TEXT, 1, 12, "${chat.lang} is not supported by this version", NULL },
-    { "${lang}", LEAF_TEXT, 1, 7, "${lang} is not supported by this version", NULL },
     { "${secret.KEY}", LEAF_TEXT, 1, 13, "${secret.KEY} is not supported by this version", NULL },
-    { "${source}", LEAF_TEXT, 1, 9, "${source} is not supported by this version", NULL },
     { "${attachment.url}", LEAF_TEXT, 1, 17, "is not supported by this version", NULL },
     { "${conversation.title}", LEAF_TEXT, 1, 21, "is not supported by this version", NULL },
     { "${contact}", LEAF_TEXT, 1, 10, "${contact} is not one value", NULL },
@@ -181,7 +256,7 @@ static void test_mistakes(void **state)
         struct leaf leaf;
 
         make_leaf(&leaf, mistakes[i].text);
-        assert_null(template_compile(arena, &leaf.node, mistakes[i].leaf, &known, findings));
+        assert_null(compile(arena, &leaf.node, mistakes[i].leaf, &known, findings));
         finding = findings_get(findings, 0);
         assert_non_null(finding);
         if (!strstr(finding->text, mistakes[i].words) || finding->at.column != mistakes[i].column ||
@@ -201,6 +276,10 @@ static void test_warnings(void **state)
     } table[] = {
         { "${size}", "not every match of rule 'track' gives ${size}" },
         { "${size:-x}", NULL },
+        { "${contact.name}", "${contact.name} may be missing" },
+        { "${contact.name|upper:-you}", NULL },
+        { "${lang}", "${lang} may be missing" },
+        { "${o.id} ${hours.shop} ${source}", NULL },
         { "Order {id}", "as it stands here" },
         { "Order {{id}}", "as it stands here" },
         { "Order {{ id }}", "as it stands here" },
@@ -216,7 +295,7 @@ static void test_warnings(void **state)
         struct leaf leaf;
 
         make_leaf(&leaf, table[i].text);
-        assert_non_null(template_compile(arena, &leaf.node, LEAF_TEXT, &known, findings));
+        assert_non_null(compile(arena, &leaf.node, LEAF_TEXT, &known, findings));
         if (findings_count(findings, FINDING_WARNING) != (table[i].words ? 1 : 0))
             fail_msg("%s: %zu warnings", table[i].text, findings_count(findings, FINDING_WARNING));
         if (table[i].words)
@@ -230,7 +309,6 @@ static void test_static_and_bounds(void **state)
 {
     struct arena *arena = arena_new(1 << 20);
     struct findings *findings = findings_new();
-    struct template_names names = { NULL, NULL, NULL };
     struct fault fault;
     struct template *template;
     struct text text;
@@ -238,18 +316,18 @@ static void test_static_and_bounds(void **state)
 
     (void)state;
     make_leaf(&leaf, "5 $$");
-    template = template_compile(arena, &leaf.node, LEAF_TEXT, NULL, findings);
+    template = compile(arena, &leaf.node, LEAF_TEXT, NULL, findings);
     assert_true(template_static(template, &text) && text_is(text, "5 $"));
     assert_false(template_uses(template, "contact"));
-    assert_false(template_render(template, &names, 2, arena, &text, &fault));
+    assert_false(template_render(template, NULL, 2, arena, &text, &fault));
     make_leaf(&leaf, "${contact.name:-you}");
-    template = template_compile(arena, &leaf.node, LEAF_TEXT, NULL, findings);
+    template = compile(arena, &leaf.node, LEAF_TEXT, NULL, findings);
     assert_false(template_static(template, &text));
     assert_true(template_uses(template, "contact"));
-    assert_true(template_render(template, &names, 20, arena, &text, &fault) && text_is(text, "you"));
+    assert_true(template_render(template, NULL, 20, arena, &text, &fault) && text_is(text, "you"));
     arena_free(arena);
     arena = arena_new(0);
-    assert_null(template_compile(arena, &leaf.node, LEAF_TEXT, NULL, findings));
+    assert_null(compile(arena, &leaf.node, LEAF_TEXT, NULL, findings));
     arena_free(arena);
     findings_free(findings);
 }
@@ -264,7 +342,7 @@ static void test_parts(void **state)
 
     (void)state;
     make_leaf(&leaf, "a$$:${id:-0}${contact.name}");
-    template = template_compile(arena, &leaf.node, LEAF_TEXT, NULL, findings);
+    template = compile(arena, &leaf.node, LEAF_TEXT, NULL, findings);
     assert_int_equal(template_count(template), 3);
     assert_true(template_part(template, 0, &part));
     assert_true(part.kind == TEMPLATE_LITERAL && text_is(part.text, "a$:"));

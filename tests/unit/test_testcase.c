@@ -116,6 +116,8 @@ static void test_wrong(void **state)
         { "- { name: a, tap: b, expect: { rule: trak } }\n", "there is no rule 'trak'" },
         { "- { name: a, tap: b, at: yesterday }\n",
           "'yesterday' is no time such as 2026-12-01T10:00:00+01:00" },
+        { "- { name: a, tap: b, at: '2050-01-01T00:00:00Z' }\n",
+          "'2050-01-01T00:00:00Z' is not between 1970 and 2036" },
         { "- { name: a, tap: b }\n- { name: a, tap: b }\n", "two cases are called 'a'" },
         { "- { name: a, tap: b, expect: { replies: [ { txt: x } ] } }\n",
           "unknown key 'txt'; did you mean 'text'?" },

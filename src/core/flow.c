@@ -1,0 +1,154 @@
+#include "core/flow.h"
+
+#include "core/flow_concrete.h"
+#include "core/flow_data.h"
+#include "core/flow_findings.h"
+#include "core/flow_reach.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MEMORY_MAX ((size_t)400 << 20)
+
+/* --- rules ------------------------------------------------------------------------------------------------------------ */
+
+/* Is what the automata say of this text what PCRE2 says? */
+static bool confirmed(struct flow_real *real, enum flow_side side, struct text text, int not_rule)
+{
+    return text.p && flow_real_take(real, side, text) != not_rule;
+}
+
+static void check_overlaps(struct flow *flow, int rule, enum flow_side side, const struct flow_won *won)
+{
+    for (int i = 0; i < won->n_first; i++) {
+        bool within = false;
+
+        if (flow_reach_within(flow, won->first[i], rule, side, &within) == FLOW_STOPPED && !within &&
+            won->common[i].p)
+            flow_say_overlap(flow, rule, won->first[i], side, won->common[i]);
+    }
+}
+
+static void check_side(struct flow *flow, struct flow_real *real, int rule, enum flow_side side)
+{
+    struct flow_rule *checked = &flow->rules[rule];
+    const struct node *node = flow_model_pattern(checked, side);
+    struct flow_won won;
+
+    if (!checked->pattern[side])
+        return;
+    if (!checked->exact[side]) {
+        flow_say_outside(flow, checked, side);
+        return;
+    }
+    flow_reach_won(flow, rule, side, &won);
+    if (won.wins) {
+        check_overlaps(flow, rule, side, &won);
+        return;
+    }
+    if (won.result == FLOW_ALL && (won.n_first == 0 || confirmed(real, side, won.common[0], rule))) {
+        flow_say_never(flow, rule, side, won.first, won.n_first, won.n_first ? won.common[0] : TEXT_NONE);
+        checked->never = true;
+    } else {
+        flow_say_undecided(flow, node->at, "rule '%s' can win", checked->rule->name);
+    }
+}
+
+static void check_defaults(struct flow *flow)
+{
+    int first = -1, any = -1;
+
+    for (int i = 0; i < flow->n_rules; i++) {
+        enum rule_default kind = flow->rules[i].rule->otherwise;
+
+        if (kind == DEFAULT_NO)
+            continue;
+        if (any >= 0 || (first >= 0 && kind == DEFAULT_TAP))
+            flow_say_second_default(flow, i, any >= 0 ? any : first);
+        if (first < 0 && !flow->rules[i].loose)
+            first = i;
+        if (any < 0 && kind == DEFAULT_ANY && !flow->rules[i].loose)
+            any = i;
+    }
+}
+
+static bool leads_on(const struct rule *rule)
+{
+    for (size_t s = 0; s < rule->n_steps; s++)
+        for (size_t m = 0; m < rule->steps[s].count; m++) {
+            const struct message *message = rule->steps[s].messages[m];
+
+            if (message->type == MESSAGE_HIGHLIGHT_REPLY || message->type == MESSAGE_REPLY_KEYBOARD)
+                return true;
+            for (size_t r = 0; r < message->n_rows; r++)
+                for (size_t k = 0; k < message->rows[r].count; k++)
+                    if (message->rows[r].buttons[k].callback_data)
+                        return true;
+        }
+    return rule->n_steps == 0 || rule->further;
+}
+
+static void check_ways(struct flow *flow)
+{
+    bool complete = true;
+
+    for (int b = 0; b < flow->n_buttons; b++)
+        complete &= !flow->buttons[b].undecided;
+    for (int i = 0; i < flow->n_rules; i++) {
+        const struct rule *rule = flow->rules[i].rule;
+
+        if (!flow->rules[i].reached && !flow->rules[i].never && complete)
+            flow_say_unreached(flow, i);
+        if (!rule->final && !leads_on(rule))
+            flow_say_dead_end(flow, i);
+    }
+}
+
+/* --- the whole -------------------------------------------------------------------------------------------------------- */
+
+static void check(struct flow *flow, struct flow_real *real)
+{
+    struct flow_concrete *concrete;
+
+    flow_reach_catches(flow);
+    for (int i = 0; i < flow->n_rules; i++) {
+        check_side(flow, real, i, FLOW_TAP);
+        check_side(flow, real, i, FLOW_TEXT);
+    }
+    check_defaults(flow);
+    for (int b = 0; b < flow->n_buttons; b++)
+        flow_reach_leads(flow, &flow->buttons[b]);
+    flow_reach_mark(flow);
+    concrete = flow_concrete_run(flow, real);
+    flow_data_check(flow, real, concrete);
+    check_ways(flow);
+    flow_concrete_free(concrete);
+}
+
+void flow_check(const struct ruleset *ruleset, struct findings *findings)
+{
+    flow_check_within(ruleset, MEMORY_MAX, findings);
+}
+
+void flow_check_within(const struct ruleset *ruleset, size_t memory, struct findings *findings)
+{
+    struct flow *flow = calloc(1, sizeof(*flow));
+    struct flow_real *real = NULL;
+
+    if (flow) {
+        flow->ruleset = ruleset;
+        flow->findings = findings;
+        flow->mem.max = memory;
+        if (flow_model_build(flow))
+            real = flow_real_new(flow);
+    }
+    if (real)
+        check(flow, real);
+    if (!real || flow->mem.out)
+        finding_add(findings, FINDING_NOTE, (struct place){ NULL },
+                    "the rules are too many to be looked at as a whole: what is not said here is undecided");
+    flow_real_free(real);
+    if (flow)
+        flow_model_free(flow);
+    free(flow);
+}

@@ -1,0 +1,28 @@
+#pragma once
+
+/* How the checker says what it found. */
+
+#include "core/flow_model.h"
+
+/* What a rule's own pattern is. */
+void flow_say_outside(struct flow *flow, const struct flow_rule *rule, enum flow_side side);
+void flow_say_never(struct flow *flow, int rule, enum flow_side side, const int *first, int n,
+                    struct text example);
+void flow_say_second_default(struct flow *flow, int rule, int first);
+void flow_say_overlap(struct flow *flow, int rule, int first, enum flow_side side, struct text common);
+void flow_say_unreached(struct flow *flow, int rule);
+void flow_say_dead_end(struct flow *flow, int rule);
+
+/* Of buttons; each is said once of the same place in the file. */
+void flow_say_nowhere(struct flow *flow, struct flow_button *button, struct text data, bool always);
+void flow_say_can_nowhere(struct flow *flow, struct flow_button *button, const struct flow_shown *shown);
+void flow_say_long(struct flow *flow, struct flow_button *button, long bytes, bool more);
+void flow_say_empty(struct flow *flow, struct flow_button *button, const struct flow_shown *shown);
+void flow_say_split(struct flow *flow, struct flow_button *button, struct text a, int rule_a, struct text b,
+                    int rule_b);
+void flow_say_open(struct flow *flow, struct flow_button *button);
+
+/* flow_say_undecided: a note; `what` ends "it is undecided whether ". */
+void flow_say_undecided(struct flow *flow, struct place at, const char *format, ...) PRINTF(3, 4);
+/* flow_say_label: how a button is called: its label as written. */
+struct text flow_say_label(const struct flow_button *button);

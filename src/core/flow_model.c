@@ -1,0 +1,327 @@
+#include "core/flow_model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TREES_MAX ((size_t)128 << 20)
+#define QUERY_MAX 20000 /* states and nodes of a query */
+#define QUERY_POOR 1000 /* when much was used already */
+#define STATES_MAX 1500000
+#define NODES_MAX 15000000
+#define AUTOMATON_MAX ((size_t)60 << 20) /* then it is made anew */
+#define QUERY_BYTES ((size_t)40 << 20)
+
+/* --- rules ------------------------------------------------------------------------------------------------------------ */
+
+/* Where the pattern is outside the subset: whatever begins as it must begin. */
+static int relaxed(struct flow *flow, const struct pattern *pattern, int name)
+{
+    flow_code_begin(&flow->code);
+    flow_code_text(&flow->code, flow->sets, pattern_prefix(pattern));
+    flow_code_any(&flow->code, flow->sets);
+    return flow_code_end(&flow->code, name);
+}
+
+static bool add_side(struct flow *flow, int i, enum flow_side side)
+{
+    struct flow_rule *rule = &flow->rules[i];
+    const struct pattern *pattern = rule->pattern[side];
+    int start = -1;
+
+    rule->start[side] = -1;
+    if (!pattern)
+        return true;
+    flow_regex_parse(pattern_source(pattern), flow->sets, flow->arena, &rule->regex[side]);
+    if (!rule->regex[side].outside) {
+        flow_tree_clamp(rule->regex[side].top, side == FLOW_TAP ? FLOW_DATA_MAX : FLOW_TEXT_MAX);
+        start = flow_code_rule(&flow->code, rule->regex[side].top, i);
+        if (start < 0)
+            rule->regex[side].outside = "more than the checker looks through";
+    }
+    rule->exact[side] = start >= 0;
+    if (start < 0)
+        start = relaxed(flow, pattern, i);
+    rule->start[side] = start;
+    return start >= 0 && flow_push(&flow->mem, &flow->starts[side], start);
+}
+
+static bool add_rules(struct flow *flow)
+{
+    flow->n_rules = (int)ruleset_count(flow->ruleset);
+    flow->rules = arena_array(flow->arena, (size_t)flow->n_rules + 1, sizeof(*flow->rules));
+    if (!flow->rules)
+        return false;
+    for (int i = 0; i < flow->n_rules; i++) {
+        struct flow_rule *rule = &flow->rules[i];
+
+        rule->rule = ruleset_rule(flow->ruleset, (size_t)i);
+        rule->pattern[FLOW_TAP] = rule->rule->tap;
+        rule->pattern[FLOW_TEXT] = rule->rule->text;
+        rule->loose = rule->rule->when || rule->rule->further;
+        rule->root = rule->rule->entry || rule->rule->text || rule->rule->otherwise != DEFAULT_NO;
+        if (!add_side(flow, i, FLOW_TAP) || !add_side(flow, i, FLOW_TEXT))
+            return false;
+    }
+    return true;
+}
+
+bool flow_model_certain(const struct flow_rule *rule, enum flow_side side)
+{
+    return rule->exact[side] && !rule->loose;
+}
+
+bool flow_model_hides(const struct flow_rule *rule, const struct flow_rule *later, enum flow_side side)
+{
+    return rule->exact[side] && !rule->rule->further &&
+           (!rule->rule->when || condition_same(rule->rule->when, later->rule->when));
+}
+
+/* --- buttons ---------------------------------------------------------------------------------------------------------- */
+
+int flow_model_group(const struct flow *flow, const struct flow_button *button, enum flow_side side,
+                     struct text name)
+{
+    const struct pattern *pattern = side == FLOW_DEFAULT ? NULL : flow->rules[button->rule].pattern[side];
+    int64_t number;
+    int group = 0;
+
+    if (!pattern)
+        return 0;
+    if (text_i64(name, &number))
+        return number <= pattern_groups(pattern) ? (int)number : 0;
+    for (size_t i = 0; i < pattern_names(pattern); i++)
+        if (text_is(name, pattern_name(pattern, i, &group)))
+            return group;
+    return 0;
+}
+
+/* False: nothing goes out, because a value is missing. */
+static bool add_capture(struct flow *flow, const struct flow_button *button, enum flow_side side,
+                        const struct template_part *part)
+{
+    const int group = flow_model_group(flow, button, side, part->text);
+    const struct flow_regex *regex = side == FLOW_DEFAULT ? NULL : &flow->rules[button->rule].regex[side];
+    const struct flow_node *inside;
+
+    if (group == 0) {
+        flow_code_text(&flow->code, flow->sets, part->otherwise);
+        return part->otherwise.p != NULL;
+    }
+    if (!flow->rules[button->rule].exact[side]) {
+        flow_code_any(&flow->code, flow->sets);
+        return true;
+    }
+    inside = flow_tree_group(regex->top, group);
+    if (!inside)
+        return false;
+    if (part->otherwise.p && flow_tree_optional(regex->top, group))
+        flow_code_either(&flow->code, flow->sets, inside, part->otherwise);
+    else
+        flow_code_node(&flow->code, inside);
+    return true;
+}
+
+static void add_program(struct flow *flow, struct flow_button *button, enum flow_side side)
+{
+    struct template_part part;
+    bool sent = true;
+
+    flow_code_begin(&flow->code);
+    for (size_t i = 0; sent && template_part(button->template, i, &part); i++) {
+        if (part.kind == TEMPLATE_LITERAL)
+            flow_code_text(&flow->code, flow->sets, part.text);
+        else if (part.kind == TEMPLATE_OTHER)
+            flow_code_any(&flow->code, flow->sets);
+        else
+            sent = add_capture(flow, button, side, &part);
+    }
+    if (sent) {
+        button->start[side] = flow_code_end(&flow->code, 0);
+        button->vague[side] = button->start[side] < 0;
+    } else {
+        flow->code.n = flow->code.from;
+    }
+}
+
+static bool add_button(struct flow *flow, struct flow_button button)
+{
+    const struct rule *rule = flow->rules[button.rule].rule;
+    struct template_part part;
+    struct flow_button *out;
+
+    button.template = button.key ? button.button->text : button.button->callback_data;
+    if (!button.template)
+        return true;
+    button.to = button.key ? FLOW_TEXT : FLOW_TAP;
+    button.node = button.button->node;
+    if (button.node && button.node->kind == NODE_MAP)
+        button.node = node_get(button.node, button.key ? "text" : "callback_data");
+    for (size_t i = 0; template_part(button.template, i, &part); i++)
+        button.open |= part.kind == TEMPLATE_OTHER;
+    button.start[FLOW_TAP] = button.start[FLOW_TEXT] = button.start[FLOW_DEFAULT] = -1;
+    out = &flow->buttons[flow->n_buttons++];
+    *out = button;
+    flow->rules[button.rule].n_buttons++;
+    if (rule->tap)
+        add_program(flow, out, FLOW_TAP);
+    if (rule->text)
+        add_program(flow, out, FLOW_TEXT);
+    if (rule->otherwise != DEFAULT_NO)
+        add_program(flow, out, FLOW_DEFAULT);
+    return !flow->mem.out;
+}
+
+/* Is the message sent whenever the rule is, with all its buttons, each once? */
+static bool is_plain(const struct rule *rule, const struct message *message)
+{
+    for (size_t s = 0; s < rule->n_steps; s++)
+        if (rule->steps[s].kind != STEP_REPLY)
+            return false;
+    for (size_t r = 0; r < message->n_rows; r++) {
+        if (message->rows[r].when || message->rows[r].repeat)
+            return false;
+        for (size_t k = 0; k < message->rows[r].count; k++)
+            if (message->rows[r].buttons[k].when)
+                return false;
+    }
+    return true;
+}
+
+/* All buttons and keys of a rule, or (with `count`) only how many there are. */
+static bool each_button(struct flow *flow, int i, int *count)
+{
+    const struct rule *rule = flow->rules[i].rule;
+
+    flow->rules[i].first_button = flow->n_buttons;
+    for (size_t s = 0; s < rule->n_steps; s++)
+        for (size_t m = 0; m < rule->steps[s].count; m++) {
+            const struct message *message = rule->steps[s].messages[m];
+
+            for (size_t r = 0; r < message->n_rows; r++)
+                for (size_t k = 0; k < message->rows[r].count; k++) {
+                    struct flow_button button = { .rule = i,
+                                                  .step = (int)s,
+                                                  .message = (int)m,
+                                                  .row = (int)r,
+                                                  .column = (int)k,
+                                                  .button = &message->rows[r].buttons[k],
+                                                  .open = !is_plain(rule, message),
+                                                  .key = message->type == MESSAGE_REPLY_KEYBOARD };
+
+                    if (count)
+                        ++*count;
+                    else if (!add_button(flow, button))
+                        return false;
+                }
+        }
+    return true;
+}
+
+static bool add_buttons(struct flow *flow)
+{
+    int count = 0;
+
+    for (int i = 0; i < flow->n_rules; i++)
+        (void)each_button(flow, i, &count);
+    flow->buttons = arena_array(flow->arena, (size_t)count + 1, sizeof(*flow->buttons));
+    if (!flow->buttons)
+        return false;
+    for (int i = 0; i < flow->n_rules; i++)
+        if (!each_button(flow, i, NULL))
+            return false;
+    return true;
+}
+
+/* --- the whole -------------------------------------------------------------------------------------------------------- */
+
+bool flow_model_build(struct flow *flow)
+{
+    flow->code.mem = &flow->mem;
+    flow->arena = arena_new(TREES_MAX);
+    flow->sets = flow_sets_new(&flow->mem);
+    if (!flow->arena || !flow->sets || !add_rules(flow) || !add_buttons(flow))
+        return false;
+    flow->atoms = flow_atoms_build(&flow->mem, flow->sets, &flow->code);
+    if (!flow->atoms)
+        return false;
+    for (int side = 0; side < FLOW_SIDES; side++) {
+        flow->all[side] = flow_dfa_new(&flow->mem, &flow->code, flow->atoms);
+        if (!flow->all[side])
+            return false;
+        flow->start[side] = flow_dfa_start(flow->all[side], flow->starts[side].v, flow->starts[side].n);
+    }
+    flow->spare = flow_dfa_new(&flow->mem, &flow->code, flow->atoms);
+    return flow->spare && !flow->mem.out;
+}
+
+void flow_model_free(struct flow *flow)
+{
+    for (int i = 0; flow->rules && i < flow->n_rules; i++)
+        flow_ints_drop(&flow->mem, &flow->rules[i].senders);
+    for (int i = 0; i < flow->n_buttons; i++)
+        flow_ints_drop(&flow->mem, &flow->buttons[i].leads);
+    for (int side = 0; side < FLOW_SIDES; side++) {
+        flow_dfa_free(flow->all[side]);
+        flow_ints_drop(&flow->mem, &flow->starts[side]);
+    }
+    flow_dfa_free(flow->spare);
+    flow_atoms_free(flow->atoms);
+    flow_sets_free(flow->sets);
+    flow_drop(&flow->mem, &flow->code.ins, &flow->code.cap, sizeof(struct flow_ins));
+    arena_free(flow->arena);
+}
+
+static void renew(struct flow *flow, enum flow_side side)
+{
+    flow_dfa_reset(flow->all[side]);
+    flow_dfa_limit(flow->all[side], 1 << 29, AUTOMATON_MAX);
+    flow->start[side] = flow_dfa_start(flow->all[side], flow->starts[side].v, flow->starts[side].n);
+}
+
+static int states_of(const struct flow *flow)
+{
+    return flow_dfa_states(flow->all[FLOW_TAP]) + flow_dfa_states(flow->all[FLOW_TEXT]) +
+           flow_dfa_states(flow->spare);
+}
+
+void flow_model_begin(struct flow *flow)
+{
+    const bool poor = flow->states > STATES_MAX || flow->nodes > NODES_MAX;
+
+    flow->nodes_max = poor ? QUERY_POOR : QUERY_MAX;
+    flow_dfa_reset(flow->spare);
+    flow_dfa_limit(flow->spare, flow->nodes_max, QUERY_BYTES);
+    for (int side = 0; side < FLOW_SIDES; side++) {
+        if (flow_dfa_bytes(flow->all[side]) > AUTOMATON_MAX)
+            renew(flow, (enum flow_side)side);
+        flow_dfa_limit(flow->all[side], flow->nodes_max, QUERY_BYTES);
+    }
+    flow->base_states = states_of(flow);
+}
+
+void flow_model_end(struct flow *flow, int nodes)
+{
+    flow->states += states_of(flow) - flow->base_states;
+    flow->nodes += nodes;
+}
+
+struct flow_walk flow_model_walk(struct flow *flow, enum flow_side side)
+{
+    return (struct flow_walk){ .mem = &flow->mem,
+                               .code = &flow->code,
+                               .atoms = flow->atoms,
+                               .dfa = flow->all[side],
+                               .trimmed = side == FLOW_TEXT,
+                               .nodes_max = flow->nodes_max,
+                               .bytes_max = -1 };
+}
+
+struct text flow_model_keep(struct flow *flow, struct text text)
+{
+    return arena_text(flow->arena, text);
+}
+
+const struct node *flow_model_pattern(const struct flow_rule *rule, enum flow_side side)
+{
+    return node_get(rule->rule->node, side == FLOW_TAP ? "tap" : "text");
+}

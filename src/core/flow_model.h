@@ -1,0 +1,102 @@
+#pragma once
+
+/* A ruleset as the flow checker sees it: programs for what each rule takes, and for what each button can send. */
+
+#include "core/flow_regex.h"
+#include "core/flow_walk.h"
+#include "core/ruleset.h"
+
+#define FLOW_DATA_MAX 64   /* bytes of callback data */
+#define FLOW_TEXT_MAX 4096 /* characters of a text */
+
+/* How a rule is entered. */
+enum flow_side { FLOW_TAP, FLOW_TEXT, FLOW_DEFAULT };
+#define FLOW_SIDES 2 /* that have patterns */
+
+struct flow_rule {
+    const struct rule *rule;
+    const struct pattern *pattern[FLOW_SIDES]; /* NULL: none */
+    struct flow_regex regex[FLOW_SIDES];
+    int start[FLOW_SIDES];  /* its program, -1: none */
+    bool exact[FLOW_SIDES]; /* the program says what PCRE2 says; else it takes more */
+    bool all[FLOW_SIDES];   /* takes everything: does not count as a place to lead to */
+    bool loose;             /* has a `when` or `continue`: what it takes may come to other rules, too */
+    bool root;              /* customers come here without a button */
+    bool reached;
+    bool never; /* said to win never */
+    int first_button, n_buttons;
+    struct flow_ints senders;        /* buttons that may lead here */
+    struct text example[FLOW_SIDES]; /* what it wins, "" allowed; NULL: none was found */
+};
+
+/* What really happens: an input makes a button send something. */
+struct flow_shown {
+    bool found;
+    enum flow_side side;
+    struct text input, data; /* input: none for FLOW_DEFAULT */
+};
+
+/* A button with data, or a key, whose label comes back as a text. */
+struct flow_button {
+    int rule, step, message, row, column; /* where it stands */
+    const struct message_button *button;
+    const struct template *template;
+    const struct node *node; /* the template's text */
+    bool key;
+    enum flow_side to; /* FLOW_TEXT for keys */
+    bool open;         /* holds values that only a run knows, or may be left out or repeated */
+    int start
+        [3]; /* what it can send, by the side on which its rule is entered; -1: nothing, or too much to say */
+    bool vague[3];           /* -1 because it is too much to say */
+    struct flow_ints leads;  /* the rules that it may lead to */
+    bool taken;              /* something that it can send is taken by a rule that does not take everything */
+    struct text lost;        /* something that it may send and that no such rule takes; p == NULL: nothing */
+    unsigned said;           /* kinds of findings about it */
+    struct flow_shown gone;  /* sends what no rule takes */
+    struct flow_shown large; /* sends more than 64 bytes, or nothing */
+    bool undecided;
+};
+
+struct flow {
+    const struct ruleset *ruleset;
+    struct findings *findings;
+    struct flow_mem mem;
+    struct arena *arena;
+    struct flow_sets *sets;
+    struct flow_code code;
+    struct flow_atoms *atoms;
+    struct flow_dfa *all[FLOW_SIDES]; /* of all rules */
+    struct flow_ints starts[FLOW_SIDES];
+    int start[FLOW_SIDES];
+    struct flow_dfa *spare; /* for one program at a time */
+    struct flow_rule *rules;
+    int n_rules;
+    struct flow_button *buttons;
+    int n_buttons;
+    long states, nodes; /* used in all */
+    int base_states;    /* of the query under way */
+    int nodes_max;      /* of the query under way */
+};
+
+/* flow_model_certain: does the rule take all of what its program accepts on this side? */
+bool flow_model_certain(const struct flow_rule *rule, enum flow_side side);
+/* flow_model_hides: does nothing of that come to a later rule? */
+bool flow_model_hides(const struct flow_rule *rule, const struct flow_rule *later, enum flow_side side);
+
+/* flow_model_build: false when memory is out. */
+bool flow_model_build(struct flow *flow) CHECKED;
+void flow_model_free(struct flow *flow);
+
+/* flow_model_group: the group that a template's capture names on this side, 0: none. */
+int flow_model_group(const struct flow *flow, const struct flow_button *button, enum flow_side side,
+                     struct text name);
+
+/* flow_model_begin, flow_model_end: around each query: its budget. */
+void flow_model_begin(struct flow *flow);
+void flow_model_end(struct flow *flow, int nodes);
+/* flow_model_walk: a walk over pairs with the side's automaton, its budget set; to be freed by flow_walk_free. */
+struct flow_walk flow_model_walk(struct flow *flow, enum flow_side side);
+/* flow_model_keep: a copy in the arena, TEXT_NONE when memory is out. */
+struct text flow_model_keep(struct flow *flow, struct text text);
+/* flow_model_pattern: the node of a rule's pattern. */
+const struct node *flow_model_pattern(const struct flow_rule *rule, enum flow_side side);

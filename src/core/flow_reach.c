@@ -1,0 +1,240 @@
+#include "core/flow_reach.h"
+
+#define CATCH_STATES 200
+
+/* --- catch-alls ------------------------------------------------------------------------------------------------------- */
+
+/* Are all states that come behind this one accepting, and is there one for each character? */
+static bool goes_on(struct flow *flow, int state, struct flow_ints *depths)
+{
+    const struct flow_move *moves;
+    const int *names;
+    int n = flow_dfa_moves(flow->spare, state, &moves), at = 0;
+
+    for (int k = 0; k < n; k++) {
+        if (moves[k].lo != at || flow_dfa_accepts(flow->spare, moves[k].to, &names) == 0)
+            return false;
+        at = moves[k].hi + 1;
+    }
+    while (depths->n < flow_dfa_states(flow->spare))
+        if (!flow_push(&flow->mem, depths, depths->v[state] + 1))
+            return false;
+    return n > 0 && at == flow_atoms_count(flow->atoms);
+}
+
+/* Does the program accept everything of 1 to 64 characters? */
+static bool takes_all(struct flow *flow, int start)
+{
+    struct flow_ints depths = { NULL, 0, 0 }; /* by state */
+    bool all;
+
+    flow_model_begin(flow);
+    flow_dfa_limit(flow->spare, CATCH_STATES, (size_t)1 << 20);
+    all = flow_dfa_start(flow->spare, &start, 1) > 0;
+    for (int state = 0; state < flow_dfa_states(flow->spare) && all; state++)
+        all = flow_push(&flow->mem, &depths, 0);
+    for (int state = 1; all && state < flow_dfa_states(flow->spare); state++)
+        all = depths.v[state] >= FLOW_DATA_MAX || goes_on(flow, state, &depths);
+    flow_ints_drop(&flow->mem, &depths);
+    flow_model_end(flow, 0);
+    return all;
+}
+
+void flow_reach_catches(struct flow *flow)
+{
+    for (int i = 0; i < flow->n_rules; i++)
+        for (int side = 0; side < FLOW_SIDES; side++) {
+            struct flow_rule *rule = &flow->rules[i];
+
+            if (rule->start[side] >= 0 && flow_model_certain(rule, (enum flow_side)side) &&
+                pattern_prefix(rule->pattern[side]).n == 0)
+                rule->all[side] = takes_all(flow, rule->start[side]);
+        }
+}
+
+/* --- what a rule wins ------------------------------------------------------------------------------------------------- */
+
+struct winning {
+    struct flow *flow;
+    int rule;
+    enum flow_side side;
+    struct flow_won *won;
+};
+
+static struct text word_of(struct flow *flow, const struct flow_walk *walk, int node)
+{
+    struct buf word = BUF(65536);
+    struct text kept = TEXT_NONE;
+
+    if (flow_walk_word(walk, node, &word))
+        kept = flow_model_keep(flow, buf_get(&word));
+    buf_free(&word);
+    return kept;
+}
+
+static void add_common(struct winning *winning, struct flow_walk *walk, int node, int other)
+{
+    struct flow_won *won = winning->won;
+
+    for (int i = 0; i < won->n_first; i++)
+        if (won->first[i] == other)
+            return;
+    if (won->n_first == 4)
+        return;
+    won->first[won->n_first] = other;
+    won->common[won->n_first++] = word_of(winning->flow, walk, node);
+}
+
+static bool see_end(void *arg, struct flow_walk *walk, int node)
+{
+    struct winning *winning = arg;
+    struct flow_rule *rules = winning->flow->rules;
+    bool first = true;
+    const int *names;
+    int n;
+
+    if (walk->pairs[node].bytes == 0)
+        return true; /* nobody sends nothing */
+    n = flow_dfa_accepts(walk->dfa, walk->pairs[node].state, &names);
+    for (int i = 0; i < n && names[i] < winning->rule; i++) {
+        if (!flow_model_hides(&rules[names[i]], &rules[winning->rule], winning->side))
+            continue;
+        first = false;
+        add_common(winning, walk, node, names[i]);
+    }
+    if (first && !winning->won->wins)
+        rules[winning->rule].example[winning->side] = word_of(winning->flow, walk, node);
+    winning->won->wins |= first;
+    return true;
+}
+
+void flow_reach_won(struct flow *flow, int rule, enum flow_side side, struct flow_won *out)
+{
+    struct winning winning = { flow, rule, side, out };
+    struct flow_walk walk;
+
+    *out = (struct flow_won){ .result = FLOW_ALL };
+    flow_model_begin(flow);
+    walk = flow_model_walk(flow, side);
+    walk.asserts = flow_code_asserts(&flow->code, flow->rules[rule].start[side]);
+    walk.visit = see_end;
+    walk.arg = &winning;
+    walk.bytes_max = side == FLOW_TAP ? FLOW_DATA_MAX : FLOW_TEXT_MAX;
+    out->result = flow_walk_run(&walk, &flow->rules[rule].start[side], 1, flow->start[side]);
+    flow_model_end(flow, walk.n);
+    flow_walk_free(&walk);
+}
+
+static bool see_strange(void *arg, struct flow_walk *walk, int node)
+{
+    const int *names;
+
+    (void)arg;
+    return flow_dfa_accepts(walk->dfa, walk->pairs[node].state, &names) > 0;
+}
+
+enum flow_result flow_reach_within(struct flow *flow, int a, int b, enum flow_side side, bool *within)
+{
+    struct flow_walk walk;
+    enum flow_result result;
+
+    flow_model_begin(flow);
+    walk = flow_model_walk(flow, side);
+    walk.asserts = flow_code_asserts(&flow->code, flow->rules[a].start[side]);
+    walk.dfa = flow->spare;
+    walk.keep_dead = true;
+    walk.visit = see_strange;
+    walk.bytes_max = side == FLOW_TAP ? FLOW_DATA_MAX : FLOW_TEXT_MAX;
+    result = flow_walk_run(&walk, &flow->rules[a].start[side], 1,
+                           flow_dfa_start(flow->spare, &flow->rules[b].start[side], 1));
+    *within = result == FLOW_ALL;
+    flow_model_end(flow, walk.n);
+    flow_walk_free(&walk);
+    return result;
+}
+
+/* --- where buttons lead ----------------------------------------------------------------------------------------------- */
+
+struct leading {
+    struct flow *flow;
+    struct flow_button *button;
+};
+
+static bool add_lead(struct flow *flow, struct flow_button *button, int rule)
+{
+    for (int i = 0; i < button->leads.n; i++)
+        if (button->leads.v[i] == rule)
+            return true;
+    return flow_push(&flow->mem, &button->leads, rule);
+}
+
+static bool see_data(void *arg, struct flow_walk *walk, int node)
+{
+    struct leading *leading = arg;
+    struct flow_button *button = leading->button;
+    const struct flow_rule *rules = leading->flow->rules;
+    bool taken = false, certain = false;
+    const int *names;
+    int n;
+
+    if (walk->pairs[node].bytes == 0)
+        return true; /* empty data is another matter */
+    n = flow_dfa_accepts(walk->dfa, walk->pairs[node].state, &names);
+    for (int i = 0; i < n; i++) {
+        taken |= !rules[names[i]].all[button->to];
+        if (!certain && !add_lead(leading->flow, button, names[i]))
+            return false;
+        certain |= flow_model_certain(&rules[names[i]], button->to);
+    }
+    button->taken |= taken;
+    if (!taken && !button->lost.p)
+        button->lost = word_of(leading->flow, walk, node);
+    return true;
+}
+
+void flow_reach_leads(struct flow *flow, struct flow_button *button)
+{
+    struct leading leading = { flow, button };
+
+    for (int side = 0; side < 3; side++) {
+        struct flow_walk walk;
+
+        button->undecided |= button->vague[side];
+        if (button->start[side] < 0)
+            continue;
+        flow_model_begin(flow);
+        walk = flow_model_walk(flow, button->to);
+        walk.keep_dead = true;
+        walk.visit = see_data;
+        walk.arg = &leading;
+        walk.bytes_max = button->to == FLOW_TAP ? FLOW_DATA_MAX : 256;
+        if (flow_walk_run(&walk, &button->start[side], 1, flow->start[button->to]) != FLOW_ALL)
+            button->undecided = true;
+        flow_model_end(flow, walk.n);
+        flow_walk_free(&walk);
+    }
+}
+
+void flow_reach_mark(struct flow *flow)
+{
+    struct flow_ints todo = { NULL, 0, 0 };
+
+    for (int b = 0; b < flow->n_buttons; b++)
+        for (int k = 0; k < flow->buttons[b].leads.n; k++)
+            (void)flow_push(&flow->mem, &flow->rules[flow->buttons[b].leads.v[k]].senders, b);
+    for (int i = 0; i < flow->n_rules; i++)
+        if (flow->rules[i].root && flow_push(&flow->mem, &todo, i))
+            flow->rules[i].reached = true;
+    for (int i = 0; i < todo.n; i++) {
+        const struct flow_rule *rule = &flow->rules[todo.v[i]];
+
+        for (int b = rule->first_button; b < rule->first_button + rule->n_buttons; b++)
+            for (int k = 0; k < flow->buttons[b].leads.n; k++) {
+                struct flow_rule *next = &flow->rules[flow->buttons[b].leads.v[k]];
+
+                if (!next->reached && flow_push(&flow->mem, &todo, flow->buttons[b].leads.v[k]))
+                    next->reached = true;
+            }
+    }
+    flow_ints_drop(&flow->mem, &todo);
+}

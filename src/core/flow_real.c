@@ -1,0 +1,291 @@
+#include "core/flow_real.h"
+
+#include "core/doc.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define RENDER_MAX ((size_t)16 << 20)
+
+struct flow_real {
+    struct flow *flow;
+    struct pattern_scratch *scratch;
+    struct arena *arena;
+    struct json_object *captures;
+    int rule;          /* that took the last input */
+    int step, message; /* that is rendered now */
+    struct rendered rendered;
+    enum flow_sent sent;
+    bool
+        open; /* the message needs a value that only a run knows, so that its buttons are rendered one by one */
+};
+
+struct flow_real *flow_real_new(struct flow *flow)
+{
+    struct flow_real *real = calloc(1, sizeof(*real));
+
+    if (!real)
+        return NULL;
+    real->flow = flow;
+    real->scratch = pattern_scratch_new();
+    real->arena = arena_new(RENDER_MAX);
+    if (real->scratch && real->arena)
+        return real;
+    flow_real_free(real);
+    return NULL;
+}
+
+void flow_real_free(struct flow_real *real)
+{
+    if (!real)
+        return;
+    json_object_put(real->captures);
+    pattern_scratch_free(real->scratch);
+    arena_free(real->arena);
+    free(real);
+}
+
+static void begin(struct flow_real *real)
+{
+    json_object_put(real->captures);
+    real->captures = NULL;
+    real->rule = real->step = real->message = -1;
+    arena_reset(real->arena);
+}
+
+/* The number of a rule of the ruleset: rules are an array. */
+static int number_of(const struct flow_real *real, const struct rule *rule)
+{
+    return (int)(rule - ruleset_rule(real->flow->ruleset, 0));
+}
+
+int flow_real_take(struct flow_real *real, enum flow_side side, struct text input)
+{
+    const struct ruleset_question question = { .kind = side == FLOW_TAP ? ENTRY_TAP : ENTRY_TEXT,
+                                               .data = input };
+    struct match match;
+
+    begin(real);
+    if (!ruleset_match(real->flow->ruleset, &question, real->scratch, &match))
+        return -1;
+    real->captures = match.captures;
+    if (match.rule && match.how != MATCH_DEFAULT)
+        real->rule = number_of(real, match.rule);
+    return real->rule;
+}
+
+/* The rules that may take it, in order; 0: none, or it cannot be said. */
+static int candidates(struct flow_real *real, enum flow_side side, struct text input, const int **names)
+{
+    struct flow *flow = real->flow;
+    int state = flow_dfa_text(flow->all[side], flow->start[side], input);
+
+    if (state == FLOW_LIMIT) {
+        flow_model_begin(flow);
+        state = flow_dfa_text(flow->all[side], flow->start[side], input);
+    }
+    return state == FLOW_LIMIT ? 0 : flow_dfa_accepts(flow->all[side], state, names);
+}
+
+static void add_capture(struct flow_real *real, const char *name, int group)
+{
+    struct text value = pattern_group(real->scratch, group);
+
+    if (value.p && real->captures && !doc_add_text(real->captures, name, value)) {
+        json_object_put(real->captures);
+        real->captures = NULL;
+    }
+}
+
+static void keep_captures(struct flow_real *real, const struct pattern *pattern)
+{
+    char number[16];
+
+    real->captures = json_object_new_object();
+    for (int i = 1; i <= pattern_groups(pattern); i++) {
+        snprintf(number, sizeof(number), "%d", i);
+        add_capture(real, number, i);
+    }
+    for (size_t i = 0; i < pattern_names(pattern); i++) {
+        int group = 0;
+        const char *name = pattern_name(pattern, i, &group);
+
+        add_capture(real, name, group);
+    }
+}
+
+int flow_real_guess(struct flow_real *real, enum flow_side side, struct text input)
+{
+    const int *names = NULL;
+    int n;
+
+    begin(real);
+    if (side == FLOW_TEXT)
+        input = text_trim(input);
+    n = candidates(real, side, input, &names);
+    for (int i = 0; i < n; i++) {
+        const struct pattern *pattern = real->flow->rules[names[i]].pattern[side];
+
+        if (pattern_match(pattern, real->scratch, input) != PATTERN_YES)
+            continue;
+        real->rule = names[i];
+        keep_captures(real, pattern);
+        break;
+    }
+    return real->rule;
+}
+
+bool flow_real_kept(struct flow_real *real, enum flow_side side, struct text input)
+{
+    const struct flow_rule *rules = real->flow->rules;
+    const int *names = NULL;
+    int n;
+
+    if (side == FLOW_TEXT)
+        input = text_trim(input);
+    n = candidates(real, side, input, &names);
+    for (int i = 0; i < n; i++)
+        if (!rules[names[i]].all[side] &&
+            pattern_match(rules[names[i]].pattern[side], real->scratch, input) == PATTERN_YES)
+            return true;
+    return false;
+}
+
+void flow_real_default(struct flow_real *real, int rule)
+{
+    begin(real);
+    real->captures = json_object_new_object();
+    real->rule = rule;
+}
+
+bool flow_real_lost(struct flow_real *real, enum flow_side side, struct text input)
+{
+    const struct flow *flow = real->flow;
+    int first = flow_real_take(real, side, input);
+
+    if (side == FLOW_TEXT)
+        input = text_trim(input);
+    for (int i = 0; i < flow->n_rules; i++) {
+        const struct flow_rule *rule = &flow->rules[i];
+
+        /* earlier ones did not take it, but for want of what their conditions look at, perhaps */
+        if ((first < 0 || i < first) && !rule->loose)
+            continue;
+        if (rule->pattern[side] && !rule->all[side] &&
+            pattern_match(rule->pattern[side], real->scratch, input) == PATTERN_YES)
+            return false;
+    }
+    return true;
+}
+
+/* Was every button rendered, though a limit may not hold? */
+static bool is_whole(const struct rendered *rendered)
+{
+    for (size_t i = 0; i < rendered->n_rows; i++) {
+        if (!rendered->rows)
+            return false;
+        for (size_t k = 0; k < rendered->rows[i].count; k++)
+            if (!rendered->rows[i].buttons || !rendered->rows[i].buttons[k].text.p)
+                return false;
+    }
+    return rendered->n_rows > 0;
+}
+
+/* Has each capture that a template needs a value? */
+static bool has_captures(const struct flow_real *real, const struct template *template)
+{
+    struct template_part part;
+
+    for (size_t i = 0; template && template_part(template, i, &part); i++) {
+        char name[64];
+
+        if (part.kind != TEMPLATE_CAPTURE || part.otherwise.p)
+            continue;
+        snprintf(name, sizeof(name), "%.*s", TEXT_ARG(part.text));
+        if (!doc_key(real->captures, name))
+            return false;
+    }
+    return true;
+}
+
+static bool is_captured(const struct flow_real *real, const struct message *message)
+{
+    bool good = has_captures(real, message->input_field_placeholder);
+
+    for (size_t i = 0; i < message->n_lines && good; i++)
+        if (!message->lines[i].when && !message->lines[i].repeat)
+            good = has_captures(real, message->lines[i].text);
+    for (size_t r = 0; r < message->n_rows; r++)
+        for (size_t k = 0; k < message->rows[r].count && good; k++) {
+            const struct message_button *button = &message->rows[r].buttons[k];
+
+            good = has_captures(real, button->text) && has_captures(real, button->url) &&
+                   has_captures(real, button->callback_data);
+        }
+    return good;
+}
+
+static void render_message(struct flow_real *real, const struct message *message)
+{
+    struct fault fault;
+
+    real->open = false;
+    real->sent = FLOW_SENT;
+    if (message_render(message, real->captures, real->scratch, real->arena, &real->rendered, &fault))
+        return;
+    real->sent = FLOW_REFUSED;
+    if (is_whole(&real->rendered))
+        return;
+    real->open = is_captured(real, message);
+    real->sent = real->open ? FLOW_SENT : FLOW_UNSENT;
+}
+
+/* A button of a message that is not rendered as a whole. */
+static enum flow_sent render_alone(struct flow_real *real, const struct flow_button *button, struct text *out)
+{
+    struct fault fault;
+
+    if (!template_render(button->template, real->captures, 65536, real->arena, out, &fault))
+        return FLOW_UNSENT;
+    return button->key || (out->n > 0 && out->n <= FLOW_DATA_MAX) ? FLOW_SENT : FLOW_REFUSED;
+}
+
+/* Up to this message, as the run would. */
+static void render_to(struct flow_real *real, int step, int message)
+{
+    const struct rule *rule = real->flow->rules[real->rule].rule;
+
+    while (real->step < step || (real->step == step && real->message < message)) {
+        if (real->step < 0) {
+            real->step = real->message = 0;
+        } else {
+            if (real->sent != FLOW_SENT) {
+                real->sent = FLOW_UNSENT; /* what comes behind it does not go out */
+                return;
+            }
+            real->message++;
+            while (real->step < step && (size_t)real->message >= rule->steps[real->step].count) {
+                real->step++;
+                real->message = 0;
+            }
+        }
+        render_message(real, rule->steps[real->step].messages[real->message]);
+    }
+}
+
+enum flow_sent flow_real_sends(struct flow_real *real, const struct flow_button *button, struct text *out)
+{
+    const struct rendered_button *rendered;
+
+    *out = TEXT_NONE;
+    if (real->rule != button->rule || button->open)
+        return FLOW_UNSENT;
+    render_to(real, button->step, button->message);
+    if (real->sent == FLOW_UNSENT || real->step != button->step || real->message != button->message)
+        return FLOW_UNSENT;
+    if (real->open)
+        return render_alone(real, button, out);
+    rendered = &real->rendered.rows[button->row].buttons[button->column];
+    *out = button->key ? rendered->text : rendered->callback_data;
+    return out->p ? real->sent : FLOW_UNSENT;
+}

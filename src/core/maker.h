@@ -1,0 +1,19 @@
+#pragma once
+
+/* What everything that is built from rule files shares. */
+
+#include "base/arena.h"
+#include "core/finding.h"
+#include "core/settings.h"
+
+struct names;
+struct pattern_pool;
+
+struct maker {
+    struct arena *arena;
+    struct findings *findings;
+    struct pattern_pool *pool;
+    const struct settings *settings;
+    const struct names *names; /* NULL: the names come later, every one is taken */
+    bool wants_contact;        /* set when something uses contact... */
+};

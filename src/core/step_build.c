@@ -1,0 +1,303 @@
+#include "core/step_build.h"
+
+#include "core/names.h"
+
+#include <string.h>
+
+#define MESSAGES_MAX 20
+#define BRANCHES_MAX 50
+#define STEPS_MAX 1000 /* of a rule, jumps included */
+
+/* --- schema ------------------------------------------------------------------------------------------------------- */
+
+static const struct schema reply_name = { .kind = SCHEMA_TEXT, .what = "the name of a reply" };
+static const struct schema *const one_options[] = { &reply_name, &message_schema, NULL };
+static const struct schema one_reply = { .kind = SCHEMA_ANY_OF, .options = one_options };
+static const struct schema reply_list = {
+    .kind = SCHEMA_LIST, .item = &one_reply, .least = 1, .most = MESSAGES_MAX
+};
+static const struct schema *const reply_options[] = { &reply_name, &message_schema, &reply_list, NULL };
+const struct schema reply_schema = { .kind = SCHEMA_ANY_OF,
+                                     .what = "a message, the name of a reply or a list of them",
+                                     .options = reply_options };
+
+static const struct schema_key step_keys[] = {
+    { "choose", &choose_schema, .help = "branches, the first whose 'when' holds" },
+    { "reply", &reply_schema, .help = "what is sent" },
+    { "do", &do_schema, .help = "steps in another order; stands alone" },
+    { "lookup", .later = "lookup" },
+    { "set", .later = "set" },
+    { "inbox", .later = "inbox" },
+    { "quiet", .later = "quiet" },
+    { "goto", .later = "goto" },
+    { NULL },
+};
+static const struct schema step_schema = { .kind = SCHEMA_MAP, .what = "a step", .keys = step_keys };
+static const struct schema step_list = {
+    .kind = SCHEMA_LIST, .what = "a list of steps", .item = &step_schema, .least = 1, .most = BRANCHES_MAX
+};
+static const struct schema *const do_options[] = { &step_schema, &step_list, NULL };
+const struct schema do_schema = { .kind = SCHEMA_ANY_OF, .what = "a list of steps", .options = do_options };
+
+static const struct schema_key branch_keys[] = {
+    { "when", &condition_schema, .help = "the branch is taken if it holds; without: otherwise" },
+    { "choose", &choose_schema, .help = "branches, the first whose 'when' holds" },
+    { "reply", &reply_schema, .help = "what is sent" },
+    { "do", &do_schema, .help = "steps in another order; stands alone" },
+    { "lookup", .later = "lookup" },
+    { "set", .later = "set" },
+    { "inbox", .later = "inbox" },
+    { "quiet", .later = "quiet" },
+    { "goto", .later = "goto" },
+    { NULL },
+};
+static const struct schema branch_schema = { .kind = SCHEMA_MAP, .what = "a branch", .keys = branch_keys };
+const struct schema choose_schema = { .kind = SCHEMA_LIST,
+                                      .what = "a list of branches",
+                                      .item = &branch_schema,
+                                      .least = 1,
+                                      .most = BRANCHES_MAX };
+
+/* --- the list ----------------------------------------------------------------------------------------------------- */
+
+struct steps {
+    struct rule_context *context;
+    struct step *list;
+    size_t count, room;
+};
+
+#define wrong(steps, at, ...) (finding_error((steps)->context->maker->findings, (at), __VA_ARGS__), false)
+
+/* Gives the new step's number, SIZE_MAX after adding an error. Steps move while the list grows. */
+static size_t add_step(struct steps *steps, enum step_kind kind, struct place at)
+{
+    if (steps->count == STEPS_MAX) {
+        (void)wrong(steps, at, "a rule has at most %d steps", STEPS_MAX);
+        return SIZE_MAX;
+    }
+    if (steps->count == steps->room) {
+        size_t room = steps->room ? 2 * steps->room : 4;
+        struct step *list = arena_array(steps->context->maker->arena, room, sizeof(*list));
+
+        if (!list) {
+            (void)wrong(steps, at, "out of memory");
+            return SIZE_MAX;
+        }
+        if (steps->count)
+            memcpy(list, steps->list, steps->count * sizeof(*list));
+        steps->list = list;
+        steps->room = room;
+    }
+    steps->list[steps->count] = (struct step){ .kind = kind, .at = at };
+    return steps->count++;
+}
+
+/* --- replies ------------------------------------------------------------------------------------------------------ */
+
+static struct message_context message_context(const struct rule_context *context)
+{
+    return (struct message_context){
+        .maker = context->maker,
+        .rows = context->rows,
+        .channels = context->channels,
+        .n_channels = context->n_channels,
+    };
+}
+
+bool rule_check_reply(const struct node *node, struct rule_context *context)
+{
+    struct message_context inner = message_context(context);
+
+    return message_build(node, &inner) != NULL;
+}
+
+static void no_such_reply(const struct node *node, struct rule_context *context)
+{
+    struct buf quoted = BUF(200);
+
+    if (named_missing(context->replies, node, context->maker->findings))
+        return;
+    for (size_t i = 0; i < node->text.n; i++) {
+        buf_char(&quoted, node->text.p[i]);
+        if (node->text.p[i] == '\'')
+            buf_char(&quoted, '\'');
+    }
+    if (!quoted.failed)
+        finding_hint(context->maker->findings, "to send these words: reply: { text: '%.*s' }",
+                     TEXT_ARG(buf_get(&quoted)));
+    buf_free(&quoted);
+}
+
+static const struct message *build_named(const struct node *node, struct rule_context *context)
+{
+    struct named *reply = named_find(context->replies, node->text);
+    struct message_context inner = message_context(context);
+    const struct names *before = context->maker->names;
+    const struct message *message;
+    struct names again;
+
+    if (!reply) {
+        no_such_reply(node, context);
+        return NULL;
+    }
+    reply->used = true;
+    if (!reply->good)
+        return NULL;
+    again = before ? *before : (struct names){ 0 };
+    again.again = true;
+    context->maker->names = &again;
+    message = message_build(reply->value, &inner);
+    context->maker->names = before;
+    return message;
+}
+
+/* One element of `reply`: a message, or the name of one. */
+static const struct message *build_reply(const struct node *node, struct rule_context *context)
+{
+    struct message_context inner = message_context(context);
+
+    return node->kind == NODE_SCALAR ? build_named(node, context) : message_build(node, &inner);
+}
+
+static bool add_reply(struct steps *steps, const struct node *node)
+{
+    size_t n = node->kind == NODE_LIST ? node->count : 1, i = add_step(steps, STEP_REPLY, node->at);
+    const struct message **messages = arena_array(steps->context->maker->arena, n, sizeof(*messages));
+    bool good = true;
+
+    if (i == SIZE_MAX)
+        return false;
+    if (!messages)
+        return wrong(steps, node->at, "out of memory");
+    for (size_t k = 0; k < n; k++) {
+        messages[k] = build_reply(node->kind == NODE_LIST ? node->items[k] : node, steps->context);
+        good = messages[k] && good;
+    }
+    steps->list[i].messages = messages;
+    steps->list[i].count = n;
+    return good;
+}
+
+/* --- branches ----------------------------------------------------------------------------------------------------- */
+
+static bool add_map(struct steps *steps, const struct node *map);
+
+/* One branch: its `when`, its steps, and the jump behind the last branch if this is not it. */
+static bool add_branch(struct steps *steps, const struct node *node, size_t choose, size_t branch, bool last)
+{
+    struct maker *maker = steps->context->maker;
+    const struct names *before = maker->names;
+    struct names names = before ? *before : (struct names){ 0 };
+    struct names_guard guard = { NULL, false, names.guards };
+    const struct condition *when;
+    bool good = condition_build(maker, node_get(node, "when"), &when);
+
+    steps->list[choose].branches[branch] = (struct step_branch){ when, steps->count };
+    if (!when && !last)
+        good = wrong(steps, node->at, "a branch without 'when' is always taken: those behind it never are");
+    guard.when = when;
+    if (when && good)
+        names.guards = &guard;
+    maker->names = before ? &names : NULL;
+    good = add_map(steps, node) && good;
+    maker->names = before;
+    return good && (last || add_step(steps, STEP_JUMP, node->at) != SIZE_MAX);
+}
+
+/* The jumps at the ends of the branches, and of the choice itself, lead behind it. */
+static void close_choose(struct steps *steps, size_t choose)
+{
+    struct step *step = &steps->list[choose];
+
+    step->to = steps->count;
+    for (size_t i = 1; i < step->n_branches; i++)
+        steps->list[step->branches[i].to - 1].to = steps->count;
+}
+
+static bool add_choose(struct steps *steps, const struct node *node)
+{
+    struct maker *maker = steps->context->maker;
+    const struct names *before = maker->names;
+    struct names names = before ? *before : (struct names){ 0 };
+    size_t choose = add_step(steps, STEP_CHOOSE, node->at);
+    struct step_branch *branches = arena_array(maker->arena, node->count, sizeof(*branches));
+    struct names_guard *guards = arena_array(maker->arena, node->count, sizeof(*guards));
+    bool good = true;
+
+    if (choose == SIZE_MAX)
+        return false;
+    if (!branches || !guards)
+        return wrong(steps, node->at, "out of memory");
+    steps->list[choose].branches = branches;
+    steps->list[choose].n_branches = node->count;
+    maker->names = before ? &names : NULL;
+    for (size_t i = 0; i < node->count && steps->count < STEPS_MAX; i++) {
+        good = add_branch(steps, node->items[i], choose, i, i + 1 == node->count) && good;
+        if (!branches[i].when)
+            continue;
+        guards[i] = (struct names_guard){ branches[i].when, true, names.guards };
+        names.guards = &guards[i];
+    }
+    maker->names = before;
+    if (good)
+        close_choose(steps, choose);
+    return good;
+}
+
+/* --- maps and lists of steps -------------------------------------------------------------------------------------------- */
+
+static bool check_alone(struct steps *steps, const struct node *map)
+{
+    static const char *const keys[] = { "choose", "reply" };
+    bool good = true;
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+        if (node_get(map, keys[i])) {
+            good = wrong(steps, node_get(map, keys[i])->at, "'do' stands alone; here '%s' stands beside it",
+                         keys[i]);
+            finding_hint(steps->context->maker->findings, "put it into the list: do: [ { %s: ... } ]",
+                         keys[i]);
+        }
+    return good;
+}
+
+static bool add_do(struct steps *steps, const struct node *node)
+{
+    bool good = true;
+
+    if (node->kind == NODE_MAP)
+        return add_map(steps, node);
+    for (size_t i = 0; i < node->count; i++)
+        good = add_map(steps, node->items[i]) && good;
+    return good;
+}
+
+/* The order is that of the language, not that of the file. */
+static bool add_map(struct steps *steps, const struct node *map)
+{
+    const struct node *choose = node_get(map, "choose"), *reply = node_get(map, "reply"),
+                      *list = node_get(map, "do");
+    bool good = !list || check_alone(steps, map);
+
+    good = (!choose || add_choose(steps, choose)) && good;
+    good = (!reply || add_reply(steps, reply)) && good;
+    return (!list || add_do(steps, list)) && good;
+}
+
+bool step_build(const struct node *map, struct rule_context *context, struct rule *rule)
+{
+    struct steps steps = { .context = context };
+    bool good = add_map(&steps, map);
+
+    rule->steps = steps.list;
+    rule->n_steps = steps.count;
+    return good;
+}
+
+size_t rule_next(const struct step *step, struct json_object *scope, struct pattern_scratch *scratch)
+{
+    for (size_t i = 0; step->kind == STEP_CHOOSE && i < step->n_branches; i++)
+        if (condition_holds(step->branches[i].when, scope, scratch))
+            return step->branches[i].to;
+    return step->to;
+}

@@ -1,0 +1,10 @@
+#pragma once
+
+/* Steps from the nodes of a rule: a tree becomes one list with jumps. */
+
+#include "core/rule_build.h"
+
+extern const struct schema reply_schema, choose_schema, do_schema;
+
+/* step_build: the steps of a map with the keys of a rule or branch, into rule->steps. False after adding errors. */
+bool step_build(const struct node *map, struct rule_context *context, struct rule *rule) CHECKED;

@@ -1,0 +1,429 @@
+/* The flow checker's findings, letter by letter, and on generated flows with planted faults. */
+
+#include "base/file.h"
+#include "core/flow.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void read_source_file(const char *name, struct buf *out)
+{
+    const char *srcdir = getenv("srcdir");
+    struct fault fault;
+    char path[4096];
+
+    snprintf(path, sizeof(path), "%s/%s", srcdir ? srcdir : ".", name);
+    if (!file_read(path, out, &fault))
+        fail_msg("%s", fault.text);
+}
+
+/* The findings of a flow that loads. */
+static struct findings *check(const char *path, struct text text)
+{
+    const struct ruleset_file file = { path, text };
+    struct findings *findings = findings_new();
+    struct ruleset *ruleset = ruleset_build(&file, 1, NULL, 0, findings);
+
+    if (!ruleset)
+        fail_msg("%s: %s", path, findings_get(findings, 0)->text);
+    flow_check(ruleset, findings);
+    ruleset_free(ruleset);
+    return findings;
+}
+
+/* The cases of flow_findings.txt: "### NAME", the file, "=>", the findings. */
+static bool next_case(struct text *rest, struct text *name, struct text *file, struct text *printed)
+{
+    static const char begin[] = "### ", arrow[] = "\n=>\n";
+    const char *end, *middle, *line;
+
+    if (!text_starts(*rest, begin))
+        return false;
+    line = memchr(rest->p, '\n', rest->n);
+    middle = strstr(rest->p, arrow);
+    assert_true(line && middle);
+    *name = text_make(rest->p + strlen(begin), (size_t)(line - rest->p) - strlen(begin));
+    *file = text_make(line + 1, (size_t)(middle - line));
+    middle += strlen(arrow);
+    end = strstr(middle, begin);
+    if (!end)
+        end = rest->p + rest->n;
+    *printed = text_make(middle, (size_t)(end - middle));
+    *rest = text_make(end, rest->n - (size_t)(end - rest->p));
+    return true;
+}
+
+static void test_findings(void **state)
+{
+    struct buf cases = BUF(1000000);
+    struct text rest, name, file, printed;
+    int bad = 0;
+
+    (void)state;
+    read_source_file("tests/unit/flow_findings.txt", &cases);
+    rest = buf_get(&cases);
+    assert_true(rest.n > 0);
+    while (next_case(&rest, &name, &file, &printed)) {
+        struct findings *findings = check("r.yaml", file);
+        struct buf out = BUF(100000);
+
+        findings_print(findings, &out);
+        if (getenv("FLOW_PRINT"))
+            printf("@@@### %.*s\n%.*s=>\n%.*s@@@", TEXT_ARG(name), TEXT_ARG(file), TEXT_ARG(buf_get(&out)));
+        else if (!text_eq(buf_get(&out), printed) && ++bad)
+            print_message("%.*s:\n%.*s\ninstead of\n%.*s", TEXT_ARG(name), TEXT_ARG(buf_get(&out)),
+                          TEXT_ARG(printed));
+        buf_free(&out);
+        findings_free(findings);
+    }
+    assert_int_equal(bad, 0);
+    assert_int_equal(rest.n, 0);
+    buf_free(&cases);
+}
+
+/* The flows that come with callbackd have no findings at all. */
+static void test_shipped(void **state)
+{
+    static const char *const files[] = { "rules/10-orders.yaml", "contrib/examples/rules/shop.yaml" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+        struct buf text = BUF(1000000);
+        struct findings *findings;
+
+        read_source_file(files[i], &text);
+        findings = check(files[i], buf_get(&text));
+        if (findings_get(findings, 0))
+            fail_msg("%s: %s", files[i], findings_get(findings, 0)->text);
+        findings_free(findings);
+        buf_free(&text);
+    }
+}
+
+/* Whatever the bound on memory is, the checker ends, and says so. */
+static void test_memory(void **state)
+{
+    struct buf text = BUF(1000000);
+    struct ruleset_file file = { "r.yaml", { NULL, 0 } };
+    struct findings *findings = findings_new();
+    struct ruleset *ruleset;
+    bool whole = false;
+
+    (void)state;
+    read_source_file("rules/10-orders.yaml", &text);
+    file.text = buf_get(&text);
+    ruleset = ruleset_build(&file, 1, NULL, 0, findings);
+    assert_non_null(ruleset);
+    for (size_t memory = 0; memory < ((size_t)64 << 20); memory += 100 + memory / 3) {
+        struct findings *some = findings_new();
+
+        flow_check_within(ruleset, memory, some);
+        assert_int_equal(findings_count(some, FINDING_ERROR), 0);
+        assert_int_equal(findings_count(some, FINDING_WARNING), 0);
+        whole = findings_count(some, FINDING_NOTE) == 0;
+        findings_free(some);
+    }
+    assert_true(whole);
+    ruleset_free(ruleset);
+    findings_free(findings);
+    buf_free(&text);
+}
+
+/* --- random flows, against brute force --------------------------------------------------------------------------------- */
+
+#define FLOWS 250
+
+static uint64_t seed = 88172645463325252u;
+
+static unsigned rnd(unsigned n)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return (unsigned)(seed >> 11) % n;
+}
+
+#define PICK(list) (list)[rnd((unsigned)(sizeof(list) / sizeof(*(list))))]
+
+static long number_of(const char *name, long otherwise)
+{
+    return getenv(name) ? strtol(getenv(name), NULL, 10) : otherwise;
+}
+
+/* `*group`: the next capture's name; '\0': no captures. */
+static void put_pattern(struct buf *out, int depth, char *group)
+{
+    static const char *const items[] = { "a", "b", ":", "a", "b", ".", "[ab]", "[^a]", "a:" };
+    static const char *const counts[] = { "*", "+", "?", "*?", "+?", "??", "{1,2}", "{0,2}", "{2}" };
+
+    do {
+        for (unsigned n = 1 + rnd(3); n; n--) {
+            if (depth == 0 || rnd(2)) {
+                buf_str(out, PICK(items));
+            } else if (*group && *group <= 'z' && rnd(3)) {
+                buf_printf(out, "(?<%c>", (*group)++);
+                put_pattern(out, depth - 1, group);
+                buf_char(out, ')');
+            } else {
+                buf_str(out, "(?:");
+                put_pattern(out, depth - 1, group);
+                buf_char(out, ')');
+            }
+            if (!rnd(3))
+                buf_str(out, PICK(counts));
+        }
+    } while (!rnd(4) && (buf_char(out, '|'), true));
+}
+
+static void put_flow(struct buf *out)
+{
+    char group = 'x', none = '\0', side = rnd(4) ? 'p' : 't';
+
+    buf_str(out, "rules:\n  - { name: first, tap: 'a:?b', entry: true, final: true, reply: { text: a } }\n");
+    buf_printf(out, "  - name: from\n    %s: '", side == 'p' ? "entry: true\n    tap" : "text");
+    put_pattern(out, 3, &group);
+    buf_str(out, "'\n    reply: { text: a, buttons: [ [ { text: B, callback_data: 'p");
+    for (unsigned n = 1 + rnd(3); n; n--) {
+        static const char *const defaults[] = { "", ":-", ":-a", ":-b:" };
+
+        if (group > 'x')
+            buf_printf(out, "${%c%s}", 'x' + (int)rnd((unsigned)(group - 'x')), PICK(defaults));
+        buf_str(out, rnd(2) ? "" : ":");
+    }
+    buf_str(out, "' } ] ] }\n");
+    for (int i = 0; i < 2; i++) {
+        buf_printf(out, "  - { name: to-%d, entry: true, final: true, tap: 'p(?:", i);
+        put_pattern(out, 2, &none);
+        buf_str(out, ")', reply: { text: a } }\n");
+    }
+    buf_str(out, "  - { name: rest, default: true, final: true, reply: { text: a } }\n");
+}
+
+/* What all short inputs show. */
+struct shown {
+    bool lost, taken;
+    bool wins[3];
+};
+
+static void try_input(const struct ruleset *ruleset, struct text input, enum entry_kind kind,
+                      struct pattern_scratch *scratch, struct shown *out)
+{
+    static const char *const names[] = { "from", "to-0", "to-1" };
+    struct ruleset_question question = { .kind = kind, .data = input };
+    struct arena *arena;
+    struct rendered rendered;
+    struct match match;
+    struct fault fault;
+
+    assert_true(ruleset_match(ruleset, &question, scratch, &match));
+    for (int i = 0; i < 3 && match.rule; i++)
+        out->wins[i] |= strcmp(match.rule->name, names[i]) == 0;
+    if (!match.rule || strcmp(match.rule->name, "from") != 0) {
+        json_object_put(match.captures);
+        return;
+    }
+    arena = arena_new(1 << 20);
+    if (message_render(match.rule->steps[0].messages[0], match.captures, scratch, arena, &rendered, &fault)) {
+        struct match next;
+
+        question =
+            (struct ruleset_question){ .kind = ENTRY_TAP, .data = rendered.rows[0].buttons[0].callback_data };
+        assert_true(ruleset_match(ruleset, &question, scratch, &next));
+        /* the rule itself may take everything, and then does not count */
+        out->lost |= next.how != MATCH_TAP;
+        out->taken |= next.how == MATCH_TAP && next.rule != match.rule;
+        json_object_put(next.captures);
+    }
+    json_object_put(match.captures);
+    arena_free(arena);
+}
+
+static void try_all(const struct ruleset *ruleset, struct pattern_scratch *scratch, struct shown *out)
+{
+    static const char letters[] = "ab:c";
+    char input[4];
+
+    *out = (struct shown){ 0 };
+    for (size_t n = 1; n <= 4; n++) {
+        size_t count = (size_t)1 << 2 * n;
+
+        for (size_t i = 0; i < count; i++) {
+            for (size_t k = 0; k < n; k++)
+                input[k] = letters[i >> 2 * k & 3];
+            try_input(ruleset, text_make(input, n), ENTRY_TAP, scratch, out);
+            try_input(ruleset, text_make(input, n), ENTRY_TEXT, scratch, out);
+        }
+    }
+}
+
+static bool said(struct findings *findings, const char *text)
+{
+    for (size_t i = 0; findings_get(findings, i); i++)
+        if (strstr(findings_get(findings, i)->text, text))
+            return true;
+    return false;
+}
+
+static void compare(const char *flow, struct findings *findings, const struct shown *shown)
+{
+    static const char *const never[] = { "rule 'from' can never win", "rule 'to-0' can never win",
+                                         "rule 'to-1' can never win" };
+    bool undecided = findings_count(findings, FINDING_NOTE) > 0;
+
+    if (shown->lost && !said(findings, "nowhere") && !undecided)
+        fail_msg("a button that leads nowhere was missed:\n%s", flow);
+    if (shown->taken && said(findings, "'B' leads nowhere"))
+        fail_msg("the button leads somewhere:\n%s", flow);
+    for (int i = 0; i < 3; i++)
+        if (shown->wins[i] && said(findings, never[i]))
+            fail_msg("%s, but it does:\n%s", never[i], flow);
+}
+
+static void test_brute_force(void **state)
+{
+    struct pattern_scratch *scratch = pattern_scratch_new();
+    const long flows = number_of("FLOW_FLOWS", FLOWS);
+    long lost = 0, never = 0, notes = 0;
+
+    (void)state;
+    seed ^= (uint64_t)number_of("FLOW_SEED", 0) * 0x9E3779B97F4A7C15u;
+    for (long i = 0; i < flows; i++) {
+        struct buf text = BUF(10000);
+        struct ruleset_file file = { "r.yaml", { NULL, 0 } };
+        struct findings *findings = findings_new();
+        struct ruleset *ruleset;
+        struct shown shown;
+
+        put_flow(&text);
+        file.text = buf_get(&text);
+        ruleset = ruleset_build(&file, 1, NULL, 0, findings);
+        if (ruleset) {
+            flow_check(ruleset, findings);
+            try_all(ruleset, scratch, &shown);
+            compare(text.data, findings, &shown);
+            lost += shown.lost;
+            never += said(findings, "can never win");
+            notes += findings_count(findings, FINDING_NOTE) > 0;
+        }
+        ruleset_free(ruleset);
+        findings_free(findings);
+        buf_free(&text);
+    }
+    print_message("%ld flows: %ld with lost data, %ld with dead rules, %ld undecided\n", flows, lost, never,
+                  notes);
+    assert_true(lost > flows / 10 && never > 0 && notes < flows / 4);
+    pattern_scratch_free(scratch);
+}
+
+/* --- planted faults ---------------------------------------------------------------------------------------------------- */
+
+enum plant {
+    PLANT_NOTHING,
+    PLANT_DANGLING,
+    PLANT_SHADOWED,
+    PLANT_LONG,
+    PLANT_UNREACHED,
+    PLANT_KEY,
+    PLANT_END,
+    PLANTS
+};
+
+static const char *const planted_texts[PLANTS] = {
+    [PLANT_DANGLING] = "' leads nowhere",        [PLANT_SHADOWED] = "can never win",
+    [PLANT_LONG] = "callback_data can be",       [PLANT_UNREACHED] = "nothing leads to rule",
+    [PLANT_KEY] = "key 'Nowhere' leads nowhere", [PLANT_END] = "is a dead end",
+};
+
+static void put_rule(struct buf *out, int i, int n, enum plant plant)
+{
+    static const char *const values[] = { "[a-z]{1,20}", "[A-Z][0-9]{2,5}", "\\w+", "(?:de|en)-[0-9]+",
+                                          "\\p{Lu}{1,3}" };
+    const int to = (i + 1) % n;
+
+    if (plant == PLANT_SHADOWED)
+        buf_printf(out, "  - { name: dead-%d, tap: 'r%d:%s', final: true, reply: { text: a } }\n", i, i - 1,
+                   values[(i - 1) % 5]);
+    if (plant == PLANT_UNREACHED)
+        buf_printf(out, "  - { name: alone-%d, tap: 'alone%d', final: true, reply: { text: a } }\n", i, i);
+    if (plant == PLANT_KEY)
+        buf_printf(
+            out,
+            "  - { name: key-%d, text: 'key %d', reply: { text: a, keyboard: [ [ 'key %d', Nowhere ] ] } }\n",
+            i, i, i);
+    if (plant == PLANT_END)
+        buf_printf(out, "  - { name: end-%d, text: 'end %d', reply: { text: a } }\n", i, i);
+    buf_printf(
+        out,
+        "  - name: rule-%d\n    tap: 'r%d:(?<v>%s)'\n%s    reply:\n      text: 'a ${v}'\n      buttons:\n", i,
+        i, values[i % 5], rnd(3) ? "" : "    entry: true\n");
+    buf_printf(out, "        - [ { text: on, callback_data: 'r%d:%s' } ]\n", to,
+               (const char *const[]){ "abc", "X123", "a_1", "de-7", "ÄÖ" }[to % 5]);
+    buf_printf(out, "        - [ { text: again, callback_data: 'r%d:${v}' } ]\n", i);
+    if (plant == PLANT_DANGLING)
+        buf_printf(out, "        - [ { text: lost, callback_data: 'x%d:${v}' } ]\n", i);
+    if (plant == PLANT_LONG)
+        buf_printf(out, "        - [ { text: long, callback_data: 'r%d:%s${v}' } ]\n", i,
+                   "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghi");
+}
+
+static size_t count_of(struct findings *findings, const char *text)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; findings_get(findings, i); i++)
+        count += strstr(findings_get(findings, i)->text, text) != NULL;
+    return count;
+}
+
+static void test_planted(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 6; round++) {
+        struct buf text = BUF(1000000);
+        struct findings *findings;
+        size_t planted[PLANTS] = { 0 };
+        const int n = 200;
+
+        buf_str(&text, "rules:\n  - { name: start, text: start, reply: { text: a, buttons: [ [ { text: A, "
+                       "callback_data: "
+                       "'r0:abc' } ] ] } }\n");
+        for (int i = 0; i < n; i++) {
+            enum plant plant = round && i > 1 && !rnd(12) ? (enum plant)(1 + rnd(PLANTS - 1)) : PLANT_NOTHING;
+
+            /* data of 64 bytes is found by the trace search; others have no letters to be that long */
+            if (plant == PLANT_LONG && i % 5 != 0)
+                plant = PLANT_DANGLING;
+            planted[plant]++;
+            put_rule(&text, i, n, plant);
+        }
+        buf_str(&text, "  - { name: rest, default: true, final: true, reply: { text: a } }\n");
+        findings = check("r.yaml", buf_get(&text));
+        for (int plant = 1; plant < PLANTS; plant++)
+            if (count_of(findings, planted_texts[plant]) -
+                    (plant == PLANT_DANGLING ? planted[PLANT_KEY] : 0) !=
+                planted[plant])
+                fail_msg("%zu instead of %zu: %s", count_of(findings, planted_texts[plant]), planted[plant],
+                         planted_texts[plant]);
+        if (round == 0 && findings_get(findings, 0))
+            fail_msg("%s", findings_get(findings, 0)->text);
+        findings_free(findings);
+        buf_free(&text);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_findings),    cmocka_unit_test(test_shipped), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_brute_force), cmocka_unit_test(test_planted),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,282 @@
+/* Examples of patterns, where buttons lead, and how wide text is. */
+
+#include "core/columns.h"
+#include "core/example.h"
+#include "core/graph.h"
+#include "core/graph_layout.h"
+
+#include <locale.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* --- columns ---------------------------------------------------------------------------------------------------------- */
+
+static void test_columns(void **state)
+{
+    static const struct {
+        const char *text;
+        int columns;
+    } cases[] = { { "", 0 },          { "abc", 3 },     { "äöü", 3 },      { "日本", 4 },
+                  { "e\xCC\x81", 1 }, { "📦 A", 4 },     { "↩️", 2 },   { "👩‍👩‍👧", 2 },
+                  { "🇩🇪🇫🇷", 4 },      { "1️⃣", 2 }, { "👍🏽", 2 }, { "\xFFz", 2 },
+                  { "\xE2\x82", 2 } };
+
+    (void)state;
+    if (!setlocale(LC_CTYPE, "C.UTF-8"))
+        return;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+        if (columns_of(text_of(cases[i].text)) != cases[i].columns)
+            fail_msg("'%s' has %d columns", cases[i].text, columns_of(text_of(cases[i].text)));
+    assert_int_equal(columns_take(text_of("日本語"), 5).n, 6);
+    assert_int_equal(columns_take(text_of("日本語"), 1).n, 3);
+    assert_int_equal(columns_take(text_of("abc"), 9).n, 3);
+}
+
+/* --- examples --------------------------------------------------------------------------------------------------------- */
+
+static void test_examples(void **state)
+{
+    static const struct {
+        const char *pattern, *example; /* of variant 0, or of variant 1 */
+        int variant;
+    } cases[] = {
+        { "menu", "menu", 0 },
+        { "track:(?<id>ORD-[0-9]{4,12})", "track:ORD-1111", 0 },
+        { "orders(:(?<p>[1-9][0-9]{0,2}))?", "orders:11", 0 },
+        { "orders(:(?<p>[1-9][0-9]{0,2}))?", "orders", 1 },
+        { "(?i)/start|hi|hello", "/start", 0 },
+        { "(?i)/start|hi|hello", "hi", 2 },
+        { "(?i)/start|hi|hello", "hello", 4 },
+        { "where is my order\\??", "where is my order?", 0 },
+        { "(?:a|b(?:c|d))x", "bdx", 2 },
+        { "[^0-9a]+\\d\\w\\s", "A11 ", 0 },
+        { "[[:alpha:]]", NULL, 0 }, /* 'a' is among its letters, whatever they mean */
+        { "^a.b$", "aab", 0 },
+        { "äö[ü]", "äöü", 0 },
+        { "a(?=b)b", "ab", 0 },
+        { "\\x41", NULL, 0 },
+        { "(a)\\1", NULL, 0 },
+        { "a(?!.*a)", "a", 0 },
+    };
+    struct pattern_scratch *scratch = pattern_scratch_new();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct buf out = BUF(1000);
+        struct fault fault = { "" };
+        size_t offset;
+        struct pattern *pattern = pattern_compile(text_of(cases[i].pattern), PATTERN_WHOLE, &offset, &fault);
+        bool made;
+
+        if (!pattern)
+            fail_msg("%s: %s", cases[i].pattern, fault.text);
+        made = example_make(pattern, cases[i].variant, scratch, &out);
+        if (cases[i].example && (!made || !text_is(buf_get(&out), cases[i].example)))
+            fail_msg("%s: '%s'", cases[i].pattern, buf_get(&out).p);
+        if (!cases[i].example && made)
+            assert_int_equal(pattern_match(pattern, scratch, buf_get(&out)), PATTERN_YES);
+        pattern_free(pattern);
+        buf_free(&out);
+    }
+    pattern_scratch_free(scratch);
+}
+
+/* However a pattern is nested, a guess ends. */
+static void test_effort(void **state)
+{
+    struct buf source = BUF(4096), out = BUF(4096);
+    struct pattern_scratch *scratch = pattern_scratch_new();
+    struct pattern *pattern;
+    struct fault fault;
+    size_t offset;
+
+    (void)state;
+    for (int i = 0; i < 30; i++)
+        buf_str(&source, "(a|b");
+    for (int i = 0; i < 30; i++)
+        buf_str(&source, "|c)");
+    pattern = pattern_compile(buf_get(&source), PATTERN_WHOLE, &offset, &fault);
+    assert_non_null(pattern);
+    for (int i = 0; i < EXAMPLE_VARIANTS; i++)
+        if (example_make(pattern, i, scratch, &out))
+            assert_int_equal(pattern_match(pattern, scratch, buf_get(&out)), PATTERN_YES);
+    pattern_free(pattern);
+    pattern_scratch_free(scratch);
+    buf_free(&source);
+    buf_free(&out);
+}
+
+/* --- edges ------------------------------------------------------------------------------------------------------------ */
+
+static const char rules[] =
+    "rules:\n"
+    "  - name: start\n"
+    "    text: start\n"
+    "    reply:\n"
+    "      text: Hi\n"
+    "      buttons:\n"
+    "        - [ { text: One, callback_data: 'go:1' }, { text: Web, url: 'https://example.com/' } ]\n"
+    "        - [ { text: Lost, callback_data: lost } ]\n"
+    "  - name: go\n"
+    "    tap: 'go:(?<n>[12])'\n"
+    "    reply:\n"
+    "      text: 'This is ${n}.'\n"
+    "      buttons: [ [ { text: 'Again <${n}>', callback_data: 'go:${n}' }, { text: Next, callback_data: "
+    "'to:${n}' } ] ]\n"
+    "  - { name: to-one, tap: 'to:1', reply: { text: One, keyboard: [ [ start, other ] ] } }\n"
+    "  - { name: alone, tap: alone, reply: { text: 'I am ${contact.name}.', buttons: [ [ { text: Who, "
+    "callback_data: "
+    "'${contact.name}' } ] ] } }\n";
+
+struct drawn {
+    struct ruleset *ruleset;
+    struct pattern_scratch *scratch;
+    struct arena *arena;
+    struct findings *findings;
+    struct graph graph;
+};
+
+static void begin(struct drawn *drawn)
+{
+    const struct ruleset_file file = { "r.yaml", text_of(rules) };
+
+    drawn->findings = findings_new();
+    drawn->ruleset = ruleset_build(&file, 1, NULL, 0, drawn->findings);
+    if (!drawn->ruleset)
+        fail_msg("%s", findings_get(drawn->findings, 0)->text);
+    drawn->scratch = pattern_scratch_new();
+    drawn->arena = arena_new(1 << 24);
+    assert_true(graph_build(drawn->ruleset, drawn->scratch, drawn->arena, &drawn->graph));
+}
+
+static void end(struct drawn *drawn)
+{
+    ruleset_free(drawn->ruleset);
+    pattern_scratch_free(drawn->scratch);
+    arena_free(drawn->arena);
+    findings_free(drawn->findings);
+}
+
+static void test_edges(void **state)
+{
+    static const struct {
+        size_t from, to;
+        bool key;
+    } wanted[] = { { 0, 1, false },
+                   { 0, GRAPH_NOWHERE, false },
+                   { 1, 1, false },
+                   { 1, 2, false },
+                   { 1, GRAPH_NOWHERE, false },
+                   { 2, 0, true },
+                   { 2, GRAPH_NOWHERE, true },
+                   { 3, GRAPH_UNKNOWN, false } };
+    struct drawn drawn;
+
+    (void)state;
+    begin(&drawn);
+    assert_int_equal(drawn.graph.edges.count, sizeof(wanted) / sizeof(*wanted));
+    for (size_t i = 0; i < drawn.graph.edges.count; i++) {
+        const struct graph_edge *edge = &drawn.graph.edges.items[i];
+
+        if (edge->from != wanted[i].from || edge->to != wanted[i].to || edge->key != wanted[i].key)
+            fail_msg("edge %zu: from %zu to %zu", i, edge->from, edge->to);
+    }
+    assert_true(drawn.graph.nodes[0].reached && drawn.graph.nodes[1].reached && drawn.graph.nodes[2].reached);
+    assert_false(drawn.graph.nodes[3].reached);
+    assert_int_equal(drawn.graph.nodes[0].n_ports, 3);
+    end(&drawn);
+}
+
+static void test_marks(void **state)
+{
+    struct drawn drawn;
+    struct place at;
+
+    (void)state;
+    begin(&drawn);
+    at = drawn.graph.nodes[1].rule->at;
+    at.line += 2;
+    finding_add(drawn.findings, FINDING_WARNING, at, "something");
+    graph_mark(&drawn.graph, drawn.findings);
+    assert_true(drawn.graph.nodes[1].flawed);
+    assert_false(drawn.graph.nodes[0].flawed || drawn.graph.nodes[2].flawed);
+    end(&drawn);
+}
+
+static void has(const struct buf *out, const char *part)
+{
+    if (!strstr(buf_get(out).p, part))
+        fail_msg("'%s' is not in\n%s", part, out->data);
+}
+
+static void test_forms(void **state)
+{
+    struct drawn drawn;
+    struct buf dot = BUF(1 << 20), mermaid = BUF(1 << 20), svg = BUF(1 << 20);
+
+    (void)state;
+    setlocale(LC_CTYPE, "C.UTF-8");
+    begin(&drawn);
+    graph_dot(&drawn.graph, &dot);
+    has(&dot, "\"go\" -> \"to-one\" [label=\"Next\"];");
+    has(&dot, "\"start\" -> \" nowhere\" [label=\"Lost\"");
+    graph_mermaid(&drawn.graph, &mermaid);
+    has(&mermaid, "r1 -->|\"Next\"| r2");
+    has(&mermaid, "r3[\"alone<br><small>tap</small>\"]:::unreached");
+    assert_true(graph_svg(&drawn.graph, drawn.arena, &svg));
+    has(&svg, "Again &lt;${n}&gt;");
+    has(&svg, "to-one, no rule");
+    has(&svg, "(nothing leads here)");
+    has(&svg, "</svg>");
+    end(&drawn);
+    buf_free(&dot);
+    buf_free(&mermaid);
+    buf_free(&svg);
+}
+
+/* --- layout ----------------------------------------------------------------------------------------------------------- */
+
+static void test_no_boxes_overlap(void **state)
+{
+    const double widths[] = { 100, 120, 140, 90 };
+    struct drawn drawn;
+    struct layout layout;
+
+    (void)state;
+    begin(&drawn);
+    assert_true(layout_make(&drawn.graph, widths, drawn.arena, &layout));
+    for (size_t i = 0; i < layout.count; i++) {
+        const struct layout_box *a = &layout.boxes[i];
+
+        assert_true(a->x >= 0 && a->y >= 0 && a->x + a->width <= layout.width &&
+                    a->y + a->height <= layout.height);
+        for (size_t k = 0; k < i; k++) {
+            const struct layout_box *b = &layout.boxes[k];
+
+            assert_true(a->x >= b->x + b->width || b->x >= a->x + a->width || a->y >= b->y + b->height ||
+                        b->y >= a->y + a->height);
+        }
+    }
+    end(&drawn);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_columns),
+        cmocka_unit_test(test_examples),
+        cmocka_unit_test(test_effort),
+        cmocka_unit_test(test_edges),
+        cmocka_unit_test(test_marks),
+        cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_no_boxes_overlap),
+    };
+
+    return cmocka_run_group_tests_name("graph", tests, NULL, NULL);
+}
