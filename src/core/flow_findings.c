@@ -145,7 +145,7 @@ static struct text head_of(const struct flow_button *button)
     return part.text;
 }
 
-/* What the rules' patterns begin with, NULL-terminated; made once. */
+/* What the rules' patterns begin with, NULL-terminated; made once. Two letters are near to any other two. */
 static const char *const *beginnings(struct flow *flow, enum flow_side side)
 {
     const char **words;
@@ -159,7 +159,7 @@ static const char *const *beginnings(struct flow *flow, enum flow_side side)
     for (int i = 0; i < flow->n_rules; i++) {
         const struct pattern *pattern = flow->rules[i].pattern[side];
         struct text prefix = pattern ? pattern_prefix(pattern) : TEXT_NONE;
-        const char *word = prefix.n > 1 && prefix.n <= FLOW_DATA_MAX ? arena_str(flow->arena, prefix) : NULL;
+        const char *word = prefix.n > 3 && prefix.n <= FLOW_DATA_MAX ? arena_str(flow->arena, prefix) : NULL;
 
         if (word)
             words[n++] = word;
