@@ -3,6 +3,7 @@
 #include "app/cmd.h"
 #include "app/cmdline.h"
 #include "app/generation.h"
+#include "core/flow.h"
 #include "core/graph.h"
 
 #include <locale.h>
@@ -53,6 +54,7 @@ static int draw(struct generation *generation, enum graph_format format, struct 
     bool ok = arena && scratch && graph_build(generation->ruleset, scratch, arena, &graph);
 
     if (ok) {
+        flow_check(generation->ruleset, findings);
         graph_mark(&graph, findings);
         ok = print(&graph, format, arena);
     }

@@ -32,6 +32,8 @@ static const char *why(struct text how)
 static void print_matched(const struct sandbox_outcome *outcome)
 {
     fprintf(stderr, "rule: %.*s (%s)\n", TEXT_ARG(outcome->rule), why(outcome->how));
+    for (size_t i = 1; i < outcome->n_rules; i++)
+        fprintf(stderr, "then: %.*s\n", TEXT_ARG(outcome->rules[i]));
     if (!text_is(outcome->captures, "{}"))
         fprintf(stderr, "captures: %.*s\n", TEXT_ARG(outcome->captures));
 }

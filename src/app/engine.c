@@ -4,7 +4,6 @@
 #include "base/log.h"
 #include "base/now.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,12 +23,16 @@ static void note_result(struct engine *engine, struct result_mail *result)
 {
     struct source_state *source = engine_source(engine, text_of(result->job.owner));
 
-    assert(engine->results_due > 0 && engine->n_results < engine->room_results);
-    engine->results_due--;
     if (result->job.kind == JOB_SEND)
         engine->sends_in_flight--;
     else if (source && source->in_flight > 0) /* it may have been removed and come back */
         source->in_flight--;
+    if (engine->results_due == 0 || engine->n_results == engine->room_results) {
+        log_error("a result that was not asked for is left out", log_num("run", result->job.run));
+        mail_free(&result->mail);
+        return;
+    }
+    engine->results_due--;
     engine->results[engine->n_results++] = result;
 }
 

@@ -183,8 +183,8 @@ static void play_step(struct play *play)
         add_fault(play, &fault);
         return;
     }
-    if (play->coverage && turn.outcome.rule.p)
-        coverage_rule(play->coverage, turn.outcome.rule);
+    for (size_t i = 0; play->coverage && i < turn.outcome.n_rules; i++)
+        coverage_rule(play->coverage, turn.outcome.rules[i]);
     check_rule(play, step->expect.rule, &turn.outcome);
     check_run(play, &turn.outcome);
     check_replies(play, step->expect.replies, &turn);

@@ -221,6 +221,32 @@ static void describe_run(struct sandbox *sandbox, const struct run_row *run, str
     json_object_put(doc);
 }
 
+static int by_id(const void *a, const void *b)
+{
+    const struct run_row *left = a, *right = b;
+
+    return (left->id > right->id) - (left->id < right->id);
+}
+
+/* The runs of one entry: with `continue` there are several. */
+static bool describe_runs(struct sandbox *sandbox, struct run_row *runs, size_t n,
+                          struct sandbox_outcome *out)
+{
+    struct text *rules = arena_array(sandbox->arena, n + 1, sizeof(*rules));
+
+    out->rules = rules;
+    if (!rules)
+        return false;
+    qsort(runs, n, sizeof(*runs), by_id);
+    describe_run(sandbox, &runs[0], out);
+    for (size_t i = 0; i < n; i++) {
+        rules[out->n_rules++] = runs[i].rule;
+        if (out->run_state == RUN_DONE)
+            describe_end(&runs[i], out);
+    }
+    return true;
+}
+
 static bool describe(struct sandbox *sandbox, int64_t id, struct sandbox_outcome *out, struct fault *fault)
 {
     struct store *store = sandbox->engine->store;
@@ -235,10 +261,8 @@ static bool describe(struct sandbox *sandbox, int64_t id, struct sandbox_outcome
     found = store_get_entry(store, id, sandbox->arena, &entry);
     n = found ? store_entry_runs(store, id, sandbox->arena, &runs) : 0;
     if (n)
-        describe_run(sandbox, &runs[0], out);
-    for (size_t i = 1; i < n && out->run_state == RUN_DONE; i++)
-        describe_end(&runs[i], out);
-    if (n == 0 && found)
+        found = describe_runs(sandbox, runs, n, out);
+    else if (found)
         out->reason = entry.reason.p ? entry.reason : text_of(entry_state_name(entry.state));
     store_rollback(store);
     return found || fault_set(fault, "out of memory");

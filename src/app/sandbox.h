@@ -39,6 +39,8 @@ struct sandbox_outcome {
     struct text captures;     /* JSON object; p == NULL: no run */
     enum run_state run_state; /* if there is a rule; of several runs the first that did not end well */
     struct text reason;       /* why there is no run, or why it did not end well; p == NULL: it did */
+    const struct text *rules; /* all that took it, in their order */
+    size_t n_rules;
     const struct sandbox_sent *sent;
     size_t n_sent;
 };

@@ -213,7 +213,8 @@ static bool is_captured(const struct flow_real *real, const struct message *mess
     bool good = has_captures(real, message->input_field_placeholder);
 
     for (size_t i = 0; i < message->n_lines && good; i++)
-        good = has_captures(real, message->lines[i].text);
+        if (!message->lines[i].when && !message->lines[i].repeat)
+            good = has_captures(real, message->lines[i].text);
     for (size_t r = 0; r < message->n_rows; r++)
         for (size_t k = 0; k < message->rows[r].count && good; k++) {
             const struct message_button *button = &message->rows[r].buttons[k];

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The tools for people who write rules: they need no store, no network and no secret."""
 
+import re
 import xml.etree.ElementTree
 
 from harness import *
@@ -204,6 +205,68 @@ def cases_that_cannot_be_read():
         _, err = folder.run("test", "none.yaml", wanted=3)
         assert "none.yaml" in err, err
         folder.run("test", wanted=2)
+
+
+RICH_RULES = """\
+zone: Europe/Berlin
+hours: { shop: { open: [ 'Mon-Fri 09:00-18:00' ] } }
+languages: [ en, de ]
+rules:
+  - { name: log, text: '(?i)hello', continue: true, reply: { text: Noted. } }
+  - name: hello
+    text: '(?i)hello'
+    choose:
+      - when: { hours.shop: open }
+        reply:
+          text: { en: We are open., de: Wir haben offen. }
+          buttons:
+            - { repeat: contact.orders, as: o, per_row: 2, row: [ { text: 'Order ${o.id}', callback_data: 'order:${o.id}' } ] }
+            - [ { text: { en: Help, de: Hilfe }, callback_data: help } ]
+            - [ { text: VIP, callback_data: vip, when: { contact.vip: 'true' } } ]
+      - reply: { text: { en: Closed., de: Geschlossen. }, buttons: [ [ { text: { en: Help, de: Hilfe }, callback_data: help } ] ] }
+  - { name: order, tap: 'order:(?<id>[0-9]+)', final: true, reply: { text: 'Order ${id}' } }
+  - { name: vip-help, tap: help, when: { contact.vip: 'true' }, final: true, reply: { text: At once. } }
+  - { name: help, tap: 'help', final: true, reply: { text: Later. } }
+  - { name: vip, tap: vip, final: true, reply: { text: VIP. } }
+  - { name: old, default: true, final: true, reply: { text: Old. } }
+"""
+
+RICH_CASES = """\
+- name: open, in German
+  at: '2026-12-01T10:00:00+01:00'
+  contact: { language: de-AT, orders: [ { id: 1 }, { id: 2 }, { id: 3 } ] }
+  steps:
+    - text: hello
+      expect: { rule: log, replies: [ { text: Noted. }, { text: Wir haben offen. } ], buttons: [ Order 1, Order 2, Order 3, Hilfe ] }
+    - { press: Hilfe, expect: { rule: help } }
+    - { text: hello, after: 9h, expect: { replies: [ {}, { text: Geschlossen. } ] } }
+- name: a good customer
+  at: '2026-12-01T10:00:00+01:00'
+  contact: { vip: true, orders: [ { id: 77 } ] }
+  steps:
+    - { text: hello, expect: { buttons: [ Order 77, Help, VIP ] } }
+    - { press: Order 77, expect: { rule: order, replies: [ { text: Order 77 } ] } }
+    - { text: hello }
+    - { press: VIP, expect: { rule: vip } }
+    - { text: hello }
+    - { press: Help, expect: { rule: vip-help } }
+- { name: old, tap: 'order:x', expect: { rule: old } }
+- { name: not quite, tap: 'help!', expect: { rule: old } }
+"""
+
+
+@test
+def the_whole_language():
+    with Folder(RICH_RULES) as folder:
+        folder.write("a.test.yaml", RICH_CASES)
+        out, _ = folder.run("test", "a.test.yaml", "--mutate")
+        assert "# rules: 7 of 7 reached (100 %)\n" in out, out
+        assert "# buttons: 3 of 4 pressed (75 %)\n#   not pressed: 'Help' of rule 'hello'" in out, out
+        tried = int(re.search(r"# mutants: [0-9]+ of ([0-9]+) noticed", out)[1])
+        assert tried >= 14 and "swapped" not in out, out
+        out, _ = folder.run("graph", "--format", "dot")
+        for edge in ['"hello" -> "vip-help" [label="Help"]', '"hello" -> "help" [label="Help"]', '"hello" -> "vip" [label="VIP"]']:
+            assert edge in out, out
 
 
 @test
