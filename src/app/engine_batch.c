@@ -3,6 +3,7 @@
 #include "app/engine_state.h"
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/now.h"
 
 #include <stdlib.h>
@@ -147,6 +148,7 @@ static enum store_status commit(struct engine *engine, struct fault *fault)
 
 static enum store_status transaction(struct engine *engine, const struct batch *batch, struct fault *fault)
 {
+    const unsigned long memory = memory_failures();
     enum store_status status = store_begin(engine->store, fault);
     int64_t due = 0;
 
@@ -157,6 +159,8 @@ static enum store_status transaction(struct engine *engine, const struct batch *
         run_stages(engine, batch);
         if (!engine->more)
             due = next_due(engine);
+        if (memory_failures() != memory)
+            store_give_up(engine->store, "out of memory");
         status = commit(engine, fault);
     }
     if (status == STORE_OK)

@@ -3,6 +3,7 @@
 #include "app/engine_state.h"
 
 #include "base/log.h"
+#include "base/memory.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -78,8 +79,10 @@ struct request_mail *engine_request(struct engine *engine, const struct job *job
     if (needed > engine->room_results) {
         struct result_mail **results = realloc(engine->results, 2 * needed * sizeof(struct result_mail *));
 
-        if (!results)
+        if (!results) {
+            memory_failed();
             return NULL;
+        }
         engine->results = results;
         engine->room_results = 2 * needed;
     }

@@ -1,6 +1,7 @@
 #include "app/mail.h"
 
 #include "app/generation.h"
+#include "base/memory.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,8 +10,11 @@ void *mail_new(enum mail_kind kind, size_t size)
 {
     struct mail *mail = calloc(1, size);
 
-    if (mail)
-        mail->kind = kind;
+    if (!mail) {
+        memory_failed();
+        return NULL;
+    }
+    mail->kind = kind;
     return mail;
 }
 

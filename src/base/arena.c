@@ -1,5 +1,7 @@
 #include "base/arena.h"
 
+#include "base/memory.h"
+
 #include <stdalign.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -70,8 +72,10 @@ static struct block *grow(struct arena *arena, size_t n)
     if (n > arena->max || arena->total > arena->max - n)
         return NULL;
     block = new_block(arena, size);
-    if (!block)
+    if (!block) {
+        memory_failed();
         return NULL;
+    }
     block->next = arena->blocks;
     block->used = 0;
     block->size = size;

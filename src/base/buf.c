@@ -1,5 +1,7 @@
 #include "base/buf.h"
 
+#include "base/memory.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,8 +27,10 @@ static bool reserve(struct buf *buf, size_t n)
     for (cap = buf->cap ? buf->cap : 64; cap < want;)
         cap *= 2;
     data = realloc(buf->data, cap);
-    if (!data)
+    if (!data) {
+        memory_failed();
         return !(buf->failed = true);
+    }
     buf->data = data;
     buf->cap = cap;
     return true;

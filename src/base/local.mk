@@ -5,5 +5,6 @@ src_libbase_a_SOURCES = \
 	src/base/file.c src/base/file.h \
 	src/base/log.c src/base/log.h \
 	src/base/mailbox.c src/base/mailbox.h \
+	src/base/memory.c src/base/memory.h \
 	src/base/now.c src/base/now.h \
 	src/base/text.c src/base/text.h

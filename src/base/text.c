@@ -1,5 +1,7 @@
 #include "base/text.h"
 
+#include "base/memory.h"
+
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,8 +88,10 @@ char *text_dup(struct text a)
 {
     char *copy = malloc(a.n + 1);
 
-    if (!copy)
+    if (!copy) {
+        memory_failed();
         return NULL;
+    }
     if (a.n)
         memcpy(copy, a.p, a.n);
     copy[a.n] = '\0';

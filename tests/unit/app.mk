@@ -15,6 +15,7 @@ enginekit = tests/unit/enginekit.c tests/unit/enginekit.h
 tests_unit_test_engine_SOURCES = tests/unit/test_engine.c $(enginekit)
 tests_unit_test_engine_CFLAGS = $(APP_TEST_CFLAGS)
 tests_unit_test_engine_LDADD = $(APP_TEST_LIBS)
+tests_unit_test_engine_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 tests_unit_test_engine_work_SOURCES = tests/unit/test_engine_work.c $(enginekit)
 tests_unit_test_engine_work_CFLAGS = $(APP_TEST_CFLAGS)
 tests_unit_test_engine_work_LDADD = $(APP_TEST_LIBS)

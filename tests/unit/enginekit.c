@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define PATIENCE 5000 /* pumps */
+#define UNHEARD 500   /* until a sender gives up on an answer */
 
 static const char config[] =
     "listen: 127.0.0.1:0\n"
@@ -304,11 +305,11 @@ void kit_deliver(struct kit *kit, const char *source, const char *body)
     for (int i = 0; i < 20; i++) {
         uint64_t request = kit_post(kit, source, body);
 
-        for (int j = 0; j < PATIENCE && !kit->status[request]; j++)
+        for (int j = 0; j < UNHEARD && !kit->status[request]; j++)
             kit_pump(kit);
         if (kit->status[request] == 200)
             return;
-        assert_int_equal(kit->status[request], 503);
+        kit->unheard += kit->status[request] == 0;
     }
     fail_msg("a notification is never taken");
 }
