@@ -281,27 +281,27 @@ static enum store_status set_aside(struct engine *engine, struct fault *fault)
 }
 
 /* What the answer says cannot be stored; what its status means can. */
-static enum store_status replay_without_body(struct engine *engine, struct result_mail *result,
+static enum store_status replay_without_body(struct engine *engine, const struct batch *one,
                                              struct fault *fault)
 {
-    struct batch one = { .results = &result, .n_results = 1 };
+    struct result_mail *result = engine->results[one->first_result];
 
     log_error("the body of an answer cannot be stored and is left out", log_num("run", result->job.run),
               log_num("entry", result->job.entry), log_str("cause", fault->text));
     result->body_size = 0;
-    return transaction(engine, &one, fault);
+    return transaction(engine, one, fault);
 }
 
 static enum store_status replay_results(struct engine *engine, struct fault *fault)
 {
     for (size_t i = 0; i < engine->n_results; i++) {
-        struct batch one = { .results = &engine->results[i], .n_results = 1 };
+        struct batch one = { .first_result = i, .n_results = 1 };
         enum store_status status = transaction(engine, &one, fault);
 
         if (status == STORE_BAD_DATA && engine->work.kind != WORK_NONE)
             status = set_aside(engine, fault);
         else if (status == STORE_BAD_DATA)
-            status = replay_without_body(engine, engine->results[i], fault);
+            status = replay_without_body(engine, &one, fault);
         if (status == STORE_BAD_DATA)
             log_error(
                 "a result cannot be stored; its send stays as it is and becomes unknown at the next start",
@@ -366,7 +366,6 @@ void engine_batch_run(struct engine *engine)
 {
     struct batch all = { .accepts = engine->accepts,
                          .n_accepts = engine->n_accepts,
-                         .results = engine->results,
                          .n_results = engine->n_results,
                          .at_once =
                              engine->n_accepts <= AT_ONCE_MAX && engine->counts.notifications_new == 0 };

@@ -62,8 +62,7 @@ struct entered {
 struct batch {
     struct accept_mail **accepts;
     size_t n_accepts;
-    struct result_mail **results;
-    size_t n_results;
+    size_t first_result, n_results; /* of the engine's, which may move when a request is made */
     bool at_once; /* new notifications are extracted and matched in the transaction that stores them */
 };
 
