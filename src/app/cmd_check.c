@@ -2,6 +2,7 @@
 #include "app/cmdline.h"
 #include "app/generation.h"
 #include "core/flow.h"
+#include "core/rule_build.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -68,22 +69,40 @@ static void print_json(struct findings *findings)
     buf_free(&out);
 }
 
+/* Of rule files, for editors; made from the loader's own tables. */
+static int print_schema(void)
+{
+    struct buf out = BUF(16u << 20);
+    bool ok = schema_json(&rules_schema, &out);
+
+    if (ok)
+        printf("%s\n", buf_get(&out).p);
+    buf_free(&out);
+    return ok ? EXIT_FINE : EXIT_TROUBLE;
+}
+
 int cmd_check(int argc, char **argv)
 {
     const char *path = CMDLINE_CONFIG, *format = "text";
     bool strict = false;
-    const struct cmdline_option options[] = {
-        { "c", &path, NULL }, { "format", &format, NULL }, { "strict", NULL, &strict }, { NULL, NULL, NULL }
-    };
+    bool schema = false;
+    const struct cmdline_option options[] = { { "c", &path, NULL },
+                                              { "format", &format, NULL },
+                                              { "strict", NULL, &strict },
+                                              { "schema", NULL, &schema },
+                                              { NULL, NULL, NULL } };
     struct findings *findings;
     struct generation *generation;
     int n, code = EXIT_FINE;
 
     if (!cmdline_parse(argc, argv, options, &n) || n != 0 ||
         (strcmp(format, "text") != 0 && strcmp(format, "json") != 0)) {
-        fprintf(stderr, "usage: callbackd check -c FILE [--format text|json] [--strict]\n");
+        fprintf(stderr, "usage: callbackd check -c FILE [--format text|json] [--strict]\n"
+                        "       callbackd check --schema\n");
         return EXIT_USAGE;
     }
+    if (schema)
+        return print_schema();
     findings = findings_new();
     if (!findings)
         return EXIT_TROUBLE;

@@ -12,8 +12,8 @@
 
 const struct cmd cmd_table[] = {
     { "serve", "serve -c FILE", "run the daemon in the foreground", cmd_serve },
-    { "check", "check -c FILE [--format text|json] [--strict]", "check configuration and rules, offline",
-      cmd_check },
+    { "check", "check -c FILE [--format text|json] [--strict] [--schema]",
+      "check configuration and rules, offline", cmd_check },
     { "queue", "queue -c FILE list|show|retry|drop|hold|release ...",
       "look at what waits or failed, and act on it", cmd_queue },
     { "explain", "explain -c FILE NOTIFICATION-ID", "what became of a notification, step by step",

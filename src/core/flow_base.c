@@ -27,7 +27,7 @@ bool flow_grow(struct flow_mem *mem, void *array, int *cap, int need, size_t siz
         return false;
     }
     memset((char *)new + (size_t)*cap *size, 0, (size_t)(more - *cap) * size);
-    memcpy(array, &new, sizeof(new));
+    *(void **)array = new;
     mem->used += (size_t)(more - *cap) * size;
     *cap = more;
     return true;

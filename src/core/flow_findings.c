@@ -145,26 +145,37 @@ static struct text head_of(const struct flow_button *button)
     return part.text;
 }
 
-/* The rule whose beginning is nearest to this text, -1: none is near. */
-static int nearest(struct flow *flow, enum flow_side side, struct text head, int except)
+/* What the rules' patterns begin with, NULL-terminated; made once. Two letters are near to any other two. */
+static const char *const *beginnings(struct flow *flow, enum flow_side side)
 {
-    const char **words = arena_array(flow->arena, (size_t)flow->n_rules + 1, sizeof(*words));
-    const char *near;
+    const char **words;
     size_t n = 0;
 
-    if (!words || head.n == 0 || head.n > FLOW_DATA_MAX)
-        return -1;
-    for (int i = 0; i < flow->n_rules; i++)
-        if (flow->rules[i].pattern[side]) {
-            struct text prefix = pattern_prefix(flow->rules[i].pattern[side]);
+    if (flow->beginnings[side])
+        return flow->beginnings[side];
+    words = arena_array(flow->arena, (size_t)flow->n_rules + 1, sizeof(*words));
+    if (!words)
+        return NULL;
+    for (int i = 0; i < flow->n_rules; i++) {
+        const struct pattern *pattern = flow->rules[i].pattern[side];
+        struct text prefix = pattern ? pattern_prefix(pattern) : TEXT_NONE;
+        const char *word = prefix.n > 3 && prefix.n <= FLOW_DATA_MAX ? arena_str(flow->arena, prefix) : NULL;
 
-            if (prefix.n > 1 && prefix.n <= FLOW_DATA_MAX && !text_eq(prefix, head))
-                words[n++] = prefix.p;
-        }
-    near = text_closest(head, words);
-    for (int i = 0; near && i < flow->n_rules; i++)
-        if (i != except && flow->rules[i].pattern[side] &&
-            pattern_prefix(flow->rules[i].pattern[side]).p == near)
+        if (word)
+            words[n++] = word;
+    }
+    flow->beginnings[side] = words;
+    return words;
+}
+
+/* The rule whose beginning is nearest to this text, -1: none is near. */
+static int nearest(struct flow *flow, enum flow_side side, struct text head)
+{
+    const char *const *words = head.n && head.n <= FLOW_DATA_MAX ? beginnings(flow, side) : NULL;
+    const char *near = words ? text_closest(head, words) : NULL;
+
+    for (int i = 0; near && !text_is(head, near) && i < flow->n_rules; i++)
+        if (flow->rules[i].pattern[side] && text_is(pattern_prefix(flow->rules[i].pattern[side]), near))
             return i;
     return -1;
 }
@@ -181,7 +192,7 @@ static struct place head_place(const struct flow_button *button, struct text hea
 void flow_say_nowhere(struct flow *flow, struct flow_button *button, struct text data, bool always)
 {
     const struct text head = head_of(button), label = flow_say_label(button);
-    int near = nearest(flow, button->to, head, -1);
+    int near = nearest(flow, button->to, head);
     struct place at = near >= 0 ? head_place(button, head) : button->node->at;
     struct shown text, line, prefix;
     char mean[600] = "";

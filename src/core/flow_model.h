@@ -73,9 +73,10 @@ struct flow {
     int n_rules;
     struct flow_button *buttons;
     int n_buttons;
-    long states, nodes; /* used in all */
-    int base_states;    /* of the query under way */
-    int nodes_max;      /* of the query under way */
+    const char *const *beginnings[FLOW_SIDES]; /* of patterns, for "did you mean"; NULL: not made yet */
+    long states, nodes;                        /* used in all */
+    int base_states;                           /* of the query under way */
+    int nodes_max;                             /* of the query under way */
 };
 
 /* flow_model_certain: does the rule take all of what its program accepts on this side? */

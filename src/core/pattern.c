@@ -284,6 +284,7 @@ static bool keep_source(struct pattern *pattern, struct text source, const struc
         return false;
     pattern->source_len = source.n;
     pattern->prefix_len = scan->alternation || scan->extended ? 0 : find_prefix(source, pattern->prefix);
+    pattern->prefix[pattern->prefix_len] = '\0';
     return true;
 }
 

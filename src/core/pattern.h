@@ -49,7 +49,7 @@ enum pattern_result pattern_match(const struct pattern *pattern, struct pattern_
                                   struct text subject) CHECKED;
 /* pattern_group: what group n took; p == NULL if it took no part. Lends from the subject. */
 struct text pattern_group(const struct pattern_scratch *scratch, int group);
-/* pattern_prefix: the literal that every match begins with, "" if none is certain. Lends. */
+/* pattern_prefix: the literal that every match begins with, "" if none is certain; a NUL follows. Lends. */
 struct text pattern_prefix(const struct pattern *pattern);
 
 /* pattern_scan: every match of `source` (no anchors added) in a subject of any size, of valid UTF-8, one behind the other, until

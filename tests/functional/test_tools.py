@@ -353,5 +353,14 @@ def a_talk_that_goes_wrong():
         folder.write("rules/10.yaml", "rules: [ 7 ]")
         folder.run("chat", wanted=3)
 
+@test
+def the_schema_is_for_editors():
+    done = subprocess.run([CALLBACKD, "check", "--schema"], capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == 0, done.stderr
+    schema = json.loads(done.stdout)
+    named = schema["$defs"][schema["allOf"][0]["$ref"].rsplit("/", 1)[1]]
+    assert {"rules", "replies", "rows", "zone", "hours", "languages"} <= set(named["properties"]), named
+    assert '"callback_data"' in done.stdout and '"send_within"' in done.stdout
+
 
 main()

@@ -231,6 +231,7 @@ static void test_prefix(void **state)
 
         if (!text_is(pattern_prefix(pattern), table[i][1]))
             fail_msg("%s: prefix '%.*s'", table[i][0], TEXT_ARG(pattern_prefix(pattern)));
+        assert_int_equal(pattern_prefix(pattern).p[pattern_prefix(pattern).n], 0);
         pattern_free(pattern);
     }
 }
