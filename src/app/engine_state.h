@@ -18,6 +18,7 @@
 #define NAME_BYTES 65
 #define REASON_BYTES 256
 #define OLD_RULESETS 8
+#define TRIES_MAX 3 /* of a notification, of an entry, that the program did not outlive */
 #define CHANNEL_FAILURES 3
 #define ENGINE_STORE_RETRY_MS 1000
 
