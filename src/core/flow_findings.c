@@ -274,18 +274,13 @@ void flow_say_long(struct flow *flow, struct flow_button *button, long bytes, bo
                   "callback_data can be %s%ld bytes; Telegram takes 64 and refuses the whole message",
                   more ? "more than " : "", bytes);
     if (!longest(flow, button, &side, &name, &letters))
-        finding_hint(flow->findings, "shorten what goes into it, or put token: true on the button");
+        finding_hint(flow->findings, "shorten what goes into it");
     else if (letters < 0)
-        finding_hint(
-            flow->findings,
-            "'%.*s' can be any number of letters long (%s); shorten its pattern, or put token: true on "
-            "the button",
-            TEXT_ARG(name), line_of(flow, button->rule, side, at, &line));
+        finding_hint(flow->findings, "'%.*s' can be any number of letters long (%s); shorten its pattern",
+                     TEXT_ARG(name), line_of(flow, button->rule, side, at, &line));
     else
-        finding_hint(
-            flow->findings,
-            "'%.*s' can be %ld letters long (%s); shorten its pattern, or put token: true on the button",
-            TEXT_ARG(name), letters, line_of(flow, button->rule, side, at, &line));
+        finding_hint(flow->findings, "'%.*s' can be %ld letters long (%s); shorten its pattern",
+                     TEXT_ARG(name), letters, line_of(flow, button->rule, side, at, &line));
 }
 
 void flow_say_empty(struct flow *flow, struct flow_button *button, const struct flow_shown *shown)
