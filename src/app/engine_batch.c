@@ -7,7 +7,6 @@
 #include "base/now.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define AT_ONCE_MAX 16     /* accepts that are stored, matched and claimed in one transaction */
 #define COMPLAIN_MS 10000  /* between two lines about a store that does not work */
@@ -282,28 +281,27 @@ static enum store_status set_aside(struct engine *engine, struct fault *fault)
 }
 
 /* What the answer says cannot be stored; what its status means can. */
-static enum store_status replay_without_body(struct engine *engine, struct result_mail *result,
+static enum store_status replay_without_body(struct engine *engine, const struct batch *one,
                                              struct fault *fault)
 {
-    struct batch one = { .results = &result, .n_results = 1 };
+    struct result_mail *result = engine->results[one->first_result];
 
     log_error("the body of an answer cannot be stored and is left out", log_num("run", result->job.run),
               log_num("entry", result->job.entry), log_str("cause", fault->text));
     result->body_size = 0;
-    return transaction(engine, &one, fault);
+    return transaction(engine, one, fault);
 }
 
 static enum store_status replay_results(struct engine *engine, struct fault *fault)
 {
     for (size_t i = 0; i < engine->n_results; i++) {
-        struct result_mail *result = engine->results[i]; /* the array grows with the requests that follow */
-        struct batch one = { .results = &result, .n_results = 1 };
+        struct batch one = { .first_result = i, .n_results = 1 };
         enum store_status status = transaction(engine, &one, fault);
 
         if (status == STORE_BAD_DATA && engine->work.kind != WORK_NONE)
             status = set_aside(engine, fault);
         else if (status == STORE_BAD_DATA)
-            status = replay_without_body(engine, result, fault);
+            status = replay_without_body(engine, &one, fault);
         if (status == STORE_BAD_DATA)
             log_error(
                 "a result cannot be stored; its send stays as it is and becomes unknown at the next start",
@@ -364,31 +362,17 @@ void engine_batch_forget(struct engine *engine)
     forget_results(engine);
 }
 
-/* What was taken from the mailbox. The results are copied: their array grows with the requests that follow from them. */
-static bool gather(struct engine *engine, struct batch *all, struct fault *fault)
-{
-    *all = (struct batch){
-        .accepts = engine->accepts,
-        .n_accepts = engine->n_accepts,
-        .results = arena_array(engine->arena, engine->n_results + 1, sizeof(struct result_mail *)),
-        .n_results = engine->n_results,
-        .at_once = engine->n_accepts <= AT_ONCE_MAX && engine->counts.notifications_new == 0
-    };
-    if (!all->results)
-        return fault_set(fault, "memory is out");
-    if (all->n_results)
-        memcpy(all->results, engine->results, all->n_results * sizeof(struct result_mail *));
-    return true;
-}
-
 void engine_batch_run(struct engine *engine)
 {
-    struct batch all;
+    struct batch all = { .accepts = engine->accepts,
+                         .n_accepts = engine->n_accepts,
+                         .n_results = engine->n_results,
+                         .at_once =
+                             engine->n_accepts <= AT_ONCE_MAX && engine->counts.notifications_new == 0 };
     struct fault fault = { "" };
-    enum store_status status = STORE_TEMPFAIL;
+    enum store_status status;
 
-    if (gather(engine, &all, &fault))
-        status = stage_extract_recover(engine, &fault);
+    status = stage_extract_recover(engine, &fault);
     if (status == STORE_OK)
         status = transaction(engine, &all, &fault);
     if (status == STORE_OK) {

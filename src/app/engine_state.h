@@ -18,6 +18,7 @@
 #define NAME_BYTES 65
 #define REASON_BYTES 256
 #define OLD_RULESETS 8
+#define TRIES_MAX 3 /* of a notification, of an entry, that the program did not outlive */
 #define CHANNEL_FAILURES 3
 #define ENGINE_STORE_RETRY_MS 1000
 
@@ -62,8 +63,7 @@ struct entered {
 struct batch {
     struct accept_mail **accepts;
     size_t n_accepts;
-    struct result_mail **results;
-    size_t n_results;
+    size_t first_result, n_results; /* of the engine's, which may move when a request is made */
     bool at_once; /* new notifications are extracted and matched in the transaction that stores them */
 };
 

@@ -12,7 +12,6 @@
 #define PAGE 64
 #define EXTRACT_PAGE 16 /* read at a time: what the cycle has no time for is read again */
 #define YIELD_US 1000
-#define TRIES_MAX 3
 
 /* The first half of a SHA-256 over a word that says what it is, and the parts. Without it the transaction fails: any other key would
    make two messages one. */

@@ -91,6 +91,7 @@ static void later(struct engine *engine, struct entry_row *row, int64_t due_at)
 {
     row->state = ENTRY_FETCH;
     row->due_at = due_at;
+    row->tries = 0; /* the program has outlived this one */
     store_update_entry(engine->store, row);
     engine_wake(engine, due_at);
 }
@@ -128,6 +129,27 @@ static void go_on(struct engine *engine, const struct source *source, struct sou
     engine_post(engine, &request->mail);
 }
 
+/* Made printable: what cannot be stored as text would hold up the others. */
+static struct text reason_of(struct engine *engine, const char *words)
+{
+    char line[REASON_BYTES];
+
+    text_printable(text_of(words), line, sizeof(line) - 1);
+    return arena_text(engine->arena, text_of(line));
+}
+
+static void stuck(struct engine *engine, struct entry_row *row, const char *reason)
+{
+    row->state = ENTRY_STUCK;
+    row->reason = reason_of(engine, reason);
+    row->due_at = 0;
+    store_update_entry(engine->store, row);
+    engine->delta.entries_fetch--;
+    engine->delta.entries_stuck++;
+    log_error("an entry is stuck: see 'callbackd queue show', 'callbackd queue retry'",
+              log_num("entry", row->id), log_text("reason", row->reason));
+}
+
 static void start(struct engine *engine, const struct source *source, struct source_state *state,
                   struct entry_row *row)
 {
@@ -135,16 +157,15 @@ static void start(struct engine *engine, const struct source *source, struct sou
     struct fault fault;
 
     engine_work_on(engine, WORK_ENTRY, row->id);
+    if (row->tries > TRIES_MAX) {
+        stuck(engine, row, "the program ended three times while reading it or working on it");
+        return;
+    }
     if (entry_read(row->doc, engine->arena, &entry, &fault)) {
         go_on(engine, source, state, row, &entry);
         return;
     }
-    row->state = ENTRY_STUCK;
-    row->reason = arena_text(engine->arena, text_of(fault.text));
-    row->due_at = 0;
-    store_update_entry(engine->store, row);
-    engine->delta.entries_fetch--;
-    engine->delta.entries_stuck++;
+    stuck(engine, row, fault.text);
 }
 
 static bool fetch_source(struct engine *engine, const struct source *source)
@@ -239,7 +260,7 @@ static void ignore(struct engine *engine, const struct source *source, struct en
                    struct entry *entry, const struct fault *why)
 {
     row->state = ENTRY_DONE;
-    row->reason = arena_text(engine->arena, text_of(why->text));
+    row->reason = reason_of(engine, why->text);
     finish(engine, source, row, entry);
 }
 

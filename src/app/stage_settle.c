@@ -199,11 +199,13 @@ static void settle_send(struct engine *engine, const struct result_mail *result)
 void stage_settle(struct engine *engine, const struct batch *batch)
 {
     for (size_t i = 0; i < batch->n_results && !store_failed(engine->store); i++) {
+        const struct result_mail *result = engine->results[batch->first_result + i];
+
         engine_work_on(engine, WORK_NONE, 0);
-        if (batch->results[i]->job.kind == JOB_SEND)
-            settle_send(engine, batch->results[i]);
+        if (result->job.kind == JOB_SEND)
+            settle_send(engine, result);
         else
-            fetch_settle(engine, batch->results[i]);
+            fetch_settle(engine, result);
     }
     engine_work_on(engine, WORK_NONE, 0);
 }

@@ -157,6 +157,8 @@ static void job_free(struct job *job)
     if (job->easy)
         curl_easy_cleanup(job->easy);
     curl_url_cleanup(job->url);
+    for (struct curl_slist *line = job->headers; line; line = line->next)
+        explicit_bzero(line->data, strlen(line->data)); /* keys and tokens */
     curl_slist_free_all(job->headers);
     free(job->body);
     buf_free(&job->answer);

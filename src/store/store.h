@@ -167,7 +167,7 @@ void store_seen(struct store *store, const unsigned char *keys, size_t n, int64_
 
 void store_add_entries(struct store *store, const struct entry_row *rows, size_t n);
 /* store_claim_entries: entries of state fetch, due by `now`, without owner, of this source, newest first; they get the
-   owner. */
+   owner, and tries + 1. */
 size_t store_claim_entries(struct store *store, struct text source, int64_t now, int64_t owner, size_t limit,
                            struct arena *arena, struct entry_row **rows);
 /* store_update_entry: writes state, reason, tries, due_at, said_at, doc of an entry in state fetch and clears the

@@ -121,6 +121,7 @@ size_t mem_claim_entries(struct store *store, struct text source, int64_t now, i
         struct mem_entry changed = *row;
 
         changed.owner = owner;
+        changed.row.tries++;
         if (row->row.due_at <= now && mem_replace(mem, MEM_ENTRY, row, &changed))
             mem_give(mem, MEM_ENTRY, &changed, &out);
     }

@@ -33,7 +33,7 @@ const char *const sql_texts[SQL_COUNT] = {
     [SQL_ADD_ENTRY] =
         "INSERT INTO entry(" ENTRY ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     [SQL_CLAIM_ENTRIES] =
-        "UPDATE entry SET owner = ?3 WHERE id IN (SELECT id FROM entry"
+        "UPDATE entry SET owner = ?3, tries = tries + 1 WHERE id IN (SELECT id FROM entry"
         " WHERE state = 0 AND owner IS NULL AND source = ?1 AND due_at <= ?2 ORDER BY id DESC LIMIT ?4)"
         " RETURNING " ENTRY,
     [SQL_UPDATE_ENTRY] =

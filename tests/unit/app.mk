@@ -1,4 +1,4 @@
-app_tests = tests/unit/test_engine tests/unit/test_engine_work tests/unit/test_sandbox \
+app_tests = tests/unit/test_engine tests/unit/test_engine_work tests/unit/test_engine_random tests/unit/test_sandbox \
 	tests/unit/test_schedule \
 	tests/unit/test_metrics \
 	tests/unit/test_contacts \
@@ -37,3 +37,6 @@ tests_unit_test_secrets_LDADD = $(APP_TEST_LIBS)
 tests_unit_test_cmdline_SOURCES = tests/unit/test_cmdline.c
 tests_unit_test_cmdline_CFLAGS = $(APP_TEST_CFLAGS)
 tests_unit_test_cmdline_LDADD = $(APP_TEST_LIBS)
+tests_unit_test_engine_random_SOURCES = tests/unit/test_engine_random.c $(enginekit)
+tests_unit_test_engine_random_CFLAGS = $(APP_TEST_CFLAGS)
+tests_unit_test_engine_random_LDADD = $(APP_TEST_LIBS)

@@ -90,6 +90,12 @@ static void free_boxes(struct kit *kit)
 
 void kit_open(struct kit *kit, bool sqlite, const char *rules)
 {
+    kit_open_with(kit, sqlite, rules, "");
+}
+
+void kit_open_with(struct kit *kit, bool sqlite, const char *rules, const char *more)
+{
+    char whole[sizeof(config) + 200];
     struct findings *findings = findings_new();
 
     log_setup(getenv("KIT_LOG") ? LOG_DEBUG : LOG_ERROR + 1, false);
@@ -98,7 +104,8 @@ void kit_open(struct kit *kit, bool sqlite, const char *rules)
     assert_non_null(mkdtemp(kit->folder));
     snprintf(kit->config, sizeof(kit->config), "%s/callbackd.yaml", kit->folder);
     snprintf(kit->store, sizeof(kit->store), sqlite ? "sqlite:%s/a.db" : "memory:", kit->folder);
-    kit_write(kit, "callbackd.yaml", config);
+    snprintf(whole, sizeof(whole), "%s%s", config, more);
+    kit_write(kit, "callbackd.yaml", whole);
     kit_write(kit, "rules.yaml", rules ? rules : rules_default);
     kit->generation = generation_load(kit->config, SECRETS_NEEDED, findings);
     if (!kit->generation)
@@ -112,7 +119,7 @@ void kit_start(struct kit *kit)
 {
     struct fault fault;
 
-    assert_true(engine_start(kit->engine, &fault));
+    assert_true(kit->stepped ? engine_take_over(kit->engine, &fault) : engine_start(kit->engine, &fault));
 }
 
 static void free_requests(struct kit *kit)
@@ -219,6 +226,16 @@ void kit_crash(struct kit *kit, struct request_mail *request)
     kit_engine(kit);
 }
 
+void kit_kill(struct kit *kit)
+{
+    engine_free(kit->engine);
+    free_requests(kit);
+    free_boxes(kit);
+    make_boxes(kit);
+    kit_engine(kit);
+    kit_start(kit);
+}
+
 void kit_again(struct kit *kit)
 {
     end_engine(kit);
@@ -286,11 +303,26 @@ static void sort(struct kit *kit, struct mail *mail)
     mail_free(mail);
 }
 
+/* One cycle, and without anything of it a little time. */
+static void step(struct kit *kit)
+{
+    engine_step(kit->engine);
+    if (kit->engine->ended) {
+        kit->ended = true;
+        kit->stored = !kit->engine->store_down && kit->engine->n_results == 0;
+    }
+    if (mailbox_waiting(kit->out) == 0)
+        engine_advance(kit->engine, 250);
+}
+
 void kit_pump(struct kit *kit)
 {
-    struct mail *mail = mailbox_take(kit->out, SIZE_MAX, SIZE_MAX, 2);
+    struct mail *mail;
 
-    if (!mail)
+    if (kit->stepped)
+        step(kit);
+    mail = mailbox_take(kit->out, SIZE_MAX, SIZE_MAX, kit->stepped ? 0 : 2);
+    if (!mail && !kit->stepped)
         post_word(kit, MAIL_RELOADED); /* means nothing to the engine */
     while (mail) {
         struct mail *next = mail->next;

@@ -28,10 +28,14 @@ struct kit {
     struct request_mail *first; /* requests that came and were not taken, oldest first */
     size_t unheard; /* of kit_deliver: neither taken nor refused, as when memory is out for the answer */
     bool ended, stored, reloaded;
+    bool
+        stepped; /* set before kit_start: no thread; each kit_pump is one cycle, and without mail 250 ms pass */
 };
 
 /* kit_open: a folder with configuration and rules (NULL: enginekit.c's), an engine that is not started. */
 void kit_open(struct kit *kit, bool sqlite, const char *rules);
+/* kit_open_with: with further lines of the configuration. */
+void kit_open_with(struct kit *kit, bool sqlite, const char *rules, const char *more);
 /* kit_close: stops the engine if it runs, and removes the folder. */
 void kit_close(struct kit *kit);
 void kit_write(struct kit *kit, const char *name, const char *text);
@@ -42,6 +46,8 @@ void kit_start(struct kit *kit);
 void kit_stop(struct kit *kit);
 /* kit_again: SQLite: ends the engine and makes another on the same store, with metrics from nothing. */
 void kit_again(struct kit *kit);
+/* kit_kill: SQLite, stepped: the engine is gone between two cycles, with all that was under way; another takes over. */
+void kit_kill(struct kit *kit);
 /* kit_crash: SQLite: an engine on a copy of the store as it is now on disk, as if the program had been killed with this request
    under way; frees it. */
 void kit_crash(struct kit *kit, struct request_mail *request);

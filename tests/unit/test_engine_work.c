@@ -66,6 +66,35 @@ static void waiting_is_not_trying(void **state)
     kit_close(&kit);
 }
 
+/* An answer of the inbox that crashes the program may not crash every start. */
+static void three_tries_of_an_entry(void **state)
+{
+    char body[KIT_BODY];
+    struct kit kit;
+
+    (void)state;
+    kit_open(&kit, true, NULL);
+    kit.stepped = true;
+    kit_start(&kit);
+    kit_hubspot(body, sizeof(body), 1);
+    kit_deliver(&kit, "hubspot", body);
+    for (int i = 0; i < 5; i++) /* what the inbox cannot answer is no try */
+        kit_answer(&kit, kit_request(&kit), true, 500, "");
+    for (int i = 0; i < 3; i++) {
+        struct request_mail *request = kit_request(&kit);
+
+        assert_int_equal(request->job.kind, JOB_FETCH);
+        mail_free(&request->mail);
+        kit_kill(&kit);
+    }
+    for (int i = 0; i < 400; i++) /* past the time that its last answer asked for */
+        kit_pump(&kit);
+    kit_stop(&kit);
+    assert_null(kit.first);
+    assert_int_equal(kit_count(&kit, STORE_ENTRY, "stuck"), 1);
+    kit_close(&kit);
+}
+
 static void three_tries_are_enough(void **state)
 {
     struct kit kit;
@@ -366,6 +395,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(waiting_is_not_trying),
         cmocka_unit_test(three_tries_are_enough),
+        cmocka_unit_test(three_tries_of_an_entry),
         cmocka_unit_test(an_unknown_send_again),
         cmocka_unit_test(a_resend_waits),
         cmocka_unit_test(killed_while_sending),
