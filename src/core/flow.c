@@ -4,6 +4,7 @@
 #include "core/flow_data.h"
 #include "core/flow_findings.h"
 #include "core/flow_reach.h"
+#include "core/flow_when.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -116,6 +117,7 @@ static void check(struct flow *flow, struct flow_real *real)
         check_side(flow, real, i, FLOW_TEXT);
     }
     check_defaults(flow);
+    flow_when_check(flow);
     for (int b = 0; b < flow->n_buttons; b++)
         flow_reach_leads(flow, &flow->buttons[b]);
     flow_reach_mark(flow);

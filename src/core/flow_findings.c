@@ -70,6 +70,19 @@ void flow_say_outside(struct flow *flow, const struct flow_rule *rule, enum flow
     finding_hint(flow->findings, "callbackd-rules(5) has the constructs that the checker knows");
 }
 
+void flow_say_effort(struct flow *flow, struct place at, struct text text)
+{
+    struct shown shown;
+
+    finding_add(flow->findings, FINDING_WARNING, at,
+                "this pattern can take the matcher exponentially many steps");
+    finding_hint(
+        flow->findings,
+        "on '%s' it reaches the limit and matches nothing; some loop can take one text in several ways, as "
+        "in (a+)+: leave one way",
+        show(text, &shown));
+}
+
 void flow_say_never(struct flow *flow, int rule, enum flow_side side, const int *first, int n,
                     struct text example)
 {

@@ -6,6 +6,7 @@
 
 /* What a rule's own pattern is. */
 void flow_say_outside(struct flow *flow, const struct flow_rule *rule, enum flow_side side);
+void flow_say_effort(struct flow *flow, struct place at, struct text text);
 void flow_say_never(struct flow *flow, int rule, enum flow_side side, const int *first, int n,
                     struct text example);
 void flow_say_second_default(struct flow *flow, int rule, int first);
