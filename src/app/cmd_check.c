@@ -1,3 +1,4 @@
+#include "app/against.h"
 #include "app/cmd.h"
 #include "app/cmdline.h"
 #include "app/generation.h"
@@ -81,45 +82,88 @@ static int print_schema(void)
     return ok ? EXIT_FINE : EXIT_TROUBLE;
 }
 
+struct wanted {
+    const char *config, *format, *old;
+    bool strict, schema;
+};
+
+/* False: wrong usage, which was said. */
+static bool parse(int argc, char **argv, struct wanted *out)
+{
+    const struct cmdline_option options[] = {
+        { "c", &out->config, NULL },      { "format", &out->format, NULL }, { "against", &out->old, NULL },
+        { "strict", NULL, &out->strict }, { "schema", NULL, &out->schema }, { NULL, NULL, NULL }
+    };
+    int n;
+
+    if (cmdline_parse(argc, argv, options, &n) && n == 0 &&
+        (strcmp(out->format, "text") == 0 || strcmp(out->format, "json") == 0))
+        return true;
+    fprintf(stderr, "usage: callbackd check -c FILE [--format text|json] [--strict] [--against OLD]\n"
+                    "       callbackd check --schema\n");
+    return false;
+}
+
+static void print(const struct wanted *wanted, const struct generation *generation, struct findings *findings)
+{
+    if (strcmp(wanted->format, "json") == 0) {
+        print_json(findings);
+        return;
+    }
+    cmdline_findings(findings, true);
+    print_sum(generation, findings);
+}
+
+/* What is wrong with the old rules themselves is said only if they do not load. */
+static struct against *load_old(const char *old, struct findings *findings)
+{
+    struct findings *theirs = findings_new();
+    struct against *against = theirs ? against_load(old, theirs) : NULL;
+
+    if (!against) {
+        if (theirs)
+            cmdline_findings(theirs, false);
+        finding_error(findings, (struct place){ 0 }, "%s: the old rules do not load", old);
+    }
+    findings_free(theirs);
+    return against;
+}
+
+static int check(const struct wanted *wanted, struct findings *findings)
+{
+    struct generation *generation = generation_load(wanted->config, SECRETS_NONE, findings);
+    struct against *against = wanted->old ? load_old(wanted->old, findings) : NULL;
+    int code = EXIT_FINE;
+
+    if (generation)
+        flow_check(generation->ruleset, findings);
+    if (generation && against)
+        against_check(against, generation, findings);
+    print(wanted, generation, findings);
+    if (!generation || (wanted->old && !against))
+        code = EXIT_CONFIG;
+    else if (findings_count(findings, FINDING_ERROR) ||
+             (wanted->strict && findings_count(findings, FINDING_WARNING)))
+        code = EXIT_FINDINGS;
+    against_free(against);
+    generation_unref(generation);
+    return code;
+}
+
 int cmd_check(int argc, char **argv)
 {
-    const char *path = CMDLINE_CONFIG, *format = "text";
-    bool strict = false;
-    bool schema = false;
-    const struct cmdline_option options[] = { { "c", &path, NULL },
-                                              { "format", &format, NULL },
-                                              { "strict", NULL, &strict },
-                                              { "schema", NULL, &schema },
-                                              { NULL, NULL, NULL } };
+    struct wanted wanted = { .config = CMDLINE_CONFIG, .format = "text" };
     struct findings *findings;
-    struct generation *generation;
-    int n, code = EXIT_FINE;
+    int code;
 
-    if (!cmdline_parse(argc, argv, options, &n) || n != 0 ||
-        (strcmp(format, "text") != 0 && strcmp(format, "json") != 0)) {
-        fprintf(stderr, "usage: callbackd check -c FILE [--format text|json] [--strict]\n"
-                        "       callbackd check --schema\n");
+    if (!parse(argc, argv, &wanted))
         return EXIT_USAGE;
-    }
-    if (schema)
+    if (wanted.schema)
         return print_schema();
     findings = findings_new();
     if (!findings)
         return EXIT_TROUBLE;
-    generation = generation_load(path, SECRETS_NONE, findings);
-    if (generation)
-        flow_check(generation->ruleset, findings);
-    if (strcmp(format, "json") == 0) {
-        print_json(findings);
-    } else {
-        cmdline_findings(findings, true);
-        print_sum(generation, findings);
-    }
-    if (!generation)
-        code = EXIT_CONFIG;
-    else if (findings_count(findings, FINDING_ERROR) || (strict && findings_count(findings, FINDING_WARNING)))
-        code = EXIT_FINDINGS;
-    generation_unref(generation);
+    code = check(&wanted, findings);
     findings_free(findings);
     return code;
 }

@@ -1,6 +1,7 @@
 src_libapp_a_CFLAGS = $(AM_CFLAGS) $(JSON_CFLAGS)
 src_libapp_a_SOURCES = \
 	src/app/adminpages.c src/app/adminpages.h \
+	src/app/against.c src/app/against.h \
 	src/app/cmd.h \
 	src/app/cmd_chat.c src/app/cmd_chat.h \
 	src/app/cmd_chat_turns.c \

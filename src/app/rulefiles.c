@@ -99,6 +99,12 @@ static bool add_path(struct rulefiles *out, const char *path, struct findings *f
     return S_ISDIR(st.st_mode) ? add_folder(out, path, findings) : add_file(out, path, findings);
 }
 
+bool rulefiles_read_path(const char *path, struct rulefiles *out, struct findings *findings)
+{
+    *out = (struct rulefiles){ 0 };
+    return add_path(out, path, findings);
+}
+
 bool rulefiles_read(const struct config *config, struct rulefiles *out, struct findings *findings)
 {
     bool ok = true;

@@ -127,6 +127,21 @@ static void check(struct flow *flow, struct flow_real *real)
     flow_concrete_free(concrete);
 }
 
+/* Memory was out: what was not looked at any more, rule by rule; flow NULL: nothing was. */
+static void say_given_up(const struct ruleset *ruleset, const struct flow *flow, struct findings *findings)
+{
+    finding_add(findings, FINDING_NOTE, (struct place){ NULL },
+                "the rules are too many to be looked at as a whole: what is not said here is undecided");
+    for (size_t i = 0; i < ruleset_count(ruleset); i++) {
+        const struct rule *rule = ruleset_rule(ruleset, i);
+        const struct flow_rule *seen = flow && flow->rules && (int)i < flow->n_rules ? &flow->rules[i] : NULL;
+
+        if (!seen || seen->first_button + seen->n_buttons > flow->buttons_done)
+            finding_add(findings, FINDING_NOTE, rule->at, "the buttons of rule '%s' were not looked at",
+                        rule->name);
+    }
+}
+
 void flow_check(const struct ruleset *ruleset, struct findings *findings)
 {
     flow_check_within(ruleset, MEMORY_MAX, findings);
@@ -147,8 +162,7 @@ void flow_check_within(const struct ruleset *ruleset, size_t memory, struct find
     if (real)
         check(flow, real);
     if (!real || flow->mem.out)
-        finding_add(findings, FINDING_NOTE, (struct place){ NULL },
-                    "the rules are too many to be looked at as a whole: what is not said here is undecided");
+        say_given_up(ruleset, real ? flow : NULL, findings);
     flow_real_free(real);
     if (flow)
         flow_model_free(flow);

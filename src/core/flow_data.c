@@ -153,6 +153,19 @@ static bool has_chain(struct checking *c, int rule, enum flow_side side, struct 
     return false;
 }
 
+bool flow_data_sends(struct flow *flow, struct flow_real *real, const struct flow_concrete *concrete,
+                     struct flow_button *button, struct text data)
+{
+    struct checking checking = { flow, real, concrete, button, 0 };
+    struct flow_shown shown;
+
+    for (int side = 0; side < FLOW_SIDES; side++)
+        if (sends(&checking, button, (enum flow_side)side, data, &shown) &&
+            has_chain(&checking, button->rule, (enum flow_side)side, shown.input, CHAIN_MAX))
+            return true;
+    return false;
+}
+
 /* --- where it leads --------------------------------------------------------------------------------------------------- */
 
 /* Was this said of the same place in the file already? A row that many messages use is one place. */
@@ -381,6 +394,7 @@ void flow_data_check(struct flow *flow, struct flow_real *real, const struct flo
     for (int b = 0; b < flow->n_buttons && !flow->mem.out; b++) {
         struct text data;
 
+        flow->buttons_done = b;
         checking.button = &flow->buttons[b];
         if (!checking.button->node)
             continue;
@@ -393,4 +407,6 @@ void flow_data_check(struct flow *flow, struct flow_real *real, const struct flo
         check_lost(&checking);
         check_split(&checking);
     }
+    if (!flow->mem.out)
+        flow->buttons_done = flow->n_buttons;
 }

@@ -6,3 +6,6 @@
 
 /* flow_data_check: after flow_reach_mark and the concrete walk (`concrete` may be NULL). */
 void flow_data_check(struct flow *flow, struct flow_real *real, const struct flow_concrete *concrete);
+/* flow_data_sends: can a customer make the button send exactly this? It was tried. */
+bool flow_data_sends(struct flow *flow, struct flow_real *real, const struct flow_concrete *concrete,
+                     struct flow_button *button, struct text data);

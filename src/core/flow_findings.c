@@ -1,5 +1,6 @@
 #include "core/flow_findings.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -337,4 +338,48 @@ void flow_say_undecided(struct flow *flow, struct place at, const char *format, 
     vsnprintf(what, sizeof(what), format, args);
     va_end(args);
     finding_add(flow->findings, FINDING_NOTE, at, "it is undecided whether %s", what);
+}
+
+/* --- old rules against new ones ---------------------------------------------------------------------------------------- */
+
+void flow_say_against(struct flow *old, const struct flow *new, struct flow_button *button, struct text data,
+                      int before, int now)
+{
+    const struct text label = flow_say_label(button);
+    const char *what = button->key ? "key" : "button";
+    struct shown text, line;
+
+    if (now < 0) {
+        finding_add(old->findings, FINDING_WARNING, button->node->at,
+                    "the new rules do not take what the old %s '%.*s' sends", what, TEXT_ARG(label));
+        finding_hint(old->findings,
+                     "'%s' went to rule '%s', and no rule takes it now; such buttons may still be in chats",
+                     show(data, &text), name_of(old, before));
+        return;
+    }
+    finding_add(old->findings, FINDING_WARNING, button->node->at,
+                "what the old %s '%.*s' sends goes elsewhere now", what, TEXT_ARG(label));
+    finding_hint(old->findings, "'%s' went to rule '%s', now it goes to rule '%s' (%s)", show(data, &text),
+                 name_of(old, before), name_of(new, now),
+                 line_of(new, now, button->to, (struct place){ NULL }, &line));
+}
+
+void flow_say_in_chats(struct flow *old, const struct flow *new, struct text data, int before, int now,
+                       int64_t buttons, int64_t chats)
+{
+    struct shown text, line;
+    char where[1000];
+
+    if (now < 0)
+        snprintf(where, sizeof(where), "no rule takes it");
+    else
+        snprintf(where, sizeof(where), "it goes to rule '%.200s' (%.400s)", name_of(new, now),
+                 line_of(new, now, FLOW_TAP, (struct place){ NULL }, &line));
+    finding_add(old->findings, FINDING_WARNING, pattern_place(old, before, FLOW_TAP),
+                "%" PRId64 " button%s in %" PRId64 " chat%s %s", buttons, buttons == 1 ? "" : "s", chats,
+                chats == 1 ? "" : "s",
+                now < 0 ? "would lead nowhere with the new rules"
+                        : "would lead elsewhere with the new rules");
+    finding_hint(old->findings, "'%s' went to rule '%s', now %s", show(data, &text), name_of(old, before),
+                 where);
 }

@@ -27,3 +27,9 @@ void flow_say_open(struct flow *flow, struct flow_button *button);
 void flow_say_undecided(struct flow *flow, struct place at, const char *format, ...) PRINTF(3, 4);
 /* flow_say_label: how a button is called: its label as written. */
 struct text flow_say_label(const struct flow_button *button);
+
+/* Old rules against new ones. `now`: the new rule, -1: none. */
+void flow_say_against(struct flow *old, const struct flow *new, struct flow_button *button, struct text data,
+                      int before, int now);
+void flow_say_in_chats(struct flow *old, const struct flow *new, struct text data, int before, int now,
+                       int64_t buttons, int64_t chats);

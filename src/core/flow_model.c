@@ -42,19 +42,23 @@ static bool add_side(struct flow *flow, int i, enum flow_side side)
     if (start < 0)
         start = relaxed(flow, pattern, i);
     rule->start[side] = start;
-    return start >= 0 && flow_push(&flow->mem, &flow->starts[side], start);
+    return start >= 0 && (i >= flow->n_rules || flow_push(&flow->mem, &flow->starts[side], start)) &&
+           (!flow->beside || flow_push(&flow->mem, &flow->starts_both[side], start));
 }
 
 static bool add_rules(struct flow *flow)
 {
     flow->n_rules = (int)ruleset_count(flow->ruleset);
-    flow->rules = arena_array(flow->arena, (size_t)flow->n_rules + 1, sizeof(*flow->rules));
+    flow->n_beside = flow->beside ? (int)ruleset_count(flow->beside) : 0;
+    flow->rules =
+        arena_array(flow->arena, (size_t)(flow->n_rules + flow->n_beside) + 1, sizeof(*flow->rules));
     if (!flow->rules)
         return false;
-    for (int i = 0; i < flow->n_rules; i++) {
+    for (int i = 0; i < flow->n_rules + flow->n_beside; i++) {
         struct flow_rule *rule = &flow->rules[i];
 
-        rule->rule = ruleset_rule(flow->ruleset, (size_t)i);
+        rule->rule = i < flow->n_rules ? ruleset_rule(flow->ruleset, (size_t)i)
+                                       : ruleset_rule(flow->beside, (size_t)(i - flow->n_rules));
         rule->pattern[FLOW_TAP] = rule->rule->tap;
         rule->pattern[FLOW_TEXT] = rule->rule->text;
         rule->loose = rule->rule->when || rule->rule->further;
@@ -249,6 +253,13 @@ bool flow_model_build(struct flow *flow)
         if (!flow->all[side])
             return false;
         flow->start[side] = flow_dfa_start(flow->all[side], flow->starts[side].v, flow->starts[side].n);
+        if (!flow->beside)
+            continue;
+        flow->both[side] = flow_dfa_new(&flow->mem, &flow->code, flow->atoms);
+        if (!flow->both[side])
+            return false;
+        flow->start_both[side] =
+            flow_dfa_start(flow->both[side], flow->starts_both[side].v, flow->starts_both[side].n);
     }
     flow->spare = flow_dfa_new(&flow->mem, &flow->code, flow->atoms);
     return flow->spare && !flow->mem.out;
@@ -262,7 +273,9 @@ void flow_model_free(struct flow *flow)
         flow_ints_drop(&flow->mem, &flow->buttons[i].leads);
     for (int side = 0; side < FLOW_SIDES; side++) {
         flow_dfa_free(flow->all[side]);
+        flow_dfa_free(flow->both[side]);
         flow_ints_drop(&flow->mem, &flow->starts[side]);
+        flow_ints_drop(&flow->mem, &flow->starts_both[side]);
     }
     flow_dfa_free(flow->spare);
     flow_atoms_free(flow->atoms);

@@ -68,11 +68,17 @@ struct flow {
     struct flow_dfa *all[FLOW_SIDES]; /* of all rules */
     struct flow_ints starts[FLOW_SIDES];
     int start[FLOW_SIDES];
-    struct flow_dfa *spare; /* for one program at a time */
-    struct flow_rule *rules;
+    struct flow_dfa *spare;  /* for one program at a time */
+    struct flow_rule *rules; /* behind them those of `beside` */
     int n_rules;
+    const struct ruleset *beside; /* other rules, to be compared with; NULL: none */
+    int n_beside;
+    struct flow_dfa *both[FLOW_SIDES]; /* of all rules and those beside; NULL: there are none */
+    struct flow_ints starts_both[FLOW_SIDES];
+    int start_both[FLOW_SIDES];
     struct flow_button *buttons;
     int n_buttons;
+    int buttons_done;                          /* so many were looked at before memory was out */
     const char *const *beginnings[FLOW_SIDES]; /* of patterns, for "did you mean"; NULL: not made yet */
     long states, nodes;                        /* used in all */
     int base_states;                           /* of the query under way */
@@ -84,7 +90,7 @@ bool flow_model_certain(const struct flow_rule *rule, enum flow_side side);
 /* flow_model_hides: does nothing of that come to a later rule? */
 bool flow_model_hides(const struct flow_rule *rule, const struct flow_rule *later, enum flow_side side);
 
-/* flow_model_build: false when memory is out. */
+/* flow_model_build: with ruleset, findings, mem.max and perhaps beside set; false when memory is out. */
 bool flow_model_build(struct flow *flow) CHECKED;
 void flow_model_free(struct flow *flow);
 

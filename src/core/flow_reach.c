@@ -42,7 +42,7 @@ static bool takes_all(struct flow *flow, int start)
 
 void flow_reach_catches(struct flow *flow)
 {
-    for (int i = 0; i < flow->n_rules; i++)
+    for (int i = 0; i < flow->n_rules + flow->n_beside; i++)
         for (int side = 0; side < FLOW_SIDES; side++) {
             struct flow_rule *rule = &flow->rules[i];
 
@@ -61,7 +61,7 @@ struct winning {
     struct flow_won *won;
 };
 
-static struct text word_of(struct flow *flow, const struct flow_walk *walk, int node)
+struct text flow_reach_word(struct flow *flow, const struct flow_walk *walk, int node)
 {
     struct buf word = BUF(65536);
     struct text kept = TEXT_NONE;
@@ -82,7 +82,7 @@ static void add_common(struct winning *winning, struct flow_walk *walk, int node
     if (won->n_first == 4)
         return;
     won->first[won->n_first] = other;
-    won->common[won->n_first++] = word_of(winning->flow, walk, node);
+    won->common[won->n_first++] = flow_reach_word(winning->flow, walk, node);
 }
 
 static bool see_end(void *arg, struct flow_walk *walk, int node)
@@ -103,7 +103,7 @@ static bool see_end(void *arg, struct flow_walk *walk, int node)
         add_common(winning, walk, node, names[i]);
     }
     if (first && !winning->won->wins)
-        rules[winning->rule].example[winning->side] = word_of(winning->flow, walk, node);
+        rules[winning->rule].example[winning->side] = flow_reach_word(winning->flow, walk, node);
     winning->won->wins |= first;
     return true;
 }
@@ -188,7 +188,7 @@ static bool see_data(void *arg, struct flow_walk *walk, int node)
     }
     button->taken |= taken;
     if (!taken && !button->lost.p)
-        button->lost = word_of(leading->flow, walk, node);
+        button->lost = flow_reach_word(leading->flow, walk, node);
     return true;
 }
 

@@ -23,3 +23,5 @@ enum flow_result flow_reach_within(struct flow *flow, int a, int b, enum flow_si
 void flow_reach_leads(struct flow *flow, struct flow_button *button);
 /* flow_reach_mark: marks the rules that customers come to. */
 void flow_reach_mark(struct flow *flow);
+/* flow_reach_word: what a walk took to come to a node, kept; TEXT_NONE when memory is out. */
+struct text flow_reach_word(struct flow *flow, const struct flow_walk *walk, int node);

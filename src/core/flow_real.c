@@ -151,6 +151,29 @@ bool flow_real_kept(struct flow_real *real, enum flow_side side, struct text inp
     return false;
 }
 
+int flow_real_takers(struct flow_real *real, enum flow_side side, struct text input, int *rules, int max)
+{
+    const struct flow_rule *all = real->flow->rules;
+    const int *names = NULL;
+    int n, found = 0;
+
+    if (side == FLOW_TEXT)
+        input = text_trim(input);
+    n = candidates(real, side, input, &names);
+    /* none: perhaps it could not be said */
+    for (int i = 0; i < (n ? n : real->flow->n_rules) && found < max; i++) {
+        const int rule = n ? names[i] : i;
+
+        if (!all[rule].pattern[side] || all[rule].all[side] ||
+            pattern_match(all[rule].pattern[side], real->scratch, input) != PATTERN_YES)
+            continue;
+        rules[found++] = rule;
+        if (!all[rule].loose)
+            break;
+    }
+    return found;
+}
+
 void flow_real_default(struct flow_real *real, int rule)
 {
     begin(real);

@@ -19,6 +19,9 @@ int flow_real_guess(struct flow_real *real, enum flow_side side, struct text inp
 void flow_real_default(struct flow_real *real, int rule);
 /* flow_real_lost: is it taken by no rule but those that take everything? */
 bool flow_real_lost(struct flow_real *real, enum flow_side side, struct text input);
+/* flow_real_takers: the rules that may take it, in order, those that take everything left out: how many, at most `max`. Ends
+   behind the first that takes it for sure. */
+int flow_real_takers(struct flow_real *real, enum flow_side side, struct text input, int *rules, int max);
 /* flow_real_kept: certainly not lost, as quickly as flow_real_guess. */
 bool flow_real_kept(struct flow_real *real, enum flow_side side, struct text input);
 

@@ -1,4 +1,4 @@
-flow_tests = tests/unit/test_flow_regex tests/unit/test_flow
+flow_tests = tests/unit/test_flow_regex tests/unit/test_flow tests/unit/test_flow_against
 if HAVE_CMOCKA
 check_PROGRAMS += $(flow_tests)
 TESTS += $(flow_tests)
@@ -11,4 +11,7 @@ tests_unit_test_flow_regex_LDADD = $(CORE_TEST_LIBS)
 tests_unit_test_flow_SOURCES = tests/unit/test_flow.c
 tests_unit_test_flow_CFLAGS = $(UNIT_CFLAGS) $(JSON_CFLAGS)
 tests_unit_test_flow_LDADD = $(CORE_TEST_LIBS)
-EXTRA_DIST += tests/unit/flow_findings.txt
+tests_unit_test_flow_against_SOURCES = tests/unit/test_flow_against.c
+tests_unit_test_flow_against_CFLAGS = $(UNIT_CFLAGS) $(JSON_CFLAGS)
+tests_unit_test_flow_against_LDADD = $(CORE_TEST_LIBS)
+EXTRA_DIST += tests/unit/flow_findings.txt tests/unit/flow_against.txt
