@@ -94,10 +94,13 @@ struct named *named_find(const struct named_list *list, struct text name)
 bool named_missing(const struct named_list *list, const struct node *name, struct findings *findings)
 {
     char shown[SHOWN_MAX + 1];
+    struct place at = name->at;
     const char *near;
 
+    if (name->text.n && memchr(name->text.p, ' ', name->text.n))
+        at.width = 1; /* no name: a sentence, which is right but stands in the wrong place */
     text_printable(name->text, shown, SHOWN_MAX);
-    finding_error(findings, name->at, "no %s is called '%s'", list->what, shown);
+    finding_error(findings, at, "no %s is called '%s'", list->what, shown);
     near = list->count ? text_closest(name->text, list->words) : NULL;
     if (near)
         finding_hint(findings, "did you mean '%s'?", near);

@@ -14,4 +14,4 @@ tests_unit_test_flow_LDADD = $(CORE_TEST_LIBS)
 tests_unit_test_flow_against_SOURCES = tests/unit/test_flow_against.c
 tests_unit_test_flow_against_CFLAGS = $(UNIT_CFLAGS) $(JSON_CFLAGS)
 tests_unit_test_flow_against_LDADD = $(CORE_TEST_LIBS)
-EXTRA_DIST += tests/unit/flow_findings.txt tests/unit/flow_against.txt
+EXTRA_DIST += tests/unit/flow_findings.txt tests/unit/flow_against.txt tests/unit/flow_printed.txt
