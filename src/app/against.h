@@ -10,5 +10,6 @@ struct against;
 struct against *against_load(const char *old, struct findings *findings) CHECKED;
 /* against_check: adds what it finds, of the rules and of the buttons in the configuration's store. The findings point into
    `against`, which must be kept as long as they are. */
-void against_check(const struct against *against, const struct generation *generation, struct findings *findings);
+void against_check(const struct against *against, const struct generation *generation,
+                   struct findings *findings);
 void against_free(struct against *against);

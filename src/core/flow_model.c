@@ -99,6 +99,46 @@ int flow_model_group(const struct flow *flow, const struct flow_button *button, 
     return 0;
 }
 
+/* A condition that must hold for the button to be sent says more of a capture than its pattern may: then `when: { id: '1|2' }`
+   is what it can be. */
+static const struct flow_node *guarded(struct flow *flow, const struct condition *when, struct text name)
+{
+    struct flow_regex regex;
+
+    for (size_t i = 0; when && i < when->count; i++) {
+        if (!text_eq(when->parts[i].path.text, name))
+            continue;
+        flow_regex_parse(pattern_source(when->parts[i].pattern), flow->sets, flow->arena, &regex);
+        if (!regex.outside && flow_tree_most(flow->sets, regex.top, true) >= 0)
+            return regex.top;
+    }
+    return NULL;
+}
+
+/* The same of all that stands around it. */
+static const struct flow_node *guarded_around(struct flow *flow, const struct flow_button *button,
+                                              struct text name)
+{
+    const struct rule *rule = flow->rules[button->rule].rule;
+    const struct message *message = rule->steps[button->step].messages[button->message];
+    const struct flow_node *found = guarded(flow, button->button->when, name);
+
+    if (!found)
+        found = guarded(flow, message->rows[button->row].when, name);
+    for (int i = button->step - 1; i >= 0 && !found; i--) {
+        const struct step *step = &rule->steps[i];
+        size_t branch = step->n_branches;
+
+        if (step->kind != STEP_CHOOSE || (size_t)button->step >= step->to)
+            continue;
+        while (branch > 0 && step->branches[branch - 1].to > (size_t)button->step)
+            branch--;
+        if (branch > 0)
+            found = guarded(flow, step->branches[branch - 1].when, name);
+    }
+    return found;
+}
+
 /* False: nothing goes out, because a value is missing. */
 static bool add_capture(struct flow *flow, const struct flow_button *button, enum flow_side side,
                         const struct template_part *part)
@@ -118,6 +158,8 @@ static bool add_capture(struct flow *flow, const struct flow_button *button, enu
     inside = flow_tree_group(regex->top, group);
     if (!inside)
         return false;
+    if (!button->plain && guarded_around(flow, button, part->text))
+        inside = guarded_around(flow, button, part->text);
     if (part->otherwise.p && flow_tree_optional(regex->top, group))
         flow_code_either(&flow->code, flow->sets, inside, part->otherwise);
     else
@@ -209,7 +251,7 @@ static bool each_button(struct flow *flow, int i, int *count)
                                                   .row = (int)r,
                                                   .column = (int)k,
                                                   .button = &message->rows[r].buttons[k],
-                                                  .open = !is_plain(rule, message),
+                                                  .plain = is_plain(rule, message),
                                                   .key = message->type == MESSAGE_REPLY_KEYBOARD };
 
                     if (count)

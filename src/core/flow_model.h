@@ -44,7 +44,8 @@ struct flow_button {
     const struct node *node; /* the template's text */
     bool key;
     enum flow_side to; /* FLOW_TEXT for keys */
-    bool open;         /* holds values that only a run knows, or may be left out or repeated */
+    bool open;         /* holds values that only a run knows */
+    bool plain;        /* sent whenever its rule is entered, once */
     int start
         [3]; /* what it can send, by the side on which its rule is entered; -1: nothing, or too much to say */
     bool vague[3];           /* -1 because it is too much to say */

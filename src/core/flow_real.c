@@ -1,6 +1,7 @@
 #include "core/flow_real.h"
 
 #include "core/doc.h"
+#include "core/flow_steps.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@ struct flow_real {
     enum flow_sent sent;
     bool
         open; /* the message needs a value that only a run knows, so that its buttons are rendered one by one */
+    const bool *reached; /* the steps that a run on the last input may come to; NULL: not looked at yet */
 };
 
 struct flow_real *flow_real_new(struct flow *flow)
@@ -49,6 +51,7 @@ static void begin(struct flow_real *real)
 {
     json_object_put(real->captures);
     real->captures = NULL;
+    real->reached = NULL;
     real->rule = real->step = real->message = -1;
     arena_reset(real->arena);
 }
@@ -214,40 +217,6 @@ static bool is_whole(const struct rendered *rendered)
     return rendered->n_rows > 0;
 }
 
-/* Has each capture that a template needs a value? */
-static bool has_captures(const struct flow_real *real, const struct template *template)
-{
-    struct template_part part;
-
-    for (size_t i = 0; template && template_part(template, i, &part); i++) {
-        char name[64];
-
-        if (part.kind != TEMPLATE_CAPTURE || part.otherwise.p)
-            continue;
-        snprintf(name, sizeof(name), "%.*s", TEXT_ARG(part.text));
-        if (!doc_key(real->captures, name))
-            return false;
-    }
-    return true;
-}
-
-static bool is_captured(const struct flow_real *real, const struct message *message)
-{
-    bool good = has_captures(real, message->input_field_placeholder);
-
-    for (size_t i = 0; i < message->n_lines && good; i++)
-        if (!message->lines[i].when && !message->lines[i].repeat)
-            good = has_captures(real, message->lines[i].text);
-    for (size_t r = 0; r < message->n_rows; r++)
-        for (size_t k = 0; k < message->rows[r].count && good; k++) {
-            const struct message_button *button = &message->rows[r].buttons[k];
-
-            good = has_captures(real, button->text) && has_captures(real, button->url) &&
-                   has_captures(real, button->callback_data);
-        }
-    return good;
-}
-
 static void render_message(struct flow_real *real, const struct message *message)
 {
     struct fault fault;
@@ -259,7 +228,7 @@ static void render_message(struct flow_real *real, const struct message *message
     real->sent = FLOW_REFUSED;
     if (is_whole(&real->rendered))
         return;
-    real->open = is_captured(real, message);
+    real->open = flow_steps_captured(message, real->captures);
     real->sent = real->open ? FLOW_SENT : FLOW_UNSENT;
 }
 
@@ -296,6 +265,23 @@ static void render_to(struct flow_real *real, int step, int message)
     }
 }
 
+/* A button that may be left out, or stands in a branch: sent, unless the captures say that it is not. */
+static enum flow_sent send_loose(struct flow_real *real, const struct flow_button *button, struct text *out)
+{
+    const struct rule *rule = real->flow->rules[button->rule].rule;
+    const struct message *message = rule->steps[button->step].messages[button->message];
+
+    if (!real->reached)
+        real->reached = flow_steps_reach(rule, real->captures, real->scratch, real->arena);
+    if (!real->reached || !real->reached[button->step] ||
+        !flow_steps_shows(rule, &message->rows[button->row], button->button, real->captures, real->scratch))
+        return FLOW_UNSENT;
+    for (int i = 0; i <= button->message; i++)
+        if (!flow_steps_captured(rule->steps[button->step].messages[i], real->captures))
+            return FLOW_UNSENT;
+    return render_alone(real, button, out);
+}
+
 enum flow_sent flow_real_sends(struct flow_real *real, const struct flow_button *button, struct text *out)
 {
     const struct rendered_button *rendered;
@@ -303,6 +289,8 @@ enum flow_sent flow_real_sends(struct flow_real *real, const struct flow_button 
     *out = TEXT_NONE;
     if (real->rule != button->rule || button->open)
         return FLOW_UNSENT;
+    if (!button->plain)
+        return send_loose(real, button, out);
     render_to(real, button->step, button->message);
     if (real->sent == FLOW_UNSENT || real->step != button->step || real->message != button->message)
         return FLOW_UNSENT;

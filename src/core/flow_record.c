@@ -75,9 +75,10 @@ static enum flow_answer need_all(struct flow_records *records)
 {
     const struct flow_button *button = records->button;
     const struct rule *rule = records->flow->rules[button->rule].rule;
-    enum flow_answer answer = FLOW_YES;
+    enum flow_answer answer = need(records, button->template);
 
-    for (int s = 0; s <= button->step && answer == FLOW_YES; s++)
+    /* what stands in other branches is not sent; whether this one is comes out when it is tried */
+    for (int s = button->plain ? 0 : button->step; s <= button->step && answer == FLOW_YES; s++)
         for (size_t m = 0; m < rule->steps[s].count && answer == FLOW_YES; m++)
             if (s < button->step || (int)m <= button->message)
                 answer = need_message(records, rule->steps[s].messages[m]);
