@@ -19,15 +19,25 @@ static bool confirmed(struct flow_real *real, enum flow_side side, struct text t
     return text.p && flow_real_take(real, side, text) != not_rule;
 }
 
-static void check_overlaps(struct flow *flow, int rule, enum flow_side side, const struct flow_won *won)
+static bool overlaps(struct flow *flow, int rule, int first, enum flow_side side)
 {
-    for (int i = 0; i < won->n_first; i++) {
-        bool within = false;
+    bool within = false, without = false;
 
-        if (flow_reach_within(flow, won->first[i], rule, side, &within) == FLOW_STOPPED && !within &&
-            won->common[i].p)
+    return flow_reach_within(flow, first, rule, side, &within) == FLOW_STOPPED && !within &&
+           (flow_model_hides(&flow->rules[first], &flow->rules[rule], side) ||
+            (flow_reach_within(flow, rule, first, side, &without) == FLOW_STOPPED && !without));
+}
+
+static void check_overlaps(struct flow *flow, struct flow_real *real, int rule, enum flow_side side,
+                           const struct flow_won *won)
+{
+    for (int i = 0; i < won->n_first; i++)
+        if (won->common[i].p && overlaps(flow, rule, won->first[i], side))
             flow_say_overlap(flow, rule, won->first[i], side, won->common[i]);
-    }
+    for (int i = 0; i < won->n_beside; i++)
+        if (won->shared[i].p && !flow_real_exclude(real, rule, won->beside[i]) &&
+            overlaps(flow, rule, won->beside[i], side))
+            flow_say_overlap(flow, rule, won->beside[i], side, won->shared[i]);
 }
 
 static void check_side(struct flow *flow, struct flow_real *real, int rule, enum flow_side side)
@@ -44,7 +54,7 @@ static void check_side(struct flow *flow, struct flow_real *real, int rule, enum
     }
     flow_reach_won(flow, rule, side, &won);
     if (won.wins) {
-        check_overlaps(flow, rule, side, &won);
+        check_overlaps(flow, real, rule, side, &won);
         return;
     }
     if (won.result == FLOW_ALL && (won.n_first == 0 || confirmed(real, side, won.common[0], rule))) {

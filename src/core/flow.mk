@@ -6,6 +6,6 @@ src_libcore_a_SOURCES += src/core/flow.c src/core/flow.h src/core/flow_against.c
 	src/core/flow_findings.c src/core/flow_findings.h src/core/flow_model.c src/core/flow_model.h \
 	src/core/flow_parse.h src/core/flow_reach.c src/core/flow_reach.h src/core/flow_real.c src/core/flow_real.h \
 	src/core/flow_record.c src/core/flow_record.h \
-	src/core/flow_regex.c src/core/flow_regex.h src/core/flow_set.c src/core/flow_set.h src/core/flow_steps.c src/core/flow_steps.h src/core/flow_tree.c \
+	src/core/flow_regex.c src/core/flow_regex.h src/core/flow_sample.c src/core/flow_sample.h src/core/flow_set.c src/core/flow_set.h src/core/flow_steps.c src/core/flow_steps.h src/core/flow_tree.c \
 	src/core/flow_tree.h src/core/flow_trace.c src/core/flow_trace.h \
-	src/core/flow_walk.c src/core/flow_walk.h src/core/flow_when.c src/core/flow_when.h
+	src/core/flow_values.c src/core/flow_values.h src/core/flow_walk.c src/core/flow_walk.h src/core/flow_when.c src/core/flow_when.h

@@ -1,6 +1,7 @@
 #include "core/flow_data.h"
 
 #include "core/flow_findings.h"
+#include "core/flow_sample.h"
 #include "core/flow_trace.h"
 
 #include <string.h>
@@ -10,9 +11,10 @@
 #define LENGTH_MAX 1000 /* bytes; longer data is "more than" that */
 #define MEASURED_MAX 20 /* buttons whose longest data is looked for; of others "more than" is said */
 #define SPLIT_MAX 4     /* of the rules that a button leads to */
+#define SAMPLES 200     /* inputs that are tried where there is no trace */
 
 /* Kinds of findings about a button. */
-enum kind { SAID_LEADS = 1, SAID_SIZE = 2, SAID_SPLIT = 4, SAID_DOUBT = 8 };
+enum kind { SAID_LEADS = 1, SAID_SIZE = 2, SAID_SPLIT = 4, SAID_DOUBT = 8, SAID_WHEN = 16 };
 
 struct checking {
     struct flow *flow;
@@ -74,6 +76,32 @@ static struct flow_wanted want(struct checking *c, enum flow_wish wish)
                                  .target_start = c->flow->start[c->button->to] };
 }
 
+/* Where no trace can be made, as where a filter is in the way: random inputs that the rule takes. */
+static bool sample_side(struct checking *c, enum flow_side side, const struct flow_wanted *wanted,
+                        struct flow_shown *shown)
+{
+    const struct flow_rule *rule = &c->flow->rules[c->button->rule];
+    uint64_t seed = (uint64_t)c->button->rule;
+
+    for (int i = 0; rule->start[side] >= 0 && !rule->regex[side].outside && i < SAMPLES; i++) {
+        struct buf input = BUF(side == FLOW_TAP ? FLOW_DATA_MAX : FLOW_TEXT_MAX);
+        struct text data;
+        enum flow_sent sent = FLOW_UNSENT;
+
+        flow_sample(c->flow->sets, rule->regex[side].top, &seed, &input);
+        if (!input.failed && flow_real_take(c->real, side, buf_get(&input)) == c->button->rule)
+            sent = flow_real_sends(c->real, c->button, &data);
+        if (sent != FLOW_UNSENT)
+            *shown = (struct flow_shown){ true, side, flow_model_keep(c->flow, buf_get(&input)),
+                                          flow_model_keep(c->flow, data) };
+        buf_free(&input);
+        if (sent != FLOW_UNSENT && shown->input.p && shown->data.p &&
+            fits(c, c->button, wanted, sent, shown->data))
+            return true;
+    }
+    return false;
+}
+
 /* On any side on which the rule is entered. The default's side has no captures; the concrete walk has been there. */
 static enum flow_answer trace(struct checking *c, enum flow_wish wish, long number, struct flow_shown *shown)
 {
@@ -87,6 +115,8 @@ static enum flow_answer trace(struct checking *c, enum flow_wish wish, long numb
         wanted.bytes = number;
         answer = trace_side(c, c->button, (enum flow_side)side, &wanted, shown);
         if (answer == FLOW_YES)
+            return FLOW_YES;
+        if (answer == FLOW_UNKNOWN && sample_side(c, (enum flow_side)side, &wanted, shown))
             return FLOW_YES;
         if (answer == FLOW_UNKNOWN)
             all = FLOW_UNKNOWN;
@@ -271,7 +301,7 @@ static void check_split(struct checking *c)
 /* --- how long it is --------------------------------------------------------------------------------------------------- */
 
 /* At most how many bytes are sent from this side, -1: any number. */
-static long bound(const struct flow *flow, const struct flow_button *button, enum flow_side side)
+static long bound(struct flow *flow, const struct flow_button *button, enum flow_side side)
 {
     const struct flow_rule *rule = &flow->rules[button->rule];
     const struct flow_node *top = rule->regex[side].top;
@@ -283,6 +313,16 @@ static long bound(const struct flow *flow, const struct flow_button *button, enu
         const int group = part.kind == TEMPLATE_CAPTURE ? flow_model_group(flow, button, side, part.text) : 0;
         const struct flow_node *inside = group && rule->exact[side] ? flow_tree_group(top, group) : NULL;
         long most;
+
+        if (part.kind == TEMPLATE_OTHER) {
+            const struct flow_node *value = flow_model_value(flow, button, side, &part);
+
+            most = value ? flow_tree_most(flow->sets, value, false) : -1;
+            if (most < 0)
+                return -1;
+            literals += most > (long)part.otherwise.n ? most : (long)part.otherwise.n;
+            continue;
+        }
 
         if (part.kind == TEMPLATE_LITERAL || (part.kind == TEMPLATE_CAPTURE && !group)) {
             literals += (long)(part.kind == TEMPLATE_LITERAL ? part.text.n : part.otherwise.n);
@@ -304,7 +344,7 @@ static long bound(const struct flow *flow, const struct flow_button *button, enu
     return captured < 0 ? -1 : literals + captured;
 }
 
-static long bound_of(const struct flow *flow, const struct flow_button *button)
+static long bound_of(struct flow *flow, const struct flow_button *button)
 {
     long most = 0;
 
@@ -387,6 +427,15 @@ static void check_size(struct checking *c)
         undecided(c, "always sends something");
 }
 
+/* Rules with conditions only. */
+static void check_conditions(struct checking *c)
+{
+    struct flow_button *button = c->button;
+
+    if (button->doubtful.p && c->flow->rules[button->rule].reached && !said_before(c, SAID_WHEN))
+        flow_say_doubtful(c->flow, button);
+}
+
 void flow_data_check(struct flow *flow, struct flow_real *real, const struct flow_concrete *concrete)
 {
     struct checking checking = { flow, real, concrete, NULL, 0 };
@@ -398,6 +447,7 @@ void flow_data_check(struct flow *flow, struct flow_real *real, const struct flo
         checking.button = &flow->buttons[b];
         if (!checking.button->node)
             continue;
+        check_conditions(&checking);
         if (template_static(checking.button->template, &data)) {
             check_fixed(&checking, data);
             continue;

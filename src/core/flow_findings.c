@@ -320,6 +320,18 @@ void flow_say_split(struct flow *flow, struct flow_button *button, struct text a
                  name_of(flow, rule_a), show(b, &second), name_of(flow, rule_b));
 }
 
+void flow_say_doubtful(struct flow *flow, struct flow_button *button)
+{
+    const struct text label = flow_say_label(button);
+    struct shown text, line;
+
+    finding_add(flow->findings, FINDING_NOTE, button->node->at, "%s '%.*s' leads on only under a condition",
+                button->key ? "key" : "button", TEXT_ARG(label));
+    finding_hint(flow->findings, "'%s' is taken by rule '%s' (%s), and only while its when holds",
+                 show(button->doubtful, &text), name_of(flow, button->doubt),
+                 line_of(flow, button->doubt, button->to, button->node->at, &line));
+}
+
 void flow_say_open(struct flow *flow, struct flow_button *button)
 {
     const struct text label = flow_say_label(button);

@@ -21,6 +21,7 @@ void flow_say_long(struct flow *flow, struct flow_button *button, long bytes, bo
 void flow_say_empty(struct flow *flow, struct flow_button *button, const struct flow_shown *shown);
 void flow_say_split(struct flow *flow, struct flow_button *button, struct text a, int rule_a, struct text b,
                     int rule_b);
+void flow_say_doubtful(struct flow *flow, struct flow_button *button);
 void flow_say_open(struct flow *flow, struct flow_button *button);
 
 /* flow_say_undecided: a note; `what` ends "it is undecided whether ". */

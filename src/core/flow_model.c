@@ -1,5 +1,7 @@
 #include "core/flow_model.h"
 
+#include "core/flow_values.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -167,6 +169,35 @@ static bool add_capture(struct flow *flow, const struct flow_button *button, enu
     return true;
 }
 
+const struct flow_node *flow_model_value(struct flow *flow, const struct flow_button *button,
+                                         enum flow_side side, const struct template_part *part)
+{
+    const int group = flow_model_group(flow, button, side, part->text);
+    const struct flow_rule *rule = &flow->rules[button->rule];
+    const struct flow_node *tree;
+
+    if (group == 0)
+        tree = flow_values_tree(flow, part->text);
+    else
+        tree = rule->exact[side] ? flow_tree_group(rule->regex[side].top, group) : NULL;
+    for (size_t i = 0; i < part->n_filters && tree; i++)
+        tree = flow_values_filter(flow, tree, &part->filters[i]);
+    return tree;
+}
+
+static void add_value(struct flow *flow, const struct flow_button *button, enum flow_side side,
+                      const struct template_part *part)
+{
+    const struct flow_node *tree = flow_model_value(flow, button, side, part);
+
+    if (!tree)
+        flow_code_any(&flow->code, flow->sets);
+    else if (part->otherwise.p)
+        flow_code_either(&flow->code, flow->sets, tree, part->otherwise);
+    else
+        flow_code_node(&flow->code, tree);
+}
+
 static void add_program(struct flow *flow, struct flow_button *button, enum flow_side side)
 {
     struct template_part part;
@@ -177,7 +208,7 @@ static void add_program(struct flow *flow, struct flow_button *button, enum flow
         if (part.kind == TEMPLATE_LITERAL)
             flow_code_text(&flow->code, flow->sets, part.text);
         else if (part.kind == TEMPLATE_OTHER)
-            flow_code_any(&flow->code, flow->sets);
+            add_value(flow, button, side, &part);
         else
             sent = add_capture(flow, button, side, &part);
     }
@@ -203,7 +234,9 @@ static bool add_button(struct flow *flow, struct flow_button button)
     if (button.node && button.node->kind == NODE_MAP)
         button.node = node_get(button.node, button.key ? "text" : "callback_data");
     for (size_t i = 0; template_part(button.template, i, &part); i++)
-        button.open |= part.kind == TEMPLATE_OTHER;
+        button.open |= part.kind == TEMPLATE_OTHER &&
+                       flow_model_group(flow, &button, FLOW_TAP, part.text) == 0 &&
+                       flow_model_group(flow, &button, FLOW_TEXT, part.text) == 0;
     button.start[FLOW_TAP] = button.start[FLOW_TEXT] = button.start[FLOW_DEFAULT] = -1;
     out = &flow->buttons[flow->n_buttons++];
     *out = button;

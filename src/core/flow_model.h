@@ -51,6 +51,8 @@ struct flow_button {
     bool vague[3];           /* -1 because it is too much to say */
     struct flow_ints leads;  /* the rules that it may lead to */
     bool taken;              /* something that it can send is taken by a rule that does not take everything */
+    struct text doubtful;    /* something that only rules with `when` take; p == NULL: nothing */
+    int doubt;               /* the first of them */
     struct text lost;        /* something that it may send and that no such rule takes; p == NULL: nothing */
     unsigned said;           /* kinds of findings about it */
     struct flow_shown gone;  /* sends what no rule takes */
@@ -98,6 +100,10 @@ void flow_model_free(struct flow *flow);
 /* flow_model_group: the group that a template's capture names on this side, 0: none. */
 int flow_model_group(const struct flow *flow, const struct flow_button *button, enum flow_side side,
                      struct text name);
+
+/* flow_model_value: what the value of a template's part can be that is no plain capture of this side; NULL: any text. */
+const struct flow_node *flow_model_value(struct flow *flow, const struct flow_button *button,
+                                         enum flow_side side, const struct template_part *part);
 
 /* flow_model_begin, flow_model_end: around each query: its budget. */
 void flow_model_begin(struct flow *flow);

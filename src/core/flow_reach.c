@@ -85,6 +85,20 @@ static void add_common(struct winning *winning, struct flow_walk *walk, int node
     won->common[won->n_first++] = flow_reach_word(winning->flow, walk, node);
 }
 
+/* It takes it too, but under another condition. */
+static void add_beside(struct winning *winning, struct flow_walk *walk, int node, int other)
+{
+    struct flow_won *won = winning->won;
+
+    for (int i = 0; i < won->n_beside; i++)
+        if (won->beside[i] == other)
+            return;
+    if (won->n_beside == 4)
+        return;
+    won->beside[won->n_beside] = other;
+    won->shared[won->n_beside++] = flow_reach_word(winning->flow, walk, node);
+}
+
 static bool see_end(void *arg, struct flow_walk *walk, int node)
 {
     struct winning *winning = arg;
@@ -97,10 +111,13 @@ static bool see_end(void *arg, struct flow_walk *walk, int node)
         return true; /* nobody sends nothing */
     n = flow_dfa_accepts(walk->dfa, walk->pairs[node].state, &names);
     for (int i = 0; i < n && names[i] < winning->rule; i++) {
-        if (!flow_model_hides(&rules[names[i]], &rules[winning->rule], winning->side))
-            continue;
-        first = false;
-        add_common(winning, walk, node, names[i]);
+        if (flow_model_hides(&rules[names[i]], &rules[winning->rule], winning->side)) {
+            first = false;
+            add_common(winning, walk, node, names[i]);
+        } else if (rules[names[i]].exact[winning->side] && !rules[names[i]].rule->further &&
+                   !rules[names[i]].all[winning->side]) {
+            add_beside(winning, walk, node, names[i]);
+        }
     }
     if (first && !winning->won->wins)
         rules[winning->rule].example[winning->side] = flow_reach_word(winning->flow, walk, node);
@@ -173,7 +190,8 @@ static bool see_data(void *arg, struct flow_walk *walk, int node)
     struct leading *leading = arg;
     struct flow_button *button = leading->button;
     const struct flow_rule *rules = leading->flow->rules;
-    bool taken = false, certain = false;
+    bool taken = false, certain = false, always = false;
+    int under = -1;
     const int *names;
     int n;
 
@@ -185,8 +203,15 @@ static bool see_data(void *arg, struct flow_walk *walk, int node)
         if (!certain && !add_lead(leading->flow, button, names[i]))
             return false;
         certain |= flow_model_certain(&rules[names[i]], button->to);
+        always |= !rules[names[i]].all[button->to] && !rules[names[i]].rule->when;
+        if (under < 0 && rules[names[i]].rule->when)
+            under = names[i];
     }
     button->taken |= taken;
+    if (taken && !always && !button->doubtful.p) {
+        button->doubtful = flow_reach_word(leading->flow, walk, node);
+        button->doubt = under;
+    }
     if (!taken && !button->lost.p)
         button->lost = flow_reach_word(leading->flow, walk, node);
     return true;

@@ -10,9 +10,11 @@ void flow_reach_catches(struct flow *flow);
 /* What walks over a rule's own texts find. */
 struct flow_won {
     enum flow_result result;
-    bool wins;             /* it is the first for something */
-    int first[4], n_first; /* rules before it that take something of its */
-    struct text common[4]; /* what: as many as first */
+    bool wins;               /* it is the first for something */
+    int first[4], n_first;   /* rules before it that take something of its */
+    struct text common[4];   /* what: as many as first */
+    int beside[4], n_beside; /* rules before it that take something of its under another condition */
+    struct text shared[4];
 };
 
 /* flow_reach_won: of a side on which the rule's program is exact. */

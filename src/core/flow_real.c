@@ -300,3 +300,30 @@ enum flow_sent flow_real_sends(struct flow_real *real, const struct flow_button 
     *out = button->key ? rendered->text : rendered->callback_data;
     return out->p ? real->sent : FLOW_UNSENT;
 }
+
+/* A pattern that takes one text only. */
+static bool is_word(const struct pattern *pattern)
+{
+    return text_eq(pattern_prefix(pattern), pattern_source(pattern));
+}
+
+static bool apart(struct flow_real *real, const struct condition_part *a, const struct condition_part *b)
+{
+    if (is_word(a->pattern))
+        return pattern_match(b->pattern, real->scratch, pattern_source(a->pattern)) == PATTERN_NO;
+    if (is_word(b->pattern))
+        return pattern_match(a->pattern, real->scratch, pattern_source(b->pattern)) == PATTERN_NO;
+    return a->pattern != b->pattern; /* it cannot be said here; better no word than a wrong one */
+}
+
+bool flow_real_exclude(struct flow_real *real, int a, int b)
+{
+    const struct condition *of_a = real->flow->rules[a].rule->when, *of_b = real->flow->rules[b].rule->when;
+
+    for (size_t i = 0; of_a && i < of_a->count; i++)
+        for (size_t k = 0; of_b && k < of_b->count; k++)
+            if (text_eq(of_a->parts[i].path.text, of_b->parts[k].path.text) &&
+                apart(real, &of_a->parts[i], &of_b->parts[k]))
+                return true;
+    return false;
+}

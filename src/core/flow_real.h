@@ -33,3 +33,6 @@ enum flow_sent {
 
 /* flow_real_sends: what this button of the rule that took the last input sends; lent until the next input. */
 enum flow_sent flow_real_sends(struct flow_real *real, const struct flow_button *button, struct text *out);
+
+/* flow_real_exclude: can the conditions of the two rules never hold at once, as far as that is plain? */
+bool flow_real_exclude(struct flow_real *real, int a, int b);
