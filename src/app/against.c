@@ -3,14 +3,19 @@
 #include "app/configfile.h"
 #include "app/rulefiles.h"
 #include "base/file.h"
+#include "base/now.h"
 #include "core/flow_against.h"
 #include "core/yaml.h"
+#include "store/store.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #define FILE_MAX (64u << 20)
+#define PAGE 1000
+#define DATA_MAX 4096
+#define PAGE_BYTES ((size_t)4 << 20)
 
 struct against {
     struct generation *generation; /* OLD is a configuration */
@@ -83,6 +88,62 @@ void against_free(struct against *against)
 
 /* --- checking ---------------------------------------------------------------------------------------------------------- */
 
+static void say_unread(const struct generation *generation, const char *why, struct findings *findings)
+{
+    finding_add(findings, FINDING_NOTE, (struct place){ 0 },
+                "the store %s was not looked at for buttons that are in chats: %s", generation->config->store,
+                why);
+}
+
+/* False: the store or memory failed. */
+static bool read_buttons(struct store *store, struct flow_against *flow, struct arena *arena)
+{
+    const int64_t now = now_wall_ms();
+    struct issued_item *items, last;
+    struct buf behind = BUF(DATA_MAX);
+    size_t n, pages = 0;
+    bool good = true;
+
+    do {
+        arena_reset(arena);
+        n = store_list_issued(store, pages++ ? &last : NULL, now, PAGE, arena, &items);
+        for (size_t i = 0; i < n && good; i++)
+            good = flow_against_chat(flow, items[i].chat, items[i].data);
+        if (n) {
+            last = items[n - 1];
+            buf_cut(&behind, 0);
+            buf_text(&behind, last.data);
+            last.data = buf_get(&behind);
+        }
+    } while (n == PAGE && good && !behind.failed);
+    good = good && !behind.failed && !store_failed(store);
+    buf_free(&behind);
+    return good;
+}
+
+static void check_chats(struct flow_against *flow, const struct generation *generation,
+                        struct findings *findings)
+{
+    char *url = configfile_store(generation->config);
+    struct arena *arena = arena_new(PAGE_BYTES);
+    enum store_status status;
+    struct fault fault;
+    struct store *store = NULL;
+
+    fault_set(&fault, "out of memory");
+    if (url && arena)
+        store = store_open(url, STORE_OPERATE, &status, &fault);
+    if (!store)
+        say_unread(generation, fault.text, findings);
+    else if (read_buttons(store, flow, arena))
+        flow_against_chats(flow);
+    else
+        say_unread(generation, "reading it failed", findings);
+    store_close(store);
+    arena_free(arena);
+    free(url);
+}
+
 void against_check(const struct against *against, const struct generation *generation,
                    struct findings *findings)
 {
@@ -94,5 +155,6 @@ void against_check(const struct against *against, const struct generation *gener
         return;
     }
     flow_against_buttons(flow);
+    check_chats(flow, generation, findings);
     flow_against_free(flow);
 }

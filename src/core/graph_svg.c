@@ -8,6 +8,7 @@
 #define LABEL_COLUMNS 30
 #define TARGET_COLUMNS 24
 #define BEND 46.0
+#define NOT_REACHED " (nothing leads here)"
 
 static const char *const colours[] = { "#1f77b4", "#d2691e", "#2e8b57", "#8e44ad", "#b8860b",
                                        "#c2185b", "#00838f", "#5d4037", "#3949ab", "#689f38" };
@@ -90,6 +91,8 @@ static double width_of(const struct graph *graph, size_t rule)
     double most = columns_of(text_of(node->rule->name)) + 1, kinds;
 
     graph_kinds(node->rule, &words);
+    if (!node->reached)
+        buf_str(&words, NOT_REACHED);
     kinds = columns_of(buf_get(&words));
     most = kinds > most ? kinds : most;
     for (size_t i = 0; i < node->n_ports; i++) {
@@ -175,7 +178,7 @@ static void draw_box(struct drawing *drawing, size_t rule)
                box->x + PADDING, box->y + 16, look.ink, node->rule->name, box->x + PADDING, box->y + 31,
                node->reached ? "#5a6b7b" : look.ink);
     buf_text(drawing->out, buf_get(&kinds));
-    buf_str(drawing->out, node->reached ? "</text>\n" : " (nothing leads here)</text>\n");
+    buf_printf(drawing->out, "%s</text>\n", node->reached ? "" : NOT_REACHED);
     buf_free(&kinds);
     for (size_t i = 0; i < node->n_ports; i++)
         draw_port(drawing, rule, i, &look);

@@ -326,3 +326,13 @@ bool store_get_notification(struct store *store, int64_t id, struct arena *arena
 size_t store_notification_entries(struct store *store, int64_t notification, struct arena *arena,
                                   struct entry_row **rows);
 size_t store_entry_runs(struct store *store, int64_t entry, struct arena *arena, struct run_row **rows);
+
+/* A button of the ledger. */
+struct issued_item {
+    int64_t chat, run, step, n;
+    struct text data;
+};
+
+/* store_list_issued: valid buttons behind `after` (NULL: from the first on), those of a chat one behind the other. */
+size_t store_list_issued(struct store *store, const struct issued_item *after, int64_t now, size_t limit,
+                         struct arena *arena, struct issued_item **items);

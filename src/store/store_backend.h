@@ -44,6 +44,8 @@ struct store_backend {
                 int64_t window_ms, int64_t now);
     bool (*add_run)(struct store *store, const struct run_row *row, int64_t now);
     bool (*is_issued)(struct store *store, int64_t chat, struct text data, int64_t now);
+    size_t (*list_issued)(struct store *store, const struct issued_item *after, int64_t now, size_t limit,
+                          struct arena *arena, struct issued_item **items);
 
     size_t (*claim_chats)(struct store *store, struct text channel, int64_t now, int64_t owner, size_t limit,
                           struct arena *arena, struct chat_row **rows);

@@ -382,3 +382,14 @@ size_t store_entry_runs(struct store *store, int64_t entry, struct arena *arena,
     *rows = NULL;
     return store_may_read(store) ? store->backend->entry_runs(store, entry, arena, rows) : 0;
 }
+
+size_t store_list_issued(struct store *store, const struct issued_item *after, int64_t now, size_t limit,
+                         struct arena *arena, struct issued_item **items)
+{
+    const struct issued_item first = { .chat = INT64_MIN };
+
+    *items = NULL;
+    return store_may_read(store)
+               ? store->backend->list_issued(store, after ? after : &first, now, limit, arena, items)
+               : 0;
+}

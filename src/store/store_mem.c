@@ -70,6 +70,7 @@ static const struct store_backend backend = {
     .tap = mem_tap,
     .add_run = mem_add_run,
     .is_issued = mem_is_issued,
+    .list_issued = mem_list_issued,
     .claim_chats = mem_claim_chats,
     .get_chat = mem_get_chat,
     .head_run = mem_head_run,

@@ -150,6 +150,33 @@ bool mem_is_issued(struct store *store, int64_t chat, struct text data, int64_t 
     return false;
 }
 
+static void lend_button(struct store *store, const struct mem_issued *row, struct store_rows *out)
+{
+    struct issued_item *item = store_rows_add(store, out);
+
+    if (item)
+        *item = (struct issued_item){ row->chat, row->run, row->step, row->n,
+                                      store_lend_text(store, out->arena, row->token) };
+}
+
+size_t mem_list_issued(struct store *store, const struct issued_item *after, int64_t now, size_t limit,
+                       struct arena *arena, struct issued_item **items)
+{
+    struct mem *mem = mem_of(store);
+    struct store_rows out = { .arena = arena, .size = sizeof(struct issued_item) };
+    const struct mem_issued key = {
+        after->chat, after->data, after->run, (int)after->step, (int)after->n, 0
+    };
+    size_t n;
+
+    for (const struct mem_issued *row = mem_after(mem, MEM_ISSUED, MEM_KEY, &key); row && out.n < limit;
+         row = mem_after(mem, MEM_ISSUED, MEM_KEY, row))
+        if (row->until >= now && is_good(mem, row))
+            lend_button(store, row, &out);
+    *items = mem_given(mem, &out, &n);
+    return n;
+}
+
 /* --- pruning -------------------------------------------------------------------------------------------------------- */
 
 static size_t delete_buttons(struct mem *mem, int64_t chat, const struct send_row *send)

@@ -158,6 +158,8 @@ bool mem_tap(struct store *store, int64_t chat, struct text rule, struct text da
              int64_t window_ms, int64_t now);
 bool mem_add_run(struct store *store, const struct run_row *row, int64_t now);
 bool mem_is_issued(struct store *store, int64_t chat, struct text data, int64_t now);
+size_t mem_list_issued(struct store *store, const struct issued_item *after, int64_t now, size_t limit,
+                       struct arena *arena, struct issued_item **items);
 size_t mem_claim_chats(struct store *store, struct text channel, int64_t now, int64_t owner, size_t limit,
                        struct arena *arena, struct chat_row **rows);
 bool mem_get_chat(struct store *store, int64_t id, struct arena *arena, struct chat_row *row);

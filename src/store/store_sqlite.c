@@ -92,6 +92,7 @@ static const struct store_backend backend = {
     .tap = db_tap,
     .add_run = db_add_run,
     .is_issued = db_is_issued,
+    .list_issued = db_list_issued,
     .claim_chats = db_claim_chats,
     .get_chat = db_get_chat,
     .head_run = db_head_run,

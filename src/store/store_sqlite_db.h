@@ -106,11 +106,6 @@ struct db_tap {
     struct text rule, data;
 };
 
-struct db_button {
-    int64_t chat, run, step, n;
-    struct text token;
-};
-
 extern const struct db_shape db_notification, db_entry, db_chat, db_run, db_send, db_channel, db_item,
     db_text_only, db_two, db_one_number, db_old_sends, db_taps, db_buttons;
 
@@ -163,6 +158,8 @@ bool db_tap(struct store *store, int64_t chat, struct text rule, struct text dat
             int64_t window_ms, int64_t now);
 bool db_add_run(struct store *store, const struct run_row *row, int64_t now);
 bool db_is_issued(struct store *store, int64_t chat, struct text data, int64_t now);
+size_t db_list_issued(struct store *store, const struct issued_item *after, int64_t now, size_t limit,
+                      struct arena *arena, struct issued_item **items);
 size_t db_claim_chats(struct store *store, struct text channel, int64_t now, int64_t owner, size_t limit,
                       struct arena *arena, struct chat_row **rows);
 bool db_get_chat(struct store *store, int64_t id, struct arena *arena, struct chat_row *row);

@@ -157,10 +157,10 @@ static void read_tap(struct db_cursor *c, void *out)
 
 static void read_button(struct db_cursor *c, void *out)
 {
-    struct db_button *row = out;
+    struct issued_item *row = out;
 
     row->chat = db_next_int(c);
-    row->token = db_next_text(c);
+    row->data = db_next_text(c);
     row->run = db_next_int(c);
     row->step = db_next_int(c);
     row->n = db_next_int(c);
@@ -180,4 +180,4 @@ SHAPE(db_two, struct db_pair, read_pair);
 SHAPE(db_one_number, struct db_pair, read_number);
 SHAPE(db_old_sends, struct db_old_send, read_old_send);
 SHAPE(db_taps, struct db_tap, read_tap);
-SHAPE(db_buttons, struct db_button, read_button);
+SHAPE(db_buttons, struct issued_item, read_button);

@@ -63,6 +63,11 @@ const char *const sql_texts[SQL_COUNT] = {
     [SQL_IS_ISSUED] =
         "SELECT 1 FROM issued AS i WHERE chat = ?1 AND token = ?2 AND until >= ?3 AND NOT EXISTS (SELECT 1 FROM send"
         " WHERE run = i.run AND step = i.step AND n = i.n AND state NOT IN (1, 2, 5)) LIMIT 1",
+    [SQL_LIST_ISSUED] =
+        "SELECT chat, token, run, step, n FROM issued AS i WHERE (chat, token, run, step, n) > (?1, ?2, ?3, ?4, ?5)"
+        " AND until >= ?6 AND NOT EXISTS (SELECT 1 FROM send"
+        " WHERE run = i.run AND step = i.step AND n = i.n AND state NOT IN (1, 2, 5))"
+        " ORDER BY chat, token, run, step, n LIMIT ?7",
 
     [SQL_CLAIM_CHATS] =
         "UPDATE chat SET owner = ?3 WHERE id IN (SELECT id FROM chat"

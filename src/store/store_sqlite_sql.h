@@ -26,6 +26,7 @@ enum sql {
     SQL_ADD_RUN,
     SQL_CHAT_DUE,
     SQL_IS_ISSUED,
+    SQL_LIST_ISSUED,
     SQL_CLAIM_CHATS,
     SQL_GET_CHAT,
     SQL_HEAD_RUN,

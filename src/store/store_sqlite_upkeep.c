@@ -79,7 +79,7 @@ static size_t prune_taps(struct db *db, int64_t before, size_t limit, struct are
 
 static size_t prune_buttons(struct db *db, int64_t before, size_t limit, struct arena *arena)
 {
-    struct db_button *buttons;
+    struct issued_item *buttons;
     size_t n, gone = 0;
 
     buttons =
@@ -87,8 +87,8 @@ static size_t prune_buttons(struct db *db, int64_t before, size_t limit, struct 
     for (size_t i = 0; i < n; i++)
         gone +=
             (size_t)db_do(db, SQL_DELETE_BUTTON,
-                          DB_VALUES(db_int(buttons[i].chat), db_blob(buttons[i].token),
-                                    db_int(buttons[i].run), db_int(buttons[i].step), db_int(buttons[i].n)));
+                          DB_VALUES(db_int(buttons[i].chat), db_blob(buttons[i].data), db_int(buttons[i].run),
+                                    db_int(buttons[i].step), db_int(buttons[i].n)));
     return gone;
 }
 

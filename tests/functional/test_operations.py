@@ -91,6 +91,54 @@ def test_check_finds_each_mistake_at_its_place():
             assert f'{found[0]["line"]}:{found[0]["column"]}'.startswith(place) and found[0]["path"].endswith("rules.yaml"), out
 
 
+OLD_RULES = """\
+rules:
+  - name: start
+    tap: 'start'
+    entry: true
+    reply: { text: a, buttons: [ [ { text: Track, callback_data: 'track:1' }, { text: Menu, callback_data: menu } ] ] }
+  - { name: track, tap: 'track:.*', final: true, reply: { text: a } }
+  - { name: menu, tap: menu, final: true, reply: { text: a } }
+  - { name: rest, default: true, final: true, reply: { text: a } }
+"""
+
+
+@test
+def test_check_against_old_rules():
+    new = OLD_RULES.replace("name: menu", "name: home").replace("'track:.*'", "'track:2'").replace("'track:1'", "'track:2'")
+    with Daemon(start=False, rules=new) as daemon:
+        os.mkdir(daemon.path("old"))
+        daemon.write("old/1.yaml", OLD_RULES)
+        daemon.write("old.json", json.dumps({**daemon.config, "rules": ["old/"]}))
+        for old in ("old", "old/1.yaml", "old.json"):
+            code, out, err = daemon.run("check", "--against", daemon.path(old))
+            assert code == 0 and "the new rules do not take what the old button 'Track' sends" in out, (out, err)
+            assert "'track:1' went to rule 'track', and no rule takes it now" in out, out
+            assert "'menu' went to rule 'menu', now it goes to rule 'home'" in out, out
+            assert "note: the store sqlite:callbackd.db was not looked at" in out, out
+            assert "2 warnings, 1 note" in out.splitlines()[-1], out
+        assert daemon.run("check", "--strict", "--against", daemon.path("old"))[0] == 1
+        code, out, err = daemon.run("check", "--against", daemon.path("none"))
+        assert code == 3 and "No such file" in err and "the old rules do not load" in out, (out, err)
+        code, out, _ = daemon.run("check", "--against", daemon.path("rules.yaml"))
+        assert code == 0 and "0 warnings" not in out and "warning" not in out, out
+
+
+@test
+def test_check_against_buttons_in_chats():
+    with Sim() as sim, Daemon(sim, OLD_RULES) as daemon:
+        for chat in ("700000001", "700000002"):
+            daemon.tap("<p>start</p>", chat)
+        sim.wait_sends(2)
+        daemon.write("new.yaml", OLD_RULES.replace("tap: menu", "tap: menus").replace("callback_data: menu }", "callback_data: menus }"))
+        daemon.write("new.json", json.dumps({**daemon.config, "rules": ["new.yaml"]}))
+
+        def counted():
+            _, out = callbackd("check", "-c", daemon.path("new.json"), "--against", daemon.path("rules.yaml"), env=plain_env())
+            return "2 buttons in 2 chats would lead nowhere with the new rules" in out and "'menu' went to rule" in out
+        wait_for(counted, "the count of buttons in chats")
+
+
 @test
 def test_check_of_the_configuration_itself():
     with Daemon(start=False) as daemon:

@@ -255,6 +255,41 @@ static void test_issued(struct fixture *f)
     assert_true(store_is_issued(f->store, 5, T("a"), 1001));
 }
 
+/* Every button once, page by page, those of a chat side by side. */
+static void test_list_issued(struct fixture *f)
+{
+    struct text data[3] = { T("a"), text_make("b\0c", 3), T("c") };
+    struct send_row sends[3] = { a_send(9, 0, 0), a_send(9, 0, 1), a_send(10, 0, 0) };
+    struct issued_item *items, last;
+    size_t count = 0;
+
+    begin(f);
+    store_add_sends(f->store, sends, 3);
+    store_issue(f->store, 5, 9, 0, 0, data, 3, 1000);
+    store_issue(f->store, 5, 9, 0, 1, data, 1, 50); /* too old */
+    store_issue(f->store, -7, 10, 0, 0, data, 2, 1000);
+    store_issue(f->store, 6, 11, 0, 0, data, 1, 1000); /* its send was pruned */
+    store_start_send(f->store, 9, 0, 0, 1, 1, 100);
+    store_start_send(f->store, 9, 0, 1, 1, 1, 100);
+    store_start_send(f->store, 10, 0, 0, 1, 1, 100);
+    commit(f);
+    assert_int_equal(store_list_issued(f->store, NULL, 100, 10, f->arena, &items), 6);
+    assert_int_equal(items[0].chat, -7);
+    assert_true(text_eq(items[3].data, data[1]));
+    assert_int_equal(items[5].chat, 6);
+    while (store_list_issued(f->store, count ? &last : NULL, 100, 1, f->arena, &items) == 1) {
+        last = items[0];
+        count++;
+    }
+    assert_int_equal(count, 6);
+    begin(f);
+    sends[0].attempt = 1;
+    sends[0].state = SEND_FAILED;
+    assert_true(store_settle_send(f->store, &sends[0]));
+    commit(f);
+    assert_int_equal(store_list_issued(f->store, NULL, 100, 10, f->arena, &items), 3);
+}
+
 /* What is not begun cannot be committed: an acknowledgement may hang on it. */
 static void test_give_up(struct fixture *f)
 {
@@ -283,5 +318,6 @@ const struct store_test intake_tests[] = {
     { "tap window", test_tap_window },
     { "add_run", test_add_run },
     { "issued", test_issued },
+    { "list_issued", test_list_issued },
     { NULL, NULL },
 };
