@@ -166,12 +166,12 @@ static void claim(struct store *store, struct arena *arena, struct claims *claim
 {
     static const char *const data[BUTTONS] = { "order:1234567:ship", "order:1234567:cancel",
                                                "order:1234567:pay", "menu:main" };
-    struct text tokens[BUTTONS];
+    struct issued_button buttons[BUTTONS];
     struct chat_row *chats;
     size_t n = store_claim_chats(store, text_of("shop"), last_id, OWNER, BATCH, arena, &chats);
 
     for (int i = 0; i < BUTTONS; i++)
-        tokens[i] = text_of(data[i]);
+        buttons[i] = (struct issued_button){ .data = text_of(data[i]) };
     claims->n = 0;
     for (size_t i = 0; i < n; i++) {
         struct run_row *run = &claims->runs[claims->n];
@@ -183,7 +183,7 @@ static void claim(struct store *store, struct arena *arena, struct claims *claim
         send.run = run->id;
         store_begin_run(store, run->id);
         store_add_sends(store, &send, 1);
-        store_issue(store, run->chat, run->id, 0, 0, tokens, BUTTONS, last_id + 86400000);
+        store_issue(store, run->chat, run->id, 0, 0, buttons, BUTTONS, last_id, last_id + 86400000);
         store_start_send(store, run->id, 0, 0, 1, OWNER, last_id);
     }
 }

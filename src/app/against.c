@@ -99,7 +99,7 @@ static void say_unread(const struct generation *generation, const char *why, str
 static bool read_buttons(struct store *store, struct flow_against *flow, struct arena *arena)
 {
     const int64_t now = now_wall_ms();
-    struct issued_item *items, last;
+    struct issued_row *items, last;
     struct buf behind = BUF(DATA_MAX);
     size_t n, pages = 0;
     bool good = true;
@@ -112,8 +112,8 @@ static bool read_buttons(struct store *store, struct flow_against *flow, struct 
         if (n) {
             last = items[n - 1];
             buf_cut(&behind, 0);
-            buf_text(&behind, last.data);
-            last.data = buf_get(&behind);
+            buf_text(&behind, last.token);
+            last.token = buf_get(&behind);
         }
     } while (n == PAGE && good && !behind.failed);
     good = good && !behind.failed && !store_failed(store);

@@ -28,10 +28,11 @@ static void log_entry(const struct source *source, const struct entry_row *row, 
 /* An entry of unknown kind that no rule took may still be one of our buttons: then the default rule answers. */
 static bool issued_here(struct engine *engine, struct text channel, const struct entry *entry)
 {
+    struct issued_row issued;
     struct chat_row chat;
 
     return store_find_chat(engine->store, channel, entry->user_id, engine->arena, &chat) &&
-           store_is_issued(engine->store, chat.id, entry->data, engine->now);
+           store_find_issued(engine->store, chat.id, entry->data, engine->now, engine->arena, &issued);
 }
 
 /* What the rules see of the entry. NULL when memory is out. */

@@ -69,15 +69,17 @@ static bool print_body(struct engine *engine, const struct config_channel *chann
 
 static void issue(struct engine *engine, const struct run_row *run, int n, const struct rendered *message)
 {
-    struct text data[128];
+    struct issued_button buttons[128];
     size_t count = 0;
 
     for (size_t i = 0; i < message->n_rows; i++)
         for (size_t j = 0; j < message->rows[i].count && count < 128; j++)
             if (message->rows[i].buttons[j].callback_data.p)
-                data[count++] = message->rows[i].buttons[j].callback_data;
+                buttons[count++] =
+                    (struct issued_button){ .data = message->rows[i].buttons[j].callback_data };
     if (count)
-        store_issue(engine->store, run->chat, run->id, run->step, n, data, count, engine->now + LEDGER_MS);
+        store_issue(engine->store, run->chat, run->id, run->step, n, buttons, count, engine->now,
+                    engine->now + LEDGER_MS);
 }
 
 static bool render_one(struct engine *engine, const struct chat_row *chat, const struct message *message,

@@ -3,6 +3,7 @@ src_libstore_a_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 src_libstore_a_SOURCES = \
 	src/store/store.c src/store/store.h src/store/store_backend.h src/store/store_call.c \
 	src/store/store_mem.c src/store/store_mem.h \
+	src/store/store_mem_chat.c \
 	src/store/store_mem_intake.c \
 	src/store/store_mem_list.c \
 	src/store/store_mem_run.c \
@@ -11,6 +12,7 @@ src_libstore_a_SOURCES = \
 	src/store/store_mem_table.c src/store/store_mem_table.h \
 	src/store/store_mem_upkeep.c \
 	src/store/store_sqlite.c src/store/store_sqlite.h \
+	src/store/store_sqlite_chat.c \
 	src/store/store_sqlite_db.c src/store/store_sqlite_db.h \
 	src/store/store_sqlite_intake.c \
 	src/store/store_sqlite_row.c \

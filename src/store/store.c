@@ -67,6 +67,11 @@ const char *store_state_name(enum store_kind kind, int state)
     return run_state_name((enum run_state)state);
 }
 
+enum send_state store_send_end(enum run_state state)
+{
+    return state == RUN_EXPIRED ? SEND_EXPIRED : SEND_DROPPED;
+}
+
 static unsigned states_named(const char *const *names, size_t n, struct text name)
 {
     unsigned mask = 0;

@@ -59,6 +59,9 @@ const char *entry_state_name(enum entry_state state);
 const char *run_state_name(enum run_state state);
 const char *send_state_name(enum send_state state);
 
+/* What a send asks for: a message of Octopods, an answer of the shop, something to be done in the inbox. */
+enum send_kind { SEND_MESSAGE, SEND_LOOKUP, SEND_INBOX };
+
 #define STORE_KEY_BYTES 16  /* a key of `seen`: the first half of a SHA-256 */
 #define STORE_HASH_BYTES 32 /* a ruleset's hash */
 
@@ -107,12 +110,33 @@ struct run_row {
 struct send_row {
     int64_t run;
     int step, n;
-    int kind; /* 0: Octopods message */
+    enum send_kind kind;
     struct text channel, body;
     enum send_state state;
     int attempt;
     int64_t due_at, sent_at;
     struct text reply_id, status_url, reason;
+};
+
+/* A button as it was sent. */
+struct issued_button {
+    struct text token; /* what comes back when it is pressed; p == NULL: the data */
+    struct text data;
+};
+
+struct issued_row {
+    int64_t chat, run;
+    int step, n; /* the send whose message it stood in */
+    struct text token, data;
+    int64_t at, until;
+    int64_t spent_by; /* the run that spent the message's buttons; 0: none */
+};
+
+struct variable_row {
+    struct text name; /* those that begin with ':' are the engine's own */
+    struct text value;
+    int64_t until;
+    bool session; /* store_touch_session moves its end */
 };
 
 struct channel_row {
@@ -193,8 +217,33 @@ bool store_tap(struct store *store, int64_t chat, struct text rule, struct text 
 /* store_add_run: inserts; false if a run of this entry and rule is there. Makes the chat due now unless it has an
    owner. */
 bool store_add_run(struct store *store, const struct run_row *row, int64_t now) CHECKED;
-/* store_is_issued: was a button with this data sent to the chat (ledger), and is it valid at `now`? */
-bool store_is_issued(struct store *store, int64_t chat, struct text data, int64_t now) CHECKED;
+
+/* --- the ledger: every button that was sent, by what comes back when it is pressed ------------------------------ */
+
+/* store_issue: the buttons of one send. Written with each attempt: `at` and `until` become the latest, what is spent
+   stays spent. */
+void store_issue(struct store *store, int64_t chat, int64_t run, int step, int n,
+                 const struct issued_button *buttons, size_t count, int64_t now, int64_t until);
+/* store_find_issued: the valid button of this token: until > now, and its send is sending, ok or unknown. Of several
+   one that is not spent, else the one issued last. False if there is none. */
+bool store_find_issued(struct store *store, int64_t chat, struct text token, int64_t now, struct arena *arena,
+                       struct issued_row *row) CHECKED;
+/* store_spend: all buttons of the row's message are spent by the run `by`. False: they were spent already (or are gone),
+   nothing was changed. */
+bool store_spend(struct store *store, const struct issued_row *row, int64_t by) CHECKED;
+/* store_unspend: what the run spent is good again. */
+void store_unspend(struct store *store, int64_t chat, int64_t by);
+
+/* --- chat variables ---------------------------------------------------------------------------------------------- */
+
+/* store_variables: those of the chat with until > now, by name. The others are as good as gone, until they are pruned. */
+size_t store_variables(struct store *store, int64_t chat, int64_t now, struct arena *arena,
+                       struct variable_row **rows);
+/* store_set_variable: instead of the one of that name. */
+void store_set_variable(struct store *store, int64_t chat, const struct variable_row *row);
+void store_drop_variable(struct store *store, int64_t chat, struct text name);
+/* store_touch_session: the session's variables live until `until`; those that ended by `now` stay ended. */
+void store_touch_session(struct store *store, int64_t chat, int64_t now, int64_t until);
 
 /* --- T4: claiming ---------------------------------------------------------------------------------------------- */
 
@@ -220,9 +269,6 @@ size_t store_run_sends(struct store *store, int64_t run, struct arena *arena, st
 /* store_start_send: ready -> sending with this attempt number, owner and time. */
 void store_start_send(struct store *store, int64_t run, int step, int n, int attempt, int64_t owner,
                       int64_t now);
-/* store_issue: ledger rows for the data of one send's buttons, valid until `until`. */
-void store_issue(struct store *store, int64_t chat, int64_t run, int step, int n, const struct text *data,
-                 size_t count, int64_t until);
 /* store_keep_chat: writes not_before of a chat that stays with its owner. */
 void store_keep_chat(struct store *store, int64_t chat, int64_t not_before);
 /* store_release_chat: clears the owner, sets due_at (0: nothing waits) and not_before. */
@@ -237,13 +283,11 @@ void store_hold_chat(struct store *store, int64_t chat, struct text reason, int6
 bool store_settle_send(struct store *store, const struct send_row *row) CHECKED;
 /* store_late_ok: unknown -> ok for the same attempt, with reply_id and status_url. False: it was not unknown. */
 bool store_late_ok(struct store *store, const struct send_row *row) CHECKED;
-/* store_end_send: an end state for a send that is ready (expired, dropped, failed before it left). */
-void store_end_send(struct store *store, int64_t run, int step, int n, enum send_state state,
-                    struct text reason);
 /* store_step_run: the run goes on at `step` with this doc. */
 void store_step_run(struct store *store, int64_t run, int step, struct text doc);
 /* store_set_run: ready <-> held, or an end state (ended_at = now); guarded: an ended run stays as it is. Returns
-   whether it was changed. */
+   whether it was changed. Its sends that are still ready end with it, unless it is done: they are expired if the run is,
+   else dropped, for the same reason. */
 bool store_set_run(struct store *store, int64_t run, enum run_state state, struct text reason, int64_t now);
 
 /* --- T6: taking over -------------------------------------------------------------------------------------------- */
@@ -327,12 +371,6 @@ size_t store_notification_entries(struct store *store, int64_t notification, str
                                   struct entry_row **rows);
 size_t store_entry_runs(struct store *store, int64_t entry, struct arena *arena, struct run_row **rows);
 
-/* A button of the ledger. */
-struct issued_item {
-    int64_t chat, run, step, n;
-    struct text data;
-};
-
 /* store_list_issued: valid buttons behind `after` (NULL: from the first on), those of a chat one behind the other. */
-size_t store_list_issued(struct store *store, const struct issued_item *after, int64_t now, size_t limit,
-                         struct arena *arena, struct issued_item **items);
+size_t store_list_issued(struct store *store, const struct issued_row *after, int64_t now, size_t limit,
+                         struct arena *arena, struct issued_row **rows);

@@ -43,9 +43,20 @@ struct store_backend {
     bool (*tap)(struct store *store, int64_t chat, struct text rule, struct text data, int64_t said_at,
                 int64_t window_ms, int64_t now);
     bool (*add_run)(struct store *store, const struct run_row *row, int64_t now);
-    bool (*is_issued)(struct store *store, int64_t chat, struct text data, int64_t now);
-    size_t (*list_issued)(struct store *store, const struct issued_item *after, int64_t now, size_t limit,
-                          struct arena *arena, struct issued_item **items);
+
+    void (*issue)(struct store *store, const struct issued_row *row);
+    bool (*find_issued)(struct store *store, int64_t chat, struct text token, int64_t now,
+                        struct arena *arena, struct issued_row *row);
+    size_t (*list_issued)(struct store *store, const struct issued_row *after, int64_t now, size_t limit,
+                          struct arena *arena, struct issued_row **rows);
+    bool (*spend)(struct store *store, const struct issued_row *row, int64_t by);
+    void (*unspend)(struct store *store, int64_t chat, int64_t by);
+
+    size_t (*variables)(struct store *store, int64_t chat, int64_t now, struct arena *arena,
+                        struct variable_row **rows);
+    void (*set_variable)(struct store *store, int64_t chat, const struct variable_row *row);
+    void (*drop_variable)(struct store *store, int64_t chat, struct text name);
+    void (*touch_session)(struct store *store, int64_t chat, int64_t now, int64_t until);
 
     size_t (*claim_chats)(struct store *store, struct text channel, int64_t now, int64_t owner, size_t limit,
                           struct arena *arena, struct chat_row **rows);
@@ -60,16 +71,12 @@ struct store_backend {
     size_t (*run_sends)(struct store *store, int64_t run, struct arena *arena, struct send_row **rows);
     void (*start_send)(struct store *store, int64_t run, int step, int n, int attempt, int64_t owner,
                        int64_t now);
-    void (*issue)(struct store *store, int64_t chat, int64_t run, int step, int n, struct text data,
-                  int64_t until);
     void (*keep_chat)(struct store *store, int64_t chat, int64_t not_before);
     void (*release_chat)(struct store *store, int64_t chat, int64_t due_at, int64_t not_before);
     void (*hold_chat)(struct store *store, int64_t chat, struct text reason, int64_t now);
 
     bool (*settle_send)(struct store *store, const struct send_row *row);
     bool (*late_ok)(struct store *store, const struct send_row *row);
-    void (*end_send)(struct store *store, int64_t run, int step, int n, enum send_state state,
-                     struct text reason);
     void (*step_run)(struct store *store, int64_t run, int step, struct text doc);
     bool (*set_run)(struct store *store, int64_t run, enum run_state state, struct text reason, int64_t now);
 
@@ -129,6 +136,8 @@ struct store_rows {
 void *store_rows_add(struct store *store, struct store_rows *rows) CHECKED;
 /* store_lend_text: a copy in the arena; p == NULL stays. Fails the store when there is no room. */
 struct text store_lend_text(struct store *store, struct arena *arena, struct text text);
+/* store_send_end: what becomes of a send that is still ready when its run ends so. */
+enum send_state store_send_end(enum run_state state);
 /* store_state_name: of a listed item. */
 const char *store_state_name(enum store_kind kind, int state);
 

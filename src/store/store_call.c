@@ -125,9 +125,63 @@ bool store_add_run(struct store *store, const struct run_row *row, int64_t now)
            is_text(store, "the reason", row->reason) && store->backend->add_run(store, row, now);
 }
 
-bool store_is_issued(struct store *store, int64_t chat, struct text data, int64_t now)
+/* --- the ledger --------------------------------------------------------------------------------------------- */
+
+void store_issue(struct store *store, int64_t chat, int64_t run, int step, int n,
+                 const struct issued_button *buttons, size_t count, int64_t now, int64_t until)
 {
-    return store_may_read(store) && store->backend->is_issued(store, chat, data, now);
+    struct issued_row row = { .chat = chat, .run = run, .step = step, .n = n, .at = now, .until = until };
+
+    for (size_t i = 0; i < count; i++) {
+        row.data = buttons[i].data;
+        row.token = buttons[i].token.p ? buttons[i].token : row.data;
+        if (may_write(store))
+            store->backend->issue(store, &row);
+    }
+}
+
+bool store_find_issued(struct store *store, int64_t chat, struct text token, int64_t now, struct arena *arena,
+                       struct issued_row *row)
+{
+    return store_may_read(store) && store->backend->find_issued(store, chat, token, now, arena, row);
+}
+
+bool store_spend(struct store *store, const struct issued_row *row, int64_t by)
+{
+    return may_write(store) && store->backend->spend(store, row, by);
+}
+
+void store_unspend(struct store *store, int64_t chat, int64_t by)
+{
+    if (may_write(store))
+        store->backend->unspend(store, chat, by);
+}
+
+/* --- chat variables ----------------------------------------------------------------------------------------- */
+
+size_t store_variables(struct store *store, int64_t chat, int64_t now, struct arena *arena,
+                       struct variable_row **rows)
+{
+    *rows = NULL;
+    return store_may_read(store) ? store->backend->variables(store, chat, now, arena, rows) : 0;
+}
+
+void store_set_variable(struct store *store, int64_t chat, const struct variable_row *row)
+{
+    if (may_write(store) && is_text(store, "the variable's name", row->name))
+        store->backend->set_variable(store, chat, row);
+}
+
+void store_drop_variable(struct store *store, int64_t chat, struct text name)
+{
+    if (may_write(store))
+        store->backend->drop_variable(store, chat, name);
+}
+
+void store_touch_session(struct store *store, int64_t chat, int64_t now, int64_t until)
+{
+    if (may_write(store))
+        store->backend->touch_session(store, chat, now, until);
 }
 
 /* --- T4: claiming ------------------------------------------------------------------------------------------- */
@@ -198,14 +252,6 @@ void store_start_send(struct store *store, int64_t run, int step, int n, int att
         store->backend->start_send(store, run, step, n, attempt, owner, now);
 }
 
-void store_issue(struct store *store, int64_t chat, int64_t run, int step, int n, const struct text *data,
-                 size_t count, int64_t until)
-{
-    for (size_t i = 0; i < count; i++)
-        if (may_write(store))
-            store->backend->issue(store, chat, run, step, n, data[i], until);
-}
-
 void store_keep_chat(struct store *store, int64_t chat, int64_t not_before)
 {
     if (may_write(store))
@@ -234,13 +280,6 @@ bool store_settle_send(struct store *store, const struct send_row *row)
 bool store_late_ok(struct store *store, const struct send_row *row)
 {
     return may_write(store) && is_answer(store, row) && store->backend->late_ok(store, row);
-}
-
-void store_end_send(struct store *store, int64_t run, int step, int n, enum send_state state,
-                    struct text reason)
-{
-    if (may_write(store) && is_text(store, "the reason", reason))
-        store->backend->end_send(store, run, step, n, state, reason);
 }
 
 void store_step_run(struct store *store, int64_t run, int step, struct text doc)
@@ -383,13 +422,13 @@ size_t store_entry_runs(struct store *store, int64_t entry, struct arena *arena,
     return store_may_read(store) ? store->backend->entry_runs(store, entry, arena, rows) : 0;
 }
 
-size_t store_list_issued(struct store *store, const struct issued_item *after, int64_t now, size_t limit,
-                         struct arena *arena, struct issued_item **items)
+size_t store_list_issued(struct store *store, const struct issued_row *after, int64_t now, size_t limit,
+                         struct arena *arena, struct issued_row **rows)
 {
-    const struct issued_item first = { .chat = INT64_MIN };
+    const struct issued_row first = { .chat = INT64_MIN };
 
-    *items = NULL;
+    *rows = NULL;
     return store_may_read(store)
-               ? store->backend->list_issued(store, after ? after : &first, now, limit, arena, items)
+               ? store->backend->list_issued(store, after ? after : &first, now, limit, arena, rows)
                : 0;
 }

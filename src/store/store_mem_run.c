@@ -259,6 +259,8 @@ bool mem_set_run(struct store *store, int64_t run, enum run_state state, struct 
         return false;
     if (state == RUN_READY)
         make_due(mem, changed.chat, now);
+    else if (state > RUN_DONE)
+        mem_end_sends(mem, run, store_send_end(state), reason);
     return !store_failed(store);
 }
 

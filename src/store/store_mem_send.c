@@ -1,6 +1,6 @@
 #include "store/store_mem_table.h"
 
-/* Sends and the buttons that they issued. */
+/* Sends. */
 
 static const struct send_row *find_send(struct mem *mem, int64_t run, int step, int n)
 {
@@ -90,18 +90,19 @@ bool mem_late_ok(struct store *store, const struct send_row *row)
     return mem_replace(mem_of(store), MEM_SEND, found, &changed);
 }
 
-void mem_end_send(struct store *store, int64_t run, int step, int n, enum send_state state,
-                  struct text reason)
+void mem_end_sends(struct mem *mem, int64_t run, enum send_state state, struct text reason)
 {
-    const struct send_row *found = find_send(mem_of(store), run, step, n);
-    struct send_row changed;
+    const struct send_row *row, key = { .run = run, .step = INT32_MIN, .n = INT32_MIN };
 
-    if (!found || found->state != SEND_READY)
-        return;
-    changed = *found;
-    changed.state = state;
-    changed.reason = reason;
-    mem_replace(mem_of(store), MEM_SEND, found, &changed);
+    for (row = mem_first(mem, MEM_SEND, MEM_KEY, &key); row && row->run == run;
+         row = mem_after(mem, MEM_SEND, MEM_KEY, row)) {
+        struct send_row changed = *row;
+
+        changed.state = state;
+        changed.reason = reason;
+        if (row->state == SEND_READY)
+            mem_replace(mem, MEM_SEND, row, &changed);
+    }
 }
 
 size_t mem_next_sending(struct store *store, size_t limit, struct arena *arena, struct send_row **rows)
@@ -117,77 +118,16 @@ size_t mem_next_sending(struct store *store, size_t limit, struct arena *arena, 
     return limit;
 }
 
-void mem_issue(struct store *store, int64_t chat, int64_t run, int step, int n, struct text data,
-               int64_t until)
-{
-    struct mem_issued row = { chat, data, run, step, n, until };
-    const struct mem_issued *same = mem_find(mem_of(store), MEM_ISSUED, MEM_KEY, &row);
-
-    if (same)
-        mem_replace(mem_of(store), MEM_ISSUED, same, &row);
-    else
-        mem_insert(mem_of(store), MEM_ISSUED, &row);
-}
-
-/* A send that was pruned is taken for a good one: pruning takes the buttons of the others with it. */
-static bool is_good(struct mem *mem, const struct mem_issued *row)
-{
-    const struct send_row *send = find_send(mem, row->run, row->step, row->n);
-
-    return !send || send->state == SEND_SENDING || send->state == SEND_OK || send->state == SEND_UNKNOWN;
-}
-
-bool mem_is_issued(struct store *store, int64_t chat, struct text data, int64_t now)
-{
-    struct mem *mem = mem_of(store);
-    const struct mem_issued *row, key = { chat, data, INT64_MIN, INT32_MIN, INT32_MIN, 0 };
-
-    for (row = mem_first(mem, MEM_ISSUED, MEM_KEY, &key);
-         row && row->chat == chat && text_eq(row->token, data);
-         row = mem_after(mem, MEM_ISSUED, MEM_KEY, row))
-        if (row->until >= now && is_good(mem, row))
-            return true;
-    return false;
-}
-
-static void lend_button(struct store *store, const struct mem_issued *row, struct store_rows *out)
-{
-    struct issued_item *item = store_rows_add(store, out);
-
-    if (item)
-        *item = (struct issued_item){ row->chat, row->run, row->step, row->n,
-                                      store_lend_text(store, out->arena, row->token) };
-}
-
-size_t mem_list_issued(struct store *store, const struct issued_item *after, int64_t now, size_t limit,
-                       struct arena *arena, struct issued_item **items)
-{
-    struct mem *mem = mem_of(store);
-    struct store_rows out = { .arena = arena, .size = sizeof(struct issued_item) };
-    const struct mem_issued key = {
-        after->chat, after->data, after->run, (int)after->step, (int)after->n, 0
-    };
-    size_t n;
-
-    for (const struct mem_issued *row = mem_after(mem, MEM_ISSUED, MEM_KEY, &key); row && out.n < limit;
-         row = mem_after(mem, MEM_ISSUED, MEM_KEY, row))
-        if (row->until >= now && is_good(mem, row))
-            lend_button(store, row, &out);
-    *items = mem_given(mem, &out, &n);
-    return n;
-}
-
 /* --- pruning -------------------------------------------------------------------------------------------------------- */
 
 static size_t delete_buttons(struct mem *mem, int64_t chat, const struct send_row *send)
 {
-    const struct mem_issued *row, key = { chat, TEXT_NONE, INT64_MIN, INT32_MIN, INT32_MIN, 0 };
+    const struct issued_row *row;
     size_t gone = 0;
 
     if (send->state == SEND_OK || send->state == SEND_UNKNOWN)
         return 0;
-    for (row = mem_first(mem, MEM_ISSUED, MEM_KEY, &key); row && row->chat == chat;
-         row = mem_after(mem, MEM_ISSUED, MEM_KEY, row))
+    for (row = mem_next_issued(mem, chat, NULL); row; row = mem_next_issued(mem, chat, row))
         if (row->run == send->run && row->step == send->step && row->n == send->n)
             gone += mem_delete(mem, MEM_ISSUED, row);
     return gone;

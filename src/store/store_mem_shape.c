@@ -78,10 +78,13 @@ ORDER(tap_key, mem_tap,
          OR(texts(x->rule, y->rule), OR(texts(x->data, y->data), ints(x->said_at, y->said_at)))))
 ORDER(tap_stored, mem_tap, OR(ints(x->stored_at, y->stored_at), tap_key(x, y)))
 
-ORDER(issued_key, mem_issued,
+ORDER(issued_key, issued_row,
       OR(ints(x->chat, y->chat), OR(texts(x->token, y->token),
                                     OR(ints(x->run, y->run), OR(ints(x->step, y->step), ints(x->n, y->n))))))
-ORDER(issued_until, mem_issued, OR(ints(x->until, y->until), issued_key(x, y)))
+ORDER(issued_until, issued_row, OR(ints(x->until, y->until), issued_key(x, y)))
+
+ORDER(variable_key, mem_variable, OR(ints(x->chat, y->chat), texts(x->row.name, y->row.name)))
+ORDER(variable_until, mem_variable, OR(ints(x->row.until, y->row.until), variable_key(x, y)))
 
 ORDER(ruleset_key, mem_ruleset, texts(x->hash, y->hash))
 ORDER(channel_key, channel_row, texts(x->name, y->name))
@@ -126,7 +129,15 @@ const struct mem_shape mem_shapes[MEM_KINDS] = {
     [MEM_TAP] = {
         SIZE(mem_tap), TEXTS(AT(mem_tap, rule), AT(mem_tap, data)), 1, 2, { { tap_key, NULL }, { tap_stored, NULL } },
     },
-    [MEM_ISSUED] = { SIZE(mem_issued), TEXTS(AT(mem_issued, token)), 1, 2, { { issued_key, NULL }, { issued_until, NULL } } },
+    [MEM_ISSUED] = {
+        SIZE(issued_row), TEXTS(AT(issued_row, token), AT(issued_row, data)),
+        1, 2, { { issued_key, NULL }, { issued_until, NULL } },
+    },
+    [MEM_VARIABLE] = {
+        .size = sizeof(struct mem_variable), .lent = sizeof(struct variable_row),
+        TEXTS(AT(variable_row, name), AT(variable_row, value)),
+        1, 2, { { variable_key, NULL }, { variable_until, NULL } },
+    },
     [MEM_RULESET] = {
         SIZE(mem_ruleset), TEXTS(AT(mem_ruleset, hash), AT(mem_ruleset, source)), 1, 1, { { ruleset_key, NULL } },
     },

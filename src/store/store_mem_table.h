@@ -21,6 +21,7 @@ enum mem_kind {
     MEM_SEND,
     MEM_TAP,
     MEM_ISSUED,
+    MEM_VARIABLE,
     MEM_RULESET,
     MEM_CHANNEL,
     MEM_KINDS
@@ -108,12 +109,9 @@ struct mem_tap {
     int64_t said_at, stored_at;
 };
 
-struct mem_issued {
+struct mem_variable {
+    struct variable_row row;
     int64_t chat;
-    struct text token;
-    int64_t run;
-    int step, n;
-    int64_t until;
 };
 
 struct mem_ruleset {
@@ -130,9 +128,15 @@ enum { MEM_RUN_ENTRY = 1, MEM_RUN_HEAD, MEM_RUN_EXPIRES, MEM_RUN_ENDED };
 enum { MEM_SEND_SENDING = 1 };
 enum { MEM_TAP_STORED = 1 };
 enum { MEM_ISSUED_UNTIL = 1 };
+enum { MEM_VARIABLE_UNTIL = 1 };
 
 /* mem_is_sending: is a send of the run on its way? */
 bool mem_is_sending(struct mem *mem, int64_t run);
+/* mem_end_sends: the sends of the run that are still ready end with it. */
+void mem_end_sends(struct mem *mem, int64_t run, enum send_state state, struct text reason);
+/* mem_next_issued, mem_next_variable: the row behind `after`, of the same chat; NULL as `after`: the chat's first. */
+const struct issued_row *mem_next_issued(struct mem *mem, int64_t chat, const struct issued_row *after);
+const struct mem_variable *mem_next_variable(struct mem *mem, int64_t chat, const struct mem_variable *after);
 /* mem_prune_sends: the sends of runs that ended before `before`, at most `limit`. *buttons grows by the ledger rows that
    went with those that did not go well. */
 size_t mem_prune_sends(struct mem *mem, int64_t before, size_t limit, size_t *buttons);
@@ -157,9 +161,18 @@ bool mem_find_chat(struct store *store, struct text channel, struct text user_id
 bool mem_tap(struct store *store, int64_t chat, struct text rule, struct text data, int64_t said_at,
              int64_t window_ms, int64_t now);
 bool mem_add_run(struct store *store, const struct run_row *row, int64_t now);
-bool mem_is_issued(struct store *store, int64_t chat, struct text data, int64_t now);
-size_t mem_list_issued(struct store *store, const struct issued_item *after, int64_t now, size_t limit,
-                       struct arena *arena, struct issued_item **items);
+void mem_issue(struct store *store, const struct issued_row *row);
+bool mem_find_issued(struct store *store, int64_t chat, struct text token, int64_t now, struct arena *arena,
+                     struct issued_row *row);
+size_t mem_list_issued(struct store *store, const struct issued_row *after, int64_t now, size_t limit,
+                       struct arena *arena, struct issued_row **rows);
+bool mem_spend(struct store *store, const struct issued_row *row, int64_t by);
+void mem_unspend(struct store *store, int64_t chat, int64_t by);
+size_t mem_variables(struct store *store, int64_t chat, int64_t now, struct arena *arena,
+                     struct variable_row **rows);
+void mem_set_variable(struct store *store, int64_t chat, const struct variable_row *row);
+void mem_drop_variable(struct store *store, int64_t chat, struct text name);
+void mem_touch_session(struct store *store, int64_t chat, int64_t now, int64_t until);
 size_t mem_claim_chats(struct store *store, struct text channel, int64_t now, int64_t owner, size_t limit,
                        struct arena *arena, struct chat_row **rows);
 bool mem_get_chat(struct store *store, int64_t id, struct arena *arena, struct chat_row *row);
@@ -173,15 +186,11 @@ size_t mem_step_sends(struct store *store, int64_t run, int step, struct arena *
 size_t mem_run_sends(struct store *store, int64_t run, struct arena *arena, struct send_row **rows);
 void mem_start_send(struct store *store, int64_t run, int step, int n, int attempt, int64_t owner,
                     int64_t now);
-void mem_issue(struct store *store, int64_t chat, int64_t run, int step, int n, struct text data,
-               int64_t until);
 void mem_keep_chat(struct store *store, int64_t chat, int64_t not_before);
 void mem_release_chat(struct store *store, int64_t chat, int64_t due_at, int64_t not_before);
 void mem_hold_chat(struct store *store, int64_t chat, struct text reason, int64_t now);
 bool mem_settle_send(struct store *store, const struct send_row *row);
 bool mem_late_ok(struct store *store, const struct send_row *row);
-void mem_end_send(struct store *store, int64_t run, int step, int n, enum send_state state,
-                  struct text reason);
 void mem_step_run(struct store *store, int64_t run, int step, struct text doc);
 bool mem_set_run(struct store *store, int64_t run, enum run_state state, struct text reason, int64_t now);
 size_t mem_next_sending(struct store *store, size_t limit, struct arena *arena, struct send_row **rows);

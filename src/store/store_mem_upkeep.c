@@ -99,12 +99,24 @@ static size_t prune_taps(struct mem *mem, int64_t before, size_t limit)
 
 static size_t prune_issued(struct mem *mem, int64_t before, size_t limit)
 {
-    const struct mem_issued *row;
+    const struct issued_row *row;
     size_t gone = 0;
 
     for (row = mem_first(mem, MEM_ISSUED, MEM_ISSUED_UNTIL, NULL); row && row->until < before && gone < limit;
          row = mem_after(mem, MEM_ISSUED, MEM_ISSUED_UNTIL, row))
         gone += mem_delete(mem, MEM_ISSUED, row);
+    return gone;
+}
+
+static size_t prune_variables(struct mem *mem, int64_t before, size_t limit)
+{
+    const struct mem_variable *row;
+    size_t gone = 0;
+
+    for (row = mem_first(mem, MEM_VARIABLE, MEM_VARIABLE_UNTIL, NULL);
+         row && row->row.until < before && gone < limit;
+         row = mem_after(mem, MEM_VARIABLE, MEM_VARIABLE_UNTIL, row))
+        gone += mem_delete(mem, MEM_VARIABLE, row);
     return gone;
 }
 
@@ -129,6 +141,7 @@ size_t mem_prune(struct store *store, int64_t before, int64_t seen_before, size_
     gone += prune_notifications(mem, before, limit);
     gone += prune_taps(mem, before, limit);
     gone += prune_issued(mem, before, limit);
+    gone += prune_variables(mem, before, limit);
     return gone + prune_seen(mem, seen_before, limit);
 }
 

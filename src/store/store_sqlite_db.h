@@ -106,8 +106,8 @@ struct db_tap {
     struct text rule, data;
 };
 
-extern const struct db_shape db_notification, db_entry, db_chat, db_run, db_send, db_channel, db_item,
-    db_text_only, db_two, db_one_number, db_old_sends, db_taps, db_buttons;
+extern const struct db_shape db_notification, db_entry, db_chat, db_run, db_send, db_issued, db_variable,
+    db_channel, db_item, db_text_only, db_two, db_one_number, db_old_sends, db_taps;
 
 static inline struct db *db_of(struct store *store)
 {
@@ -157,9 +157,18 @@ bool db_find_chat(struct store *store, struct text channel, struct text user_id,
 bool db_tap(struct store *store, int64_t chat, struct text rule, struct text data, int64_t said_at,
             int64_t window_ms, int64_t now);
 bool db_add_run(struct store *store, const struct run_row *row, int64_t now);
-bool db_is_issued(struct store *store, int64_t chat, struct text data, int64_t now);
-size_t db_list_issued(struct store *store, const struct issued_item *after, int64_t now, size_t limit,
-                      struct arena *arena, struct issued_item **items);
+void db_issue(struct store *store, const struct issued_row *row);
+bool db_find_issued(struct store *store, int64_t chat, struct text token, int64_t now, struct arena *arena,
+                    struct issued_row *row);
+size_t db_list_issued(struct store *store, const struct issued_row *after, int64_t now, size_t limit,
+                      struct arena *arena, struct issued_row **rows);
+bool db_spend(struct store *store, const struct issued_row *row, int64_t by);
+void db_unspend(struct store *store, int64_t chat, int64_t by);
+size_t db_variables(struct store *store, int64_t chat, int64_t now, struct arena *arena,
+                    struct variable_row **rows);
+void db_set_variable(struct store *store, int64_t chat, const struct variable_row *row);
+void db_drop_variable(struct store *store, int64_t chat, struct text name);
+void db_touch_session(struct store *store, int64_t chat, int64_t now, int64_t until);
 size_t db_claim_chats(struct store *store, struct text channel, int64_t now, int64_t owner, size_t limit,
                       struct arena *arena, struct chat_row **rows);
 bool db_get_chat(struct store *store, int64_t id, struct arena *arena, struct chat_row *row);
@@ -172,15 +181,11 @@ size_t db_step_sends(struct store *store, int64_t run, int step, struct arena *a
 size_t db_run_sends(struct store *store, int64_t run, struct arena *arena, struct send_row **rows);
 void db_start_send(struct store *store, int64_t run, int step, int n, int attempt, int64_t owner,
                    int64_t now);
-void db_issue(struct store *store, int64_t chat, int64_t run, int step, int n, struct text data,
-              int64_t until);
 void db_keep_chat(struct store *store, int64_t chat, int64_t not_before);
 void db_release_chat(struct store *store, int64_t chat, int64_t due_at, int64_t not_before);
 void db_hold_chat(struct store *store, int64_t chat, struct text reason, int64_t now);
 bool db_settle_send(struct store *store, const struct send_row *row);
 bool db_late_ok(struct store *store, const struct send_row *row);
-void db_end_send(struct store *store, int64_t run, int step, int n, enum send_state state,
-                 struct text reason);
 void db_step_run(struct store *store, int64_t run, int step, struct text doc);
 bool db_set_run(struct store *store, int64_t run, enum run_state state, struct text reason, int64_t now);
 size_t db_next_sending(struct store *store, size_t limit, struct arena *arena, struct send_row **rows);

@@ -136,23 +136,3 @@ bool db_add_run(struct store *store, const struct run_row *row, int64_t now)
         db_do(db, SQL_CHAT_DUE, DB_VALUES(db_int(row->chat), db_int(now)));
     return added && !store_failed(store);
 }
-
-bool db_is_issued(struct store *store, int64_t chat, struct text data, int64_t now)
-{
-    struct db_pair found;
-
-    return db_one(db_of(store), SQL_IS_ISSUED, DB_VALUES(db_int(chat), db_blob(data), db_int(now)),
-                  &db_one_number, NULL, &found);
-}
-
-size_t db_list_issued(struct store *store, const struct issued_item *after, int64_t now, size_t limit,
-                      struct arena *arena, struct issued_item **items)
-{
-    size_t n;
-
-    *items = db_rows(db_of(store), SQL_LIST_ISSUED,
-                     DB_VALUES(db_int(after->chat), db_blob(after->data), db_int(after->run),
-                               db_int(after->step), db_int(after->n), db_int(now), db_limit(limit)),
-                     &db_buttons, arena, &n);
-    return n;
-}

@@ -79,7 +79,7 @@ static void read_send(struct db_cursor *c, void *out)
     row->run = db_next_int(c);
     row->step = (int)db_next_int(c);
     row->n = (int)db_next_int(c);
-    row->kind = (int)db_next_int(c);
+    row->kind = (enum send_kind)db_next_state(c, STATES(SEND_INBOX));
     row->channel = db_next_text(c);
     row->body = db_next_text(c);
     row->state = (enum send_state)db_next_state(c, SEND_STATES);
@@ -89,6 +89,33 @@ static void read_send(struct db_cursor *c, void *out)
     row->reply_id = db_next_text(c);
     row->status_url = db_next_text(c);
     row->reason = db_next_text(c);
+}
+
+static void read_issued(struct db_cursor *c, void *out)
+{
+    struct issued_row *row = out;
+
+    row->chat = db_next_int(c);
+    row->run = db_next_int(c);
+    row->step = (int)db_next_int(c);
+    row->n = (int)db_next_int(c);
+    row->token = db_next_text(c);
+    row->data = db_next_text(c);
+    if (!row->data.p)
+        row->data = row->token;
+    row->at = db_next_int(c);
+    row->until = db_next_int(c);
+    row->spent_by = db_next_int(c);
+}
+
+static void read_variable(struct db_cursor *c, void *out)
+{
+    struct variable_row *row = out;
+
+    row->name = db_next_text(c);
+    row->value = db_next_text(c);
+    row->until = db_next_int(c);
+    row->session = db_next_int(c) != 0;
 }
 
 static void read_channel(struct db_cursor *c, void *out)
@@ -155,17 +182,6 @@ static void read_tap(struct db_cursor *c, void *out)
     row->said_at = db_next_int(c);
 }
 
-static void read_button(struct db_cursor *c, void *out)
-{
-    struct issued_item *row = out;
-
-    row->chat = db_next_int(c);
-    row->data = db_next_text(c);
-    row->run = db_next_int(c);
-    row->step = db_next_int(c);
-    row->n = db_next_int(c);
-}
-
 #define SHAPE(name, type, reader) const struct db_shape name = { sizeof(type), reader }
 
 SHAPE(db_notification, struct notification_row, read_notification);
@@ -173,6 +189,8 @@ SHAPE(db_entry, struct entry_row, read_entry);
 SHAPE(db_chat, struct chat_row, read_chat);
 SHAPE(db_run, struct run_row, read_run);
 SHAPE(db_send, struct send_row, read_send);
+SHAPE(db_issued, struct issued_row, read_issued);
+SHAPE(db_variable, struct variable_row, read_variable);
 SHAPE(db_channel, struct channel_row, read_channel);
 SHAPE(db_item, struct store_item, read_item);
 SHAPE(db_text_only, struct text, read_text);
@@ -180,4 +198,3 @@ SHAPE(db_two, struct db_pair, read_pair);
 SHAPE(db_one_number, struct db_pair, read_number);
 SHAPE(db_old_sends, struct db_old_send, read_old_send);
 SHAPE(db_taps, struct db_tap, read_tap);
-SHAPE(db_buttons, struct issued_item, read_button);

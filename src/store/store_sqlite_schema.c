@@ -77,10 +77,21 @@ static const char version_1[] =
 
     "PRAGMA application_id = 0x63626b64;"; /* "cbkd" */
 
+/* Version 2: a button's token, when it was issued, who spent it; a variable's end, and whether the session moves it.
+   A button of version 1 was issued when its send left; where that is not known any more, long ago. */
+static const char version_2[] =
+    "ALTER TABLE issued ADD COLUMN at INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE issued ADD COLUMN spent_by INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE issued ADD COLUMN data BLOB;"
+    "UPDATE issued SET at = coalesce((SELECT sent_at FROM send WHERE run = issued.run AND step = issued.step"
+    " AND n = issued.n), 0);"
+    "ALTER TABLE variable ADD COLUMN session INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX variable_until ON variable(until);";
+
 #define APPLICATION_ID 0x63626b64
 
 /* migrations[v] leads from version v to v + 1. Append only. */
-static const char *const migrations[] = { version_1 };
+static const char *const migrations[] = { version_1, version_2 };
 
 int db_newest_version(void)
 {

@@ -83,13 +83,6 @@ void db_start_send(struct store *store, int64_t run, int step, int n, int attemp
           DB_VALUES(db_int(run), db_int(step), db_int(n), db_int(attempt), db_int(owner), db_int(now)));
 }
 
-void db_issue(struct store *store, int64_t chat, int64_t run, int step, int n, struct text data,
-              int64_t until)
-{
-    db_do(db_of(store), SQL_ISSUE,
-          DB_VALUES(db_int(chat), db_blob(data), db_int(run), db_int(step), db_int(n), db_int(until)));
-}
-
 void db_keep_chat(struct store *store, int64_t chat, int64_t not_before)
 {
     db_do(db_of(store), SQL_KEEP_CHAT, DB_VALUES(db_int(chat), db_int(not_before)));
@@ -123,12 +116,6 @@ bool db_late_ok(struct store *store, const struct send_row *row)
                            db_text0(row->reply_id), db_text0(row->status_url))) > 0;
 }
 
-void db_end_send(struct store *store, int64_t run, int step, int n, enum send_state state, struct text reason)
-{
-    db_do(db_of(store), SQL_END_SEND,
-          DB_VALUES(db_int(run), db_int(step), db_int(n), db_int(state), db_text0(reason)));
-}
-
 void db_step_run(struct store *store, int64_t run, int step, struct text doc)
 {
     db_do(db_of(store), SQL_STEP_RUN, DB_VALUES(db_int(run), db_int(step), db_blob0(doc)));
@@ -143,6 +130,8 @@ bool db_set_run(struct store *store, int64_t run, enum run_state state, struct t
 
     if (changed && state == RUN_READY)
         db_do(db, SQL_RUN_CHAT_DUE, DB_VALUES(db_int(run), db_int(now)));
+    else if (changed && state > RUN_DONE)
+        db_do(db, SQL_END_SENDS, DB_VALUES(db_int(run), db_int(store_send_end(state)), db_text0(reason)));
     return changed && !store_failed(store);
 }
 

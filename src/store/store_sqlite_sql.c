@@ -12,6 +12,8 @@
     "id, entry, rule, chat, seq, ruleset, state, reason, step, begun, doc, said_at, stored_at, expires_at, ended_at"
 #define SEND \
     "run, step, n, kind, channel, body, state, attempt, due_at, sent_at, reply_id, status_url, reason"
+/* Where the data is not what comes back, a column holds it. */
+#define ISSUED "chat, run, step, n, token, data, at, until, spent_by"
 
 /* A chat's ready runs, head first; run_head has this order. */
 #define READY_OF(chat) "FROM run WHERE chat = " chat " AND state = 0 ORDER BY begun DESC, said_at, seq LIMIT 1"
@@ -60,14 +62,28 @@ const char *const sql_texts[SQL_COUNT] = {
     [SQL_CHAT_DUE] =
         "UPDATE chat SET due_at = ?2 WHERE id = ?1 AND owner IS NULL AND (due_at IS NULL OR due_at > ?2)",
     /* A send that was pruned is taken for a good one: pruning takes the buttons of the others with it. */
-    [SQL_IS_ISSUED] =
-        "SELECT 1 FROM issued AS i WHERE chat = ?1 AND token = ?2 AND until >= ?3 AND NOT EXISTS (SELECT 1 FROM send"
-        " WHERE run = i.run AND step = i.step AND n = i.n AND state NOT IN (1, 2, 5)) LIMIT 1",
+    [SQL_FIND_ISSUED] =
+        "SELECT " ISSUED " FROM issued AS i WHERE chat = ?1 AND token = ?2 AND until > ?3 AND NOT EXISTS (SELECT 1 FROM send"
+        " WHERE run = i.run AND step = i.step AND n = i.n AND state NOT IN (1, 2, 5))"
+        " ORDER BY spent_by <> 0, at DESC, run DESC, step DESC, n DESC LIMIT 1",
     [SQL_LIST_ISSUED] =
-        "SELECT chat, token, run, step, n FROM issued AS i WHERE (chat, token, run, step, n) > (?1, ?2, ?3, ?4, ?5)"
-        " AND until >= ?6 AND NOT EXISTS (SELECT 1 FROM send"
+        "SELECT " ISSUED " FROM issued AS i WHERE (chat, token, run, step, n) > (?1, ?2, ?3, ?4, ?5)"
+        " AND until > ?6 AND NOT EXISTS (SELECT 1 FROM send"
         " WHERE run = i.run AND step = i.step AND n = i.n AND state NOT IN (1, 2, 5))"
         " ORDER BY chat, token, run, step, n LIMIT ?7",
+    [SQL_ISSUE] =
+        "INSERT INTO issued(" ISSUED ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0) ON CONFLICT(chat, token, run, step, n)"
+        " DO UPDATE SET at = excluded.at, until = excluded.until, data = excluded.data",
+    [SQL_SPEND] =
+        "UPDATE issued SET spent_by = ?5 WHERE chat = ?1 AND run = ?2 AND step = ?3 AND n = ?4 AND spent_by = 0",
+    [SQL_UNSPEND] = "UPDATE issued SET spent_by = 0 WHERE chat = ?1 AND spent_by = ?2",
+
+    [SQL_VARIABLES] = "SELECT name, value, until, session FROM variable WHERE chat = ?1 AND until > ?2 ORDER BY name",
+    [SQL_SET_VARIABLE] =
+        "INSERT INTO variable(chat, name, value, until, session) VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT(chat, name)"
+        " DO UPDATE SET value = excluded.value, until = excluded.until, session = excluded.session",
+    [SQL_DROP_VARIABLE] = "DELETE FROM variable WHERE chat = ?1 AND name = ?2",
+    [SQL_TOUCH_SESSION] = "UPDATE variable SET until = ?3 WHERE chat = ?1 AND session = 1 AND until > ?2",
 
     [SQL_CLAIM_CHATS] =
         "UPDATE chat SET owner = ?3 WHERE id IN (SELECT id FROM chat"
@@ -84,9 +100,6 @@ const char *const sql_texts[SQL_COUNT] = {
     [SQL_START_SEND] =
         "UPDATE send SET state = 1, attempt = ?4, owner = ?5, sent_at = ?6"
         " WHERE run = ?1 AND step = ?2 AND n = ?3 AND state = 0",
-    [SQL_ISSUE] =
-        "INSERT INTO issued(chat, token, run, step, n, until) VALUES(?1, ?2, ?3, ?4, ?5, ?6)"
-        " ON CONFLICT(chat, token, run, step, n) DO UPDATE SET until = excluded.until",
     [SQL_KEEP_CHAT] = "UPDATE chat SET not_before = ?2 WHERE id = ?1",
     /* A run may have come while the chat was owned: then the chat has been due since that was stored. */
     [SQL_RELEASE_CHAT] =
@@ -101,8 +114,7 @@ const char *const sql_texts[SQL_COUNT] = {
     [SQL_LATE_OK] =
         "UPDATE send SET state = 2, reply_id = ?5, status_url = ?6, reason = NULL"
         " WHERE run = ?1 AND step = ?2 AND n = ?3 AND attempt = ?4 AND state = 5",
-    [SQL_END_SEND] =
-        "UPDATE send SET state = ?4, reason = ?5 WHERE run = ?1 AND step = ?2 AND n = ?3 AND state = 0",
+    [SQL_END_SENDS] = "UPDATE send SET state = ?2, reason = ?3 WHERE run = ?1 AND state = 0",
     [SQL_STEP_RUN] = "UPDATE run SET step = ?2, doc = ?3 WHERE id = ?1 AND ended_at IS NULL",
     [SQL_SET_RUN] =
         "UPDATE run SET state = ?2, reason = ?3, ended_at = CASE WHEN ?2 > 1 THEN ?4 END"
@@ -164,10 +176,13 @@ const char *const sql_texts[SQL_COUNT] = {
         " ORDER BY stored_at, chat, rule, data, said_at LIMIT ?2",
     [SQL_DELETE_TAP] = "DELETE FROM tap WHERE chat = ?1 AND rule = ?2 AND data = ?3 AND said_at = ?4",
     [SQL_OLD_BUTTONS] =
-        "SELECT chat, token, run, step, n FROM issued WHERE until < ?1"
+        "SELECT " ISSUED " FROM issued WHERE until < ?1"
         " ORDER BY until, chat, token, run, step, n LIMIT ?2",
     [SQL_DELETE_BUTTON] =
         "DELETE FROM issued WHERE chat = ?1 AND token = ?2 AND run = ?3 AND step = ?4 AND n = ?5",
+    [SQL_PRUNE_VARIABLES] =
+        "DELETE FROM variable WHERE (chat, name) IN (SELECT chat, name FROM variable WHERE until < ?1"
+        " ORDER BY until, chat, name LIMIT ?2)",
     [SQL_PRUNE_SEEN] =
         "DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE at < ?1 ORDER BY at, key LIMIT ?2)",
 

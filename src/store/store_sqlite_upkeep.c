@@ -79,16 +79,15 @@ static size_t prune_taps(struct db *db, int64_t before, size_t limit, struct are
 
 static size_t prune_buttons(struct db *db, int64_t before, size_t limit, struct arena *arena)
 {
-    struct issued_item *buttons;
+    struct issued_row *buttons;
     size_t n, gone = 0;
 
-    buttons =
-        db_rows(db, SQL_OLD_BUTTONS, DB_VALUES(db_int(before), db_limit(limit)), &db_buttons, arena, &n);
+    buttons = db_rows(db, SQL_OLD_BUTTONS, DB_VALUES(db_int(before), db_limit(limit)), &db_issued, arena, &n);
     for (size_t i = 0; i < n; i++)
         gone +=
             (size_t)db_do(db, SQL_DELETE_BUTTON,
-                          DB_VALUES(db_int(buttons[i].chat), db_blob(buttons[i].data), db_int(buttons[i].run),
-                                    db_int(buttons[i].step), db_int(buttons[i].n)));
+                          DB_VALUES(db_int(buttons[i].chat), db_blob(buttons[i].token),
+                                    db_int(buttons[i].run), db_int(buttons[i].step), db_int(buttons[i].n)));
     return gone;
 }
 
@@ -123,6 +122,7 @@ size_t db_prune(struct store *store, int64_t before, int64_t seen_before, size_t
         gone += (size_t)db_do(db, steps[i], DB_VALUES(db_int(before), db_limit(limit)));
     gone += prune_taps(db, before, limit, arena) + prune_buttons(db, before, limit, arena);
     arena_free(arena);
+    gone += (size_t)db_do(db, SQL_PRUNE_VARIABLES, DB_VALUES(db_int(before), db_limit(limit)));
     return gone + (size_t)db_do(db, SQL_PRUNE_SEEN, DB_VALUES(db_int(seen_before), db_limit(limit)));
 }
 

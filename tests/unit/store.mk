@@ -4,6 +4,7 @@ check_PROGRAMS += $(store_tests)
 TESTS += $(store_tests)
 endif
 tests_unit_test_store_SOURCES = tests/unit/test_store.c tests/unit/test_store.h \
+	tests/unit/test_store_chat.c \
 	tests/unit/test_store_file.c \
 	tests/unit/test_store_intake.c \
 	tests/unit/test_store_random.c \
@@ -11,6 +12,8 @@ tests_unit_test_store_SOURCES = tests/unit/test_store.c tests/unit/test_store.h 
 	tests/unit/test_store_upkeep.c
 tests_unit_test_store_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_store_LDADD = $(STORE_TEST_LIBS)
+
+EXTRA_DIST += tests/unit/store_v1.sql
 
 # Not a test: contrib/bench/store_bench FOLDER
 noinst_PROGRAMS += contrib/bench/store_bench

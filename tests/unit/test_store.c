@@ -367,7 +367,8 @@ static void add_tests(const struct store_test *table, bool sqlite)
 
 int main(void)
 {
-    static const struct store_test *const both[] = { common_tests, intake_tests, run_tests, upkeep_tests };
+    static const struct store_test *const both[] = { common_tests, intake_tests, run_tests, chat_tests,
+                                                     upkeep_tests };
 
     for (size_t i = 0; i < 2 * sizeof(both) / sizeof(both[0]); i++)
         add_tests(both[i / 2], i % 2);

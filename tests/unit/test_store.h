@@ -26,7 +26,8 @@ struct store_test {
 };
 
 /* The tables of the parts, ended by a NULL name. `file` is for SQLite only. */
-extern const struct store_test intake_tests[], run_tests[], upkeep_tests[], file_tests[], random_tests[];
+extern const struct store_test intake_tests[], run_tests[], chat_tests[], upkeep_tests[], file_tests[],
+    random_tests[];
 
 void begin(struct fixture *f);
 void commit(struct fixture *f);

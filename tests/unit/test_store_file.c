@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,6 +150,56 @@ static void test_versions(struct fixture *f)
     }
 }
 
+/* store_v1.sql: tables and rows as the first version left them. */
+static void put_version_1(struct fixture *f)
+{
+    const char *folder = getenv("srcdir");
+    struct buf sql = BUF(1 << 20);
+    sqlite3 *handle;
+    struct fault fault;
+    char path[1024];
+
+    snprintf(path, sizeof(path), "%s/tests/unit/store_v1.sql", folder ? folder : ".");
+    assert_true(file_read(path, &sql, &fault));
+    close_store(f);
+    assert_int_equal(unlink(f->path), 0);
+    assert_int_equal(sqlite3_open(f->path, &handle), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(handle, buf_get(&sql).p, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(handle), SQLITE_OK);
+    buf_free(&sql);
+}
+
+static void test_version_1(struct fixture *f)
+{
+    struct notification_row notification;
+    struct variable_row set = { T("a"), T("1"), 900, true }, *variables;
+    struct issued_row issued;
+    struct send_row *sends;
+    struct run_row run;
+
+    put_version_1(f);
+    open_gives(f, STORE_OPERATE, STORE_TEMPFAIL, "serve brings it up");
+    f->store = open_as(f, STORE_SERVE);
+    assert_true(store_get_notification(f->store, 10, f->arena, &notification));
+    assert_text(notification.body, "{\"a\":1}");
+    assert_true(store_head_run(f->store, 30, f->arena, &run));
+    assert_int_equal(run.id, 40);
+    assert_int_equal(store_run_sends(f->store, 40, f->arena, &sends), 1);
+    assert_true(store_find_issued(f->store, 30, T("yes"), 200, f->arena, &issued));
+    assert_text(issued.data, "yes");
+    assert_int_equal(issued.at, 150); /* when its send left */
+    assert_int_equal(issued.spent_by, 0);
+    assert_true(store_find_issued(f->store, 30, T("old"), 200, f->arena, &issued));
+    assert_int_equal(issued.at, 0);
+    begin(f);
+    assert_true(store_spend(f->store, &issued, 7));
+    store_set_variable(f->store, 30, &set);
+    commit(f);
+    close_store(f);
+    f->store = open_as(f, STORE_SERVE); /* once is enough */
+    assert_int_equal(store_variables(f->store, 30, 200, f->arena, &variables), 1);
+}
+
 static void test_full_disk(struct fixture *f)
 {
     struct notification_row row = a_notification(f, NOTIFICATION_NEW), *rows;
@@ -193,6 +244,7 @@ const struct store_test file_tests[] = {
     { "not there", test_not_there },
     { "corrupt", test_corrupt },
     { "versions", test_versions },
+    { "a store of version 1", test_version_1 },
     { "full disk", test_full_disk },
     { "a row that cannot be", test_broken_row },
     { NULL, NULL },

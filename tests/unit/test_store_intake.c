@@ -222,74 +222,6 @@ static void test_add_run(struct fixture *f)
     commit_gives(f, STORE_BAD_DATA);
 }
 
-static void test_issued(struct fixture *f)
-{
-    struct text data[2] = { T("a"), text_make("b\0c", 3) };
-    struct send_row send = a_send(9, 0, 0);
-
-    begin(f);
-    store_add_sends(f->store, &send, 1);
-    store_issue(f->store, 5, 9, 0, 0, data, 2, 1000);
-    commit(f);
-    assert_false(store_is_issued(f->store, 5, T("a"), 100)); /* the send is not on its way yet */
-    begin(f);
-    store_start_send(f->store, 9, 0, 0, 1, 1, 100);
-    commit(f);
-    assert_true(store_is_issued(f->store, 5, T("a"), 100));
-    assert_true(store_is_issued(f->store, 5, data[1], 1000));
-    assert_false(store_is_issued(f->store, 5, T("b"), 100));
-    assert_false(store_is_issued(f->store, 5, T("a"), 1001));
-    assert_false(store_is_issued(f->store, 6, T("a"), 100));
-    for (int state = SEND_READY; state < SEND_STATES; state++) {
-        begin(f);
-        send.attempt = 1;
-        send.state = (enum send_state)state;
-        assert_true(store_settle_send(f->store, &send));
-        assert_int_equal(store_is_issued(f->store, 5, T("a"), 100),
-                         state == SEND_SENDING || state == SEND_OK || state == SEND_UNKNOWN);
-        store_rollback(f->store);
-    }
-    begin(f);
-    store_issue(f->store, 5, 9, 0, 0, data, 1, 2000); /* with the next attempt */
-    commit(f);
-    assert_true(store_is_issued(f->store, 5, T("a"), 1001));
-}
-
-/* Every button once, page by page, those of a chat side by side. */
-static void test_list_issued(struct fixture *f)
-{
-    struct text data[3] = { T("a"), text_make("b\0c", 3), T("c") };
-    struct send_row sends[3] = { a_send(9, 0, 0), a_send(9, 0, 1), a_send(10, 0, 0) };
-    struct issued_item *items, last;
-    size_t count = 0;
-
-    begin(f);
-    store_add_sends(f->store, sends, 3);
-    store_issue(f->store, 5, 9, 0, 0, data, 3, 1000);
-    store_issue(f->store, 5, 9, 0, 1, data, 1, 50); /* too old */
-    store_issue(f->store, -7, 10, 0, 0, data, 2, 1000);
-    store_issue(f->store, 6, 11, 0, 0, data, 1, 1000); /* its send was pruned */
-    store_start_send(f->store, 9, 0, 0, 1, 1, 100);
-    store_start_send(f->store, 9, 0, 1, 1, 1, 100);
-    store_start_send(f->store, 10, 0, 0, 1, 1, 100);
-    commit(f);
-    assert_int_equal(store_list_issued(f->store, NULL, 100, 10, f->arena, &items), 6);
-    assert_int_equal(items[0].chat, -7);
-    assert_true(text_eq(items[3].data, data[1]));
-    assert_int_equal(items[5].chat, 6);
-    while (store_list_issued(f->store, count ? &last : NULL, 100, 1, f->arena, &items) == 1) {
-        last = items[0];
-        count++;
-    }
-    assert_int_equal(count, 6);
-    begin(f);
-    sends[0].attempt = 1;
-    sends[0].state = SEND_FAILED;
-    assert_true(store_settle_send(f->store, &sends[0]));
-    commit(f);
-    assert_int_equal(store_list_issued(f->store, NULL, 100, 10, f->arena, &items), 3);
-}
-
 /* What is not begun cannot be committed: an acknowledgement may hang on it. */
 static void test_give_up(struct fixture *f)
 {
@@ -310,14 +242,8 @@ static void test_give_up(struct fixture *f)
 }
 
 const struct store_test intake_tests[] = {
-    { "give up", test_give_up },
-    { "notifications", test_notifications },
-    { "seen", test_seen },
-    { "entries", test_entries },
-    { "take_seq", test_take_seq },
-    { "tap window", test_tap_window },
-    { "add_run", test_add_run },
-    { "issued", test_issued },
-    { "list_issued", test_list_issued },
-    { NULL, NULL },
+    { "give up", test_give_up },   { "notifications", test_notifications },
+    { "seen", test_seen },         { "entries", test_entries },
+    { "take_seq", test_take_seq }, { "tap window", test_tap_window },
+    { "add_run", test_add_run },   { NULL, NULL },
 };

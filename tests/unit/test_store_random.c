@@ -193,13 +193,14 @@ static void step_match(struct side *s, const struct world *w)
 static void work_head(struct side *s, const struct world *w, const struct run_row *run)
 {
     struct send_row send = { .run = run->id, .step = run->step, .channel = T("shop") }, *rows;
-    struct text data[2] = { PICK(words, w->r[1]), T("z") };
+    struct issued_button buttons[2] = { { .data = PICK(words, w->r[1]) },
+                                        { .token = PICK(words, w->r[4]), .data = T("z") } };
 
     store_begin_run(s->store, run->id);
     if (store_step_sends(s->store, run->id, run->step, s->arena, &rows) == 0)
         store_add_sends(s->store, &send, 1);
     store_start_send(s->store, run->id, run->step, 0, 1 + (int)(w->r[2] % 2), 1, w->now);
-    store_issue(s->store, run->chat, run->id, run->step, 0, data, 2, w->now + w->r[3] % 500);
+    store_issue(s->store, run->chat, run->id, run->step, 0, buttons, 2, w->now, w->now + w->r[3] % 500);
 }
 
 static void step_claim(struct side *s, const struct world *w)
@@ -234,13 +235,12 @@ static void step_settle(struct side *s, const struct world *w)
     row.reason = PICK(words, w->r[3]);
     say_int(s, store_settle_send(s->store, &row));
     say_int(s, store_late_ok(s->store, &row));
-    store_end_send(s->store, row.run, row.step, row.n, SEND_EXPIRED, PICK(words, w->r[3]));
     if (!store_get_run(s->store, row.run, s->arena, &run))
         return;
     store_step_run(s->store, run.id, run.step + (int)(w->r[4] % 2), PICK(words, w->r[4]));
     if (w->r[5] % 3)
-        say_int(s,
-                store_set_run(s->store, run.id, (enum run_state)(w->r[5] % RUN_STATES), TEXT_NONE, w->now));
+        say_int(s, store_set_run(s->store, run.id, (enum run_state)(w->r[5] % RUN_STATES),
+                                 PICK(words, w->r[3]), w->now));
     store_release_chat(s->store, run.chat, w->r[1] % 3 ? 0 : w->now + 10, w->now + w->r[3] % 20);
 }
 
@@ -253,7 +253,6 @@ static void step_operate(struct side *s, const struct world *w)
 
     if (store_find_chat(s->store, PICK(channels, w->r[2]), PICK(users, w->r[3]), s->arena, &chat)) {
         store_hold_chat(s->store, chat.id, held, w->now);
-        say_int(s, store_is_issued(s->store, chat.id, PICK(words, w->r[4]), w->now));
     }
     say_int(s, store_rearm_run(s->store, id, w->now, w->now + 500));
     say_int(s, store_rearm_notification(s->store, id));
@@ -261,6 +260,50 @@ static void step_operate(struct side *s, const struct world *w)
     say_int(s, w->r[5] % 2 ? store_drop_notification(s->store, id + 1, T("gone"))
                            : store_drop_entry(s->store, id + 1, T("gone")));
     say_runs(s, rows, store_expired_runs(s->store, w->now, 3, s->arena, &rows));
+}
+
+static void press(struct side *s, const struct world *w, int64_t chat)
+{
+    struct issued_row row;
+
+    if (!store_find_issued(s->store, chat, PICK(words, w->r[2]), w->now, s->arena, &row))
+        return;
+    say_int(s, row.run);
+    say_int(s, row.step);
+    say_int(s, row.at);
+    say_int(s, row.until);
+    say_int(s, row.spent_by);
+    say_text(s, row.data);
+    if (w->r[3] % 2)
+        say_int(s, store_spend(s->store, &row, 1 + w->r[3] % 5));
+    else
+        store_unspend(s->store, chat, 1 + w->r[3] % 5);
+}
+
+static void step_chat(struct side *s, const struct world *w)
+{
+    struct variable_row *rows, row = { .name = PICK(rules, w->r[2]),
+                                       .value = w->r[4] % 3 ? PICK(words, w->r[3]) : TEXT_NONE,
+                                       .until = w->now + w->r[4] % 100,
+                                       .session = w->r[5] % 2 };
+    struct chat_row chat;
+    size_t n;
+
+    if (!store_find_chat(s->store, PICK(channels, w->r[0]), PICK(users, w->r[1]), s->arena, &chat))
+        return;
+    press(s, w, chat.id);
+    if (w->r[3] % 5)
+        store_set_variable(s->store, chat.id, &row);
+    else
+        store_drop_variable(s->store, chat.id, row.name);
+    store_touch_session(s->store, chat.id, w->now + w->r[2] % 20 - 10, w->now + w->r[5] % 90);
+    n = store_variables(s->store, chat.id, w->now, s->arena, &rows);
+    for (size_t i = 0; i < n; i++) {
+        say_text(s, rows[i].name);
+        say_text(s, rows[i].value);
+        say_int(s, rows[i].until);
+        say_int(s, rows[i].session);
+    }
 }
 
 static void step_prune(struct side *s, const struct world *w)
@@ -293,8 +336,8 @@ static void step_numbers(struct side *s, const struct world *w)
 }
 
 static void (*const steps[])(struct side *s, const struct world *w) = {
-    step_notification, step_entry,  step_match,   step_match, step_claim,
-    step_settle,       step_settle, step_operate, step_prune, step_numbers
+    step_notification, step_entry,   step_match, step_match, step_claim, step_settle,
+    step_settle,       step_operate, step_chat,  step_chat,  step_prune, step_numbers
 };
 
 #define STEPS (sizeof(steps) / sizeof(steps[0]))

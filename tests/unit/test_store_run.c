@@ -140,6 +140,34 @@ static void test_head_run(struct fixture *f)
     assert_int_equal(head(f, 999999), 0);
 }
 
+/* What never left is not shown as waiting once nobody waits for it. */
+static void test_ends_sends(struct fixture *f)
+{
+    static const enum send_state expected[RUN_STATES] = {
+        [RUN_READY] = SEND_READY,      [RUN_HELD] = SEND_READY,      [RUN_DONE] = SEND_READY,
+        [RUN_REJECTED] = SEND_DROPPED, [RUN_FAILED] = SEND_DROPPED,  [RUN_UNKNOWN] = SEND_DROPPED,
+        [RUN_EXPIRED] = SEND_EXPIRED,  [RUN_DROPPED] = SEND_DROPPED,
+    };
+    int64_t chat = put_chat(f, "shop", "a");
+
+    for (int state = RUN_READY; state < RUN_STATES; state++) {
+        int64_t run = put_run(f, chat, 10);
+        struct send_row ready = a_send(run, 1, 0), *rows;
+
+        begin(f);
+        store_add_sends(f->store, &ready, 1);
+        commit(f);
+        put_sending(f, run, 0, 0, 1);
+        begin(f);
+        assert_true(store_set_run(f->store, run, (enum run_state)state, T("why"), 300));
+        commit(f);
+        assert_int_equal(store_run_sends(f->store, run, f->arena, &rows), 2);
+        assert_int_equal(rows[0].state, SEND_SENDING);
+        assert_int_equal(rows[1].state, expected[state]);
+        assert_text(rows[1].reason, state > RUN_DONE ? "why" : NULL);
+    }
+}
+
 static void test_sends(struct fixture *f)
 {
     struct send_row in[3] = { a_send(5, 1, 0), a_send(5, 0, 1), a_send(5, 0, 0) }, *rows;
@@ -148,8 +176,6 @@ static void test_sends(struct fixture *f)
     store_add_sends(f->store, in, 3);
     store_start_send(f->store, 5, 0, 1, 4, 1, 222);
     store_start_send(f->store, 5, 0, 1, 5, 1, 333); /* not ready any more */
-    store_end_send(f->store, 5, 0, 1, SEND_EXPIRED, T("not ready"));
-    store_end_send(f->store, 5, 1, 0, SEND_EXPIRED, T("late"));
     commit(f);
     assert_int_equal(store_step_sends(f->store, 5, 0, f->arena, &rows), 2);
     assert_int_equal(rows[0].n, 0);
@@ -160,8 +186,7 @@ static void test_sends(struct fixture *f)
     assert_text(rows[1].reply_id, NULL);
     assert_int_equal(store_run_sends(f->store, 5, f->arena, &rows), 3);
     assert_int_equal(rows[2].step, 1);
-    assert_int_equal(rows[2].state, SEND_EXPIRED);
-    assert_text(rows[2].reason, "late");
+    assert_int_equal(rows[2].state, SEND_READY);
     assert_int_equal(store_next_sending(f->store, 9, f->arena, &rows), 1);
     assert_int_equal(rows[0].n, 1);
     assert_int_equal(store_run_sends(f->store, 6, f->arena, &rows), 0);
@@ -268,6 +293,7 @@ const struct store_test run_tests[] = {
     { "release keeps runs", test_release_keeps_runs },
     { "head_run", test_head_run },
     { "sends", test_sends },
+    { "a run that ends ends its sends", test_ends_sends },
     { "settle", test_settle },
     { "set_run", test_set_run },
     { "disown", test_disown },
