@@ -81,7 +81,7 @@ static void explain_entry(struct explain *explain, const struct source *source, 
     show_field(4, "conversation", entry->conversation);
     show_field(4, "message", entry->message);
     show_field(4, "author", entry->author);
-    source_next_fetch(source, entry, ruleset_wants_contact(explain->generation->ruleset), explain->arena,
+    source_next_fetch(source, entry, ruleset_wants(explain->generation->ruleset)->contact, explain->arena,
                       &fetch);
     if (fetch.kind != FETCH_NONE) {
         show_field(4, "first reads", text_of(fetch.url));

@@ -14,7 +14,7 @@
 
 static bool wants_contact(const struct engine *engine)
 {
-    return ruleset_wants_contact(engine->generation->ruleset);
+    return ruleset_wants(engine->generation->ruleset)->contact;
 }
 
 /* A contact that was fetched lately is as good as a fetched one. */

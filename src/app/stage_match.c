@@ -35,18 +35,41 @@ static bool issued_here(struct engine *engine, struct text channel, const struct
            store_find_issued(engine->store, chat.id, entry->data, engine->now, engine->arena, &issued);
 }
 
+/* Only as much as some rule looks at: the run keeps it. */
+static struct json_object *conversation_of(const struct engine *engine, const struct entry *entry)
+{
+    struct json_object *conversation = NULL;
+    struct fault fault;
+
+    if (entry->conversation_doc.p && ruleset_wants(engine->generation->ruleset)->conversation)
+        conversation = doc_parse(entry->conversation_doc, &fault);
+    return conversation ? conversation : json_object_new_object();
+}
+
+static bool add_attachment(struct json_object *scope, const struct attachment *file)
+{
+    struct json_object *object = json_object_new_object();
+
+    if (object && json_object_object_add(scope, "attachment", object) == 0)
+        return doc_add_text(object, "type", file->type) && doc_add_text(object, "url", file->url) &&
+               doc_add_text(object, "name", file->name);
+    json_object_put(object);
+    return false;
+}
+
 /* What the rules see of the entry. NULL when memory is out. */
 static struct json_object *open_scope(struct engine *engine, const struct source *source,
                                       const struct entry *entry)
 {
-    struct json_object *scope = json_object_new_object(), *conversation = json_object_new_object();
+    struct json_object *scope = json_object_new_object(), *conversation = conversation_of(engine, entry);
     struct fault fault;
     bool ok;
 
     ok = scope && conversation && doc_add_text(conversation, "id", entry->conversation) &&
          doc_add_text(scope, "source", text_of(source_name(source))) &&
          doc_add_text(scope, "channel", engine_chat_channel(engine, source)) &&
-         doc_add_text(scope, "topic", entry->topic);
+         doc_add_text(scope, "topic", entry->topic) &&
+         (!entry->attachment.type.p || add_attachment(scope, &entry->attachment));
     if (ok) {
         json_object_object_add(scope, "conversation", json_object_get(conversation));
         if (entry->contact_doc.p)
@@ -195,7 +218,10 @@ static void take_entry(struct engine *engine, const struct source *source, struc
     struct metrics *metrics = engine->setup.metrics;
     struct text rule = TEXT_NONE;
 
-    if (!question->scope || !find_rule(engine, source, entry, question, match)) {
+    if (!entry_from_customer(entry->kind)) {
+        done(row, ENTRY_DONE,
+             entry->kind == ENTRY_TEAMMATE ? "a teammate's message" : "the conversation was closed");
+    } else if (!question->scope || !find_rule(engine, source, entry, question, match)) {
         done(row, ENTRY_STUCK, "out of memory");
     } else if (match->how == MATCH_NONE) {
         done(row, ENTRY_DONE, "no rule takes it");

@@ -6,11 +6,19 @@
 
 #define DOC_MAX ((size_t)64 << 20)
 
-static const char *const kinds[] = { [ENTRY_TAP] = "tap", [ENTRY_TEXT] = "text", [ENTRY_EITHER] = "either" };
+static const char *const kinds[] = {
+    [ENTRY_TAP] = "tap",           [ENTRY_TEXT] = "text",     [ENTRY_EITHER] = "either",
+    [ENTRY_TEAMMATE] = "teammate", [ENTRY_CLOSED] = "closed",
+};
 
 const char *entry_kind_name(enum entry_kind kind)
 {
     return kinds[kind];
+}
+
+bool entry_from_customer(enum entry_kind kind)
+{
+    return kind < ENTRY_TEAMMATE;
 }
 
 #define FIELD(name)                         \
@@ -24,6 +32,7 @@ static const struct {
 } texts[] = {
     FIELD(conversation), FIELD(message), FIELD(account), FIELD(topic), FIELD(author),
     FIELD(contact),      FIELD(user_id), FIELD(body),    FIELD(data),  FIELD(contact_doc),
+    FIELD(attachment.type), FIELD(attachment.url), FIELD(attachment.name), FIELD(conversation_doc),
 }, flags[] = {
     FIELD(fetched),
     FIELD(truncated),

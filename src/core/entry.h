@@ -1,6 +1,6 @@
 #pragma once
 
-/* An entry: one customer-authored inbox message. */
+/* An entry: one customer-authored inbox message; or what a teammate did that matters to the customer's chat. */
 
 #include "base/arena.h"
 #include "base/fault.h"
@@ -13,9 +13,20 @@ enum entry_kind {
     ENTRY_TAP,    /* carries callback data */
     ENTRY_TEXT,   /* certainly typed */
     ENTRY_EITHER, /* the whole text was taken: tried as a tap first, as text second */
+    /* No customer's, and for no rule: */
+    ENTRY_TEAMMATE, /* a teammate wrote to the customer */
+    ENTRY_CLOSED,   /* the conversation was closed */
 };
 
-const char *entry_kind_name(enum entry_kind kind); /* "tap", "text", "either" */
+const char *entry_kind_name(enum entry_kind kind); /* "tap", "text", "either", "teammate", "closed" */
+/* entry_from_customer: is it for the rules? */
+bool entry_from_customer(enum entry_kind kind);
+
+/* A file that came with the message. */
+struct attachment {
+    struct text type;      /* a media type such as image/png; p == NULL: there is no attachment */
+    struct text url, name; /* p == NULL: not said */
+};
 
 /* What a place of the configuration found in a payload that is gone by now. */
 struct entry_value {
@@ -33,6 +44,8 @@ struct entry {
     struct text user_id;              /* Telegram's, digits with an optional leading minus */
     struct text body;                 /* the normalised text */
     struct text data;                 /* the callback data, else the text to match */
+    struct attachment attachment;     /* the first one */
+    struct text conversation_doc;     /* the conversation's plain values as a JSON object */
     int64_t said_at;                  /* ms */
     bool fetched;                     /* HubSpot: the message was read */
     bool truncated;                   /* HubSpot: original-content must be read */

@@ -9,11 +9,17 @@
 struct names;
 struct pattern_pool;
 
+/* What templates and conditions use of that which has its price. */
+struct wants {
+    bool contact;
+    bool conversation; /* other than its id */
+};
+
 struct maker {
     struct arena *arena;
     struct findings *findings;
     struct pattern_pool *pool;
     const struct settings *settings;
     const struct names *names; /* NULL: the names come later, every one is taken */
-    bool wants_contact;        /* set when something uses contact... */
+    struct wants wants;
 };

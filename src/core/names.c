@@ -7,12 +7,12 @@
 /* Words with a meaning of their own, and what may stand behind them. */
 static const struct {
     const char *word;
-    enum { INSIDE_NOTHING, INSIDE_ANY, INSIDE_ID, INSIDE_HOURS, INSIDE_PAGES, LATER } inside;
+    enum { INSIDE_NOTHING, INSIDE_ANY, INSIDE_ATTACHMENT, INSIDE_HOURS, INSIDE_PAGES, LATER } inside;
 } reserved[] = {
     { "chat", LATER },
     { "contact", INSIDE_ANY },
-    { "conversation", INSIDE_ID },
-    { "attachment", LATER },
+    { "conversation", INSIDE_ANY },
+    { "attachment", INSIDE_ATTACHMENT },
     { "hours", INSIDE_HOURS },
     { "lang", INSIDE_NOTHING },
     { "pages", INSIDE_PAGES },
@@ -22,6 +22,7 @@ static const struct {
     { "topic", INSIDE_NOTHING },
 };
 
+static const char *const attachment_words[] = { "type", "url", "name", NULL };
 static const char *const pages_words[] = { "now", "count", "next", "prev", NULL };
 
 struct checking {
@@ -93,11 +94,10 @@ static bool check_inside(const struct checking *check, int which)
     const char *inside = check->path->words[1];
 
     switch (reserved[which].inside) {
-    case INSIDE_ID:
-        if (check->path->count == 2 && strcmp(inside, "id") == 0)
+    case INSIDE_ATTACHMENT:
+        if (check->path->count == 2 && in_list(attachment_words, text_of(inside)))
             return true;
-        return wrong(check, "${%.*s} is not supported by this version of callbackd yet",
-                     TEXT_ARG(check->path->text));
+        return unknown_inside(check, "an attachment has no", attachment_words);
     case INSIDE_HOURS:
         if (check->path->count == 2 && in_list(settings->hours_names, text_of(inside)))
             return true;
@@ -170,10 +170,20 @@ static bool check_own(const struct checking *check)
 
 static bool is_guarded(const struct names *names, const struct path *path)
 {
+    const struct path type = { .text = text_of("attachment.type") };
+    bool attached = path_first(path, "attachment"); /* where there is a type the rest is there, too */
+
     for (const struct names_guard *guard = names->guards; guard; guard = guard->outer)
-        if (condition_gives(guard->when, guard->fails, path))
+        if (condition_gives(guard->when, guard->fails, path) ||
+            (attached && condition_gives(guard->when, guard->fails, &type)))
             return true;
     return false;
+}
+
+/* Is it a value of `word` other than `always`? */
+static bool may_lack(const struct path *path, const char *word, const char *always)
+{
+    return path_first(path, word) && path->count > 1 && strcmp(path->words[1], always) != 0;
 }
 
 static void warn_missing(const struct checking *check)
@@ -188,7 +198,8 @@ static void warn_missing(const struct checking *check)
         finding_add(findings, FINDING_WARNING, here(check),
                     "not every match of rule '%s' gives ${%.*s} a value; without one nothing is sent",
                     names->rule, TEXT_ARG(path->text));
-    } else if (path_first(path, "contact") ||
+    } else if (path_first(path, "contact") || may_lack(path, "conversation", "id") ||
+               path_first(path, "attachment") ||
                (path_first(path, "lang") && !check->maker->settings->languages) ||
                (path_first(path, "pages") && strlen(path->words[1]) == 4)) { /* next, prev */
         finding_add(findings, FINDING_WARNING, here(check),
@@ -211,7 +222,8 @@ bool names_check(struct maker *maker, const struct path *path, enum names_use us
 
     if (which >= 0 ? !check_reserved(&check, which) : !check_own(&check))
         return false;
-    maker->wants_contact |= path_first(path, "contact") || path_first(path, "lang");
+    maker->wants.contact |= path_first(path, "contact") || path_first(path, "lang");
+    maker->wants.conversation |= may_lack(path, "conversation", "id");
     if (use == NAMES_VALUE)
         warn_missing(&check);
     return true;

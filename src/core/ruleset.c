@@ -28,7 +28,7 @@ struct ruleset {
     char *source;
     size_t source_len;
     unsigned char hash[SIGN_MAX];
-    bool wants_contact;
+    struct wants wants;
     int64_t longest;
     struct pattern_pool *pool;
     struct settings settings;
@@ -200,7 +200,7 @@ static bool build_settings(struct loading *loading)
         return false;
     build_zone(loading, zone);
     (void)!settings_build(&loading->maker, &loading->hours, languages, &loading->ruleset->settings);
-    loading->maker.wants_contact = languages;
+    loading->maker.wants.contact = languages;
     return true;
 }
 
@@ -324,7 +324,7 @@ static bool load(struct loading *loading)
         return false;
     ruleset->taps = ruleset_index_new(ruleset->rules, ruleset->count, INDEX_TAP, ruleset->arena);
     ruleset->texts = ruleset_index_new(ruleset->rules, ruleset->count, INDEX_TEXT, ruleset->arena);
-    ruleset->wants_contact = loading->maker.wants_contact;
+    ruleset->wants = loading->maker.wants;
     for (size_t i = 0; i < ruleset->count; i++)
         if (ruleset->rules[i].send_within_ms > ruleset->longest)
             ruleset->longest = ruleset->rules[i].send_within_ms;
@@ -520,9 +520,9 @@ const struct rule *ruleset_find(const struct ruleset *ruleset, struct text name)
     return NULL;
 }
 
-bool ruleset_wants_contact(const struct ruleset *ruleset)
+const struct wants *ruleset_wants(const struct ruleset *ruleset)
 {
-    return ruleset->wants_contact;
+    return &ruleset->wants;
 }
 
 const struct settings *ruleset_settings(const struct ruleset *ruleset)

@@ -46,8 +46,8 @@ struct ruleset *ruleset_read(struct text source, struct fault *fault) CHECKED;
 size_t ruleset_count(const struct ruleset *ruleset);
 const struct rule *ruleset_rule(const struct ruleset *ruleset, size_t i);
 const struct rule *ruleset_find(const struct ruleset *ruleset, struct text name);
-/* ruleset_wants_contact: does a rule use ${contact....}? */
-bool ruleset_wants_contact(const struct ruleset *ruleset);
+/* ruleset_wants: what some rule uses (core/maker.h). */
+const struct wants *ruleset_wants(const struct ruleset *ruleset);
 /* ruleset_settings: zone, hours, languages; lends. */
 const struct settings *ruleset_settings(const struct ruleset *ruleset);
 /* ruleset_longest: the largest send_within, in ms. */

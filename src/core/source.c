@@ -40,6 +40,16 @@ const char *source_api_header(const struct source *source)
     return source->ops->api_header;
 }
 
+int64_t source_takeover_ms(const struct source *source)
+{
+    return source->takeover_ms;
+}
+
+const char *source_admin_id(const struct source *source)
+{
+    return source->admin_id;
+}
+
 size_t source_secret_refs(const struct source *source, const char *const **refs)
 {
     *refs = source->secret_refs.items;

@@ -32,6 +32,10 @@ const char *source_channel(const struct source *source);
 const char *source_api(const struct source *source); /* base URL of the REST API; NULL: none */
 /* source_api_header: a whole header line that every request to the API carries (Intercom-Version); NULL: none. */
 const char *source_api_header(const struct source *source);
+/* source_takeover_ms: how long no text is answered after a teammate wrote; 0: teammates change nothing. */
+int64_t source_takeover_ms(const struct source *source);
+/* source_admin_id: the teammate in whose name things are done in the inbox (admin_id, actor_id); NULL: none. */
+const char *source_admin_id(const struct source *source);
 /* source_secret_refs: references of the secrets; source_token_ref: of the API token, NULL: none. */
 size_t source_secret_refs(const struct source *source, const char *const **refs);
 const char *source_token_ref(const struct source *source);

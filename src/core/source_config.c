@@ -8,6 +8,8 @@
 #define LOOKS_LIKE_TAP "[A-Za-z0-9_-]+:\\S*"
 #define DATA_PATTERN "(?i)(?:^|\\n)[ \\t]*callback[_ ]data[ \\t]*[:=][ \\t]*(?<data>[^\\n]+)"
 
+#define TAKEOVER_MS ((int64_t)30 * 60 * 1000)
+
 enum { INTERCOM = 1, HUBSPOT = 2, GENERIC = 4 };
 
 static const struct {
@@ -25,6 +27,9 @@ static const struct {
     { "apps", INTERCOM | HUBSPOT },
     { "portals", HUBSPOT },
     { "topics", INTERCOM },
+    { "takeover", INTERCOM | HUBSPOT },
+    { "admin_id", INTERCOM },
+    { "actor_id", HUBSPOT },
     { "authors", INTERCOM },
     { "signatures", HUBSPOT },
     { "message_types", HUBSPOT },
@@ -38,6 +43,7 @@ static const struct {
     { "data", GENERIC },
     { "text", GENERIC },
     { "said_at", GENERIC },
+    { "attachment", GENERIC },
     { "delivery_id", GENERIC },
 };
 
@@ -343,6 +349,7 @@ static void build_generic(struct build *build)
     pointer_key(build, "conversation", "/conversation_id", ROOT_MAIN, &pointers->conversation);
     pointer_key(build, "text", "/text", ROOT_MAIN, &pointers->text);
     pointer_key(build, "said_at", "/created_at", ROOT_MAIN, &pointers->said_at);
+    pointer_key(build, "attachment", "/attachment", ROOT_MAIN, &pointers->attachment);
     if (node_get(build->node, "delivery_id"))
         pointer_key(build, "delivery_id", "", ROOT_BODY, &pointers->delivery);
 }
@@ -376,6 +383,8 @@ static void build_common(struct build *build, const char *public_url)
     source->path = text_key(build, "path", "");
     source->channel = text_key(build, "channel", "");
     source->token_ref = text_key(build, "token", NULL);
+    source->admin_id = text_key(build, build->bit == HUBSPOT ? "actor_id" : "admin_id", NULL);
+    source->takeover_ms = build->bit == GENERIC ? 0 : schema_duration(build->node, "takeover", TAKEOVER_MS);
     if (source->ops->api)
         source->api = url_key(build, schema_text(build->node, "api", source->ops->api));
     if (public_url)

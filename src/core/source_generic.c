@@ -62,7 +62,7 @@ static const char *take_entry(struct work *work, struct json_object *item)
 {
     const struct generic_pointers *pointers = &work->source->pointers;
     const struct roots roots = { { item, work->root, item } };
-    struct entry entry = { .topic = text_of(""), .fetched = true };
+    struct entry entry = { .kind = ENTRY_TEXT, .topic = text_of(""), .fetched = true };
 
     if (!value_id(value_spot(&pointers->id, &roots), work->arena, &entry.message))
         return "an entry without a usable id";
@@ -71,11 +71,12 @@ static const char *take_entry(struct work *work, struct json_object *item)
     if (!value_time(value_spot(&pointers->said_at, &roots), &entry.said_at))
         entry.said_at = work->stored_at;
     entry.body = value_text(value_spot(&pointers->text, &roots), false, work->arena);
+    attachment_read(value_spot(&pointers->attachment, &roots), work->arena, &entry.attachment);
     if (!values_collect(work->source, &roots, work->arena, &entry)) {
         work->no_memory = true;
         return NULL;
     }
-    if (!entry.body.n && !values_have_data(work->source, &entry))
+    if (values_are_empty(work->source, &entry))
         return "no text";
     work->out->entries[work->out->count++] = entry;
     return NULL;

@@ -9,6 +9,8 @@
 #define WINDOW_PAST_MS 300000
 #define WINDOW_FUTURE_MS 60000
 #define TARGET_MAX ((size_t)64 << 10)
+#define MESSAGE "conversation.newMessage"
+#define CHANGE "conversation.propertyChange"
 #define THREADS "/conversations/v3/conversations/threads/"
 #define CONTACTS "/crm/v3/objects/contacts/"
 
@@ -141,6 +143,17 @@ static bool verify(const struct check *check, struct fault *fault)
 
 /* --- events ------------------------------------------------------------------------------------------------------- */
 
+/* A thread that was closed. Only its contact says whose chat it is: without a place in the contact for the user id nothing can be
+   done about it. */
+static bool is_closing(const struct source *source, struct json_object *event, struct text type)
+{
+    const struct entry nobody = { .kind = ENTRY_CLOSED };
+    struct text name = doc_str(event, "propertyName"), value = doc_str(event, "propertyValue");
+
+    return text_is(type, CHANGE) && name.p && text_is(name, "status") && value.p &&
+           text_is(value, "CLOSED") && values_want_contact(source, &nobody);
+}
+
 /* Why the event is none of ours; NULL: it is. */
 static const char *skip(struct work *work, struct json_object *event, struct text portal, struct text app)
 {
@@ -152,7 +165,7 @@ static const char *skip(struct work *work, struct json_object *event, struct tex
         type = doc_str(event, "eventType");
     if (!type.p)
         return "an event without subscriptionType";
-    if (!text_is(type, "conversation.newMessage"))
+    if (!text_is(type, MESSAGE) && !is_closing(source, event, type))
         return source_reason(work->arena, "%s", source_shown(type.p, shown));
     if (!words_allow(&source->portals, portal.p ? portal.p : ""))
         return source_reason(work->arena, "portal %s", source_shown(portal.p, shown));
@@ -163,9 +176,21 @@ static const char *skip(struct work *work, struct json_object *event, struct tex
     return NULL;
 }
 
+/* There is no message to fetch; the time tells one closing from the next. */
+static void take_closing(struct work *work, struct entry *entry)
+{
+    const char *name = source_reason(work->arena, "closed-%lld", (long long)entry->said_at);
+
+    entry->kind = ENTRY_CLOSED;
+    entry->topic = text_of(CHANGE);
+    entry->message = text_of(name);
+    entry->body = text_of("");
+    entry->fetched = true;
+}
+
 static const char *take_event(struct work *work, struct json_object *event)
 {
-    struct entry entry = { .topic = text_of("conversation.newMessage") };
+    struct entry entry = { .kind = ENTRY_TEXT, .topic = text_of(MESSAGE) };
     struct text app;
     const char *why;
 
@@ -178,10 +203,12 @@ static const char *take_event(struct work *work, struct json_object *event)
         return why;
     if (!value_id(doc_key(event, "objectId"), work->arena, &entry.conversation))
         return "an event without a usable objectId";
-    if (!value_id(doc_key(event, "messageId"), work->arena, &entry.message))
-        return "an event without a usable messageId";
     if (!value_time(doc_key(event, "occurredAt"), &entry.said_at))
         entry.said_at = work->stored_at;
+    if (doc_key(event, "propertyName"))
+        take_closing(work, &entry);
+    else if (!value_id(doc_key(event, "messageId"), work->arena, &entry.message))
+        return "an event without a usable messageId";
     work->out->entries[work->out->count++] = entry;
     return NULL;
 }
@@ -234,15 +261,33 @@ static void next_fetch(const struct source *source, const struct entry *entry, b
     }
 }
 
-/* Of the first sender who has one. */
-static struct json_object *sender_value(struct json_object *message)
+/* The customer's identifier: of the first sender who has one; of a teammate's message the first recipient. */
+static struct json_object *customer_value(struct json_object *message, enum entry_kind kind)
 {
-    struct json_object *senders = doc_key(message, "senders"), *value = NULL;
-    size_t n = json_object_is_type(senders, json_type_array) ? json_object_array_length(senders) : 0;
+    struct json_object *people = doc_key(message, kind == ENTRY_TEAMMATE ? "recipients" : "senders");
+    size_t n = json_object_is_type(people, json_type_array) ? json_object_array_length(people) : 0;
+    struct json_object *value = NULL;
 
-    for (size_t i = 0; i < n && !value; i++)
-        value = doc_at(json_object_array_get_idx(senders, i), "/deliveryIdentifier/value");
+    for (size_t i = 0; i < n && !value; i++) {
+        struct json_object *person = json_object_array_get_idx(people, i);
+
+        value = doc_at(person, "/deliveryIdentifier/value");
+        if (!value)
+            value = doc_at(person, "/deliveryIdentifiers/0/value");
+    }
     return value;
+}
+
+/* A message to the customer that a person of the team wrote ("A-" is an agent). Where outgoing messages count as the customers',
+   nobody's is a teammate's. */
+static bool is_teammates(const struct source *source, struct json_object *message)
+{
+    struct text type = doc_str(message, "type"), direction = doc_str(message, "direction");
+    struct text author = doc_str(message, "createdBy");
+
+    return source->takeover_ms && !words_have(&source->directions, "OUTGOING") && type.p &&
+           text_is(type, "MESSAGE") && direction.p && text_is(direction, "OUTGOING") &&
+           text_starts(author, "A-");
 }
 
 /* Type and direction: a fault if the message is not one of ours. */
@@ -251,6 +296,11 @@ static bool wanted(const struct source *source, struct json_object *message, str
     const char *type = doc_str(message, "type").p, *direction = doc_str(message, "direction").p;
     char shown[65];
 
+    if (source->admin_id && doc_str(message, "createdBy").p &&
+        text_is(doc_str(message, "createdBy"), source->admin_id))
+        return fault_set(fault, "our own: by the actor of actor_id");
+    if (is_teammates(source, message))
+        return true;
     if (!type || !words_have(&source->message_types, type))
         return fault_set(fault, "message type %s", source_shown(type, shown));
     /* Comments have no direction. */
@@ -275,12 +325,14 @@ static bool take_message(const struct fetched *fetched)
     struct text value;
     int64_t at;
 
+    entry->kind = is_teammates(fetched->source, message) ? ENTRY_TEAMMATE : ENTRY_TEXT;
     entry->body = value_text(doc_key(message, "text"), false, fetched->arena);
+    attachment_read(doc_key(message, "attachments"), fetched->arena, &entry->attachment);
     if (value_id(doc_key(message, "createdBy"), fetched->arena, &value))
         entry->author = value;
     if (value_time(doc_key(message, "createdAt"), &at))
         entry->said_at = at;
-    if (value_id(sender_value(message), fetched->arena, &value) &&
+    if (value_id(customer_value(message, entry->kind), fetched->arena, &value) &&
         !values_add(entry, fetched->arena, "sender", value))
         return false;
     if (!values_collect(fetched->source, &roots, fetched->arena, entry))
@@ -300,7 +352,7 @@ static enum fetch_verdict apply_message(const struct fetched *fetched, struct fa
         fault_set(fault, "memory is out");
         return FETCH_RETRY;
     }
-    if (!entry->body.n && !entry->truncated && !values_have_data(fetched->source, entry)) {
+    if (!entry->truncated && values_are_empty(fetched->source, entry)) {
         fault_set(fault, "no text");
         return FETCH_IGNORE;
     }
@@ -318,7 +370,13 @@ static enum fetch_verdict apply(const struct fetched *fetched, struct fault *fau
         text = value_text(doc_key(fetched->answer, "text"), false, fetched->arena);
         entry->body = text.n ? text : entry->body;
         entry->truncated = false;
-    } else if (!value_id(doc_key(fetched->answer, "associatedContactId"), fetched->arena, &entry->contact)) {
+        return FETCH_GO_ON;
+    }
+    if (!values_conversation(fetched->answer, NULL, fetched->arena, entry)) {
+        fault_set(fault, "memory is out");
+        return FETCH_RETRY;
+    }
+    if (!value_id(doc_key(fetched->answer, "associatedContactId"), fetched->arena, &entry->contact)) {
         entry->contact = TEXT_NONE;
         entry->contact_read = true; /* there is none */
     }

@@ -9,9 +9,11 @@
 
 #define CREATED "conversation.user.created"
 #define NOTED "conversation.admin.noted"
+#define ANSWERED "conversation.admin.replied"
+#define CLOSED "conversation.admin.closed"
 #define CONTACTS_MAX 100 /* of a conversation that are looked at */
 
-static const char *const topics[] = { CREATED, "conversation.user.replied", NULL };
+static const char *const topics[] = { CREATED, "conversation.user.replied", ANSWERED, CLOSED, NULL };
 /* One person is lead here and user there; all four are customers. */
 static const char *const authors[] = { "user", "lead", "contact", "visitor", NULL };
 static const char *const user_ids[] = { "external_id", NULL };
@@ -41,8 +43,8 @@ static bool verify(const struct check *check, struct fault *fault)
 struct notice {
     struct work *work;
     struct json_object *item, *contacts;
-    struct entry base;
-    const char *why; /* the first message was left out for this */
+    struct entry base; /* its kind is of the topic */
+    const char *why;   /* the first message was left out for this */
 };
 
 static void leave_out(struct notice *notice, const char *why)
@@ -94,10 +96,25 @@ static bool take_contact(const struct notice *notice, struct json_object *author
     return !value_id(external, arena, &value) || values_add(entry, arena, "external_id", value);
 }
 
+static bool is_ours(const struct notice *notice, struct json_object *author)
+{
+    struct text id;
+
+    return notice->work->source->admin_id && value_id(doc_key(author, "id"), notice->work->arena, &id) &&
+           text_is(id, notice->work->source->admin_id);
+}
+
+/* Whoever closed it, it is closed; a teammate's message is an admin's. */
+static bool may_write(const struct notice *notice, const char *author)
+{
+    if (entry_from_customer(notice->base.kind))
+        return words_have(&notice->work->source->authors, author);
+    return notice->base.kind == ENTRY_CLOSED || strcmp(author, "admin") == 0;
+}
+
 /* NULL: the message counts; else why it does not. */
 static const char *refuse(const struct notice *notice, struct json_object *message, const char *author)
 {
-    const struct source *source = notice->work->source;
     struct text part_type = doc_str(message, "part_type");
     char shown[65];
 
@@ -105,7 +122,9 @@ static const char *refuse(const struct notice *notice, struct json_object *messa
         return "redacted";
     if (!author)
         return "no author";
-    if (!words_have(&source->authors, author))
+    if (is_ours(notice, doc_key(message, "author")))
+        return "our own: by the teammate of admin_id";
+    if (!may_write(notice, author))
         return source_reason(notice->work->arena, "author %s", source_shown(author, shown));
     /* Notes are the teammates' own, unless the configuration asks for their topic. */
     if (text_starts(part_type, "note") && !text_is(notice->base.topic, NOTED))
@@ -137,10 +156,11 @@ static void take_message(struct notice *notice, struct json_object *message)
     }
     entry.body = value_text(doc_key(message, "body"), true, work->arena);
     entry.author = arena_text(work->arena, text_of(json_object_get_string(doc_key(author, "type"))));
+    attachment_read(doc_key(message, "attachments"), work->arena, &entry.attachment);
     take_time(notice, message, &entry);
     if (!take_contact(notice, author, &entry) || !values_collect(work->source, &roots, work->arena, &entry))
         work->no_memory = true;
-    else if (!entry.body.n && !values_have_data(work->source, &entry))
+    else if (values_are_empty(work->source, &entry))
         leave_out(notice, "no text");
     else if (!value_id(doc_key(message, "id"), work->arena, &entry.message))
         leave_out(notice, "a message without a usable id");
@@ -184,10 +204,25 @@ static bool take_conversation(struct notice *notice)
     if (!id)
         id = doc_key(item, "conversation_id");
     notice->contacts = list_in(doc_key(holder, "contacts"), "contacts");
-    if (value_id(id, notice->work->arena, &notice->base.conversation))
+    if (!value_id(id, notice->work->arena, &notice->base.conversation)) {
+        leave_out(notice, "no usable conversation id");
+        return false;
+    }
+    if (values_conversation(holder, doc_key(holder, "custom_attributes"), notice->work->arena, &notice->base))
         return true;
-    leave_out(notice, "no usable conversation id");
+    notice->work->no_memory = true;
     return false;
+}
+
+/* Where the configuration takes admins for customers (Octopods may write a tap in a teammate's name), their messages are no
+   teammates'. */
+static enum entry_kind kind_of(const struct source *source, const char *topic)
+{
+    if (words_have(&source->authors, "admin"))
+        return ENTRY_TEXT;
+    if (strcmp(topic, CLOSED) == 0)
+        return ENTRY_CLOSED;
+    return strcmp(topic, ANSWERED) == 0 ? ENTRY_TEAMMATE : ENTRY_TEXT;
 }
 
 /* Ping, a topic or an app that is not asked for: the reason, else NULL. */
@@ -203,6 +238,8 @@ static const char *skip(struct work *work, const char *topic, struct text app)
         return source_reason(work->arena, "app %s", source_shown(app.p, shown));
     if (!words_have(&work->source->topics, topic))
         return source_reason(work->arena, "topic %s", source_shown(topic, shown));
+    if (kind_of(work->source, topic) == ENTRY_TEAMMATE && !work->source->takeover_ms)
+        return "takeover is 0s: teammates' messages change nothing";
     return NULL;
 }
 
@@ -221,6 +258,7 @@ static void extract(struct work *work)
         return;
     notice.base.topic = arena_text(work->arena, text_of(topic));
     notice.base.fetched = true;
+    notice.base.kind = kind_of(work->source, topic);
     if (take_conversation(&notice))
         take_messages(&notice);
     work->out->reason = notice.why ? notice.why : "no message in it";
@@ -243,34 +281,13 @@ static bool add(struct json_object *object, const char *key, struct json_object 
     return false;
 }
 
-static bool is_plain(struct json_object *value)
-{
-    return value && !json_object_is_type(value, json_type_object) &&
-           !json_object_is_type(value, json_type_array);
-}
-
-/* Copies what is neither list nor map and not there yet. */
-static bool copy_plain(struct json_object *from, struct json_object *to)
-{
-    bool ok = true;
-
-    if (!json_object_is_type(from, json_type_object))
-        return true;
-    json_object_object_foreach(from, key, value)
-    {
-        if (ok && is_plain(value) && !doc_key(to, key))
-            ok = add(to, key, value);
-    }
-    return ok;
-}
-
 /* The contact's own values, its custom attributes, and these again by their bare names where no own one has it: a rule
    says ${contact.shop_id}. */
 static struct json_object *contact(struct json_object *answer)
 {
     struct json_object *out = json_object_new_object(), *custom = doc_key(answer, "custom_attributes");
 
-    if (out && copy_plain(answer, out) && copy_plain(custom, out) &&
+    if (out && values_plain(answer, out) && values_plain(custom, out) &&
         (!custom || add(out, "custom_attributes", custom)))
         return out;
     json_object_put(out);

@@ -59,12 +59,14 @@ struct generic_scheme {
 
 struct generic_pointers {
     struct spot entries, delivery; /* into the whole body */
-    struct spot id, conversation, text, said_at;
+    struct spot id, conversation, text, said_at, attachment;
 };
 
 struct source {
     const struct source_ops *ops;
     const char *name, *path, *channel, *api, *token_ref;
+    const char *admin_id;   /* whose messages are ours; NULL: nobody's */
+    int64_t takeover_ms;    /* 0: what teammates do does not matter */
     const char *public_url; /* without a slash at the end; NULL: not said */
     struct words secret_refs;
     struct words topics, authors, apps, portals, message_types, directions, contact_properties;
@@ -159,13 +161,26 @@ bool values_collect(const struct source *source, const struct roots *roots, stru
 bool values_add(struct entry *entry, struct arena *arena, const char *at, struct text value) CHECKED;
 /* values_get: p == NULL if it is not there. */
 struct text values_get(const struct entry *entry, const char *at);
+/* values_are_empty: is it a customer's message with no text, no data and no attachment? */
+bool values_are_empty(const struct source *source, const struct entry *entry);
 /* values_have_data: did a pointer of callback_data find some? */
 bool values_have_data(const struct source *source, const struct entry *entry);
 /* values_want_contact: does the user id depend on the contact? What only a pattern can decide counts as open. */
 bool values_want_contact(const struct source *source, const struct entry *entry);
+/* values_plain: copies what is neither list nor map and not there yet. False when memory is out. */
+bool values_plain(struct json_object *from, struct json_object *to) CHECKED;
+/* values_conversation: the plain values of `from`, then of `custom`, as the entry's conversation_doc; none if they are too
+   large. False when memory is out. */
+bool values_conversation(struct json_object *from, struct json_object *custom, struct arena *arena,
+                         struct entry *entry) CHECKED;
 /* values_finish: what source_finish says. */
 void values_finish(const struct source *source, struct entry *entry, struct pattern_scratch *scratch,
                    struct arena *arena);
+
+/* --- source_attachment.c --- */
+
+/* attachment_read: the first attachment in what the inbox has for it (a list, an object or a URL), none if there is none. */
+void attachment_read(struct json_object *value, struct arena *arena, struct attachment *out);
 
 /* --- source_schema.c --- */
 

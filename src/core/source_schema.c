@@ -91,6 +91,27 @@ static bool check_data(struct text text, struct fault *fault)
                             "{ pattern: '...(?<data>...)' }");
 }
 
+static bool is_digits(struct text text)
+{
+    for (size_t i = 0; i < text.n; i++)
+        if (text.p[i] < '0' || text.p[i] > '9')
+            return false;
+    return text.n > 0 && text.n <= 20;
+}
+
+static bool check_admin(struct text text, struct fault *fault)
+{
+    return is_digits(text) ||
+           fault_set(fault, "the id of a teammate, a number such as 7654321, is expected here");
+}
+
+static bool check_actor(struct text text, struct fault *fault)
+{
+    if (text_starts(text, "A-") && is_digits(text_make(text.p + 2, text.n - 2)))
+        return true;
+    return fault_set(fault, "the id of an agent, such as A-52530071, is expected here");
+}
+
 static const char *const kind_words[] = { "intercom", "hubspot", "generic", NULL };
 static const char *const version_words[] = { "v1", "v2", "v3", NULL };
 static const char *const direction_words[] = { "INCOMING", "OUTGOING", NULL };
@@ -138,6 +159,10 @@ static const struct schema directions = { SCHEMA_LIST, .item = &direction, .leas
 static const struct schema type = { SCHEMA_WORD, .what = "a type of message", .words = type_words };
 static const struct schema types = { SCHEMA_LIST, .item = &type, .least = 1, .most = 3 };
 
+static const struct schema duration = { SCHEMA_DURATION, .least = 0, .most = (int64_t)30 * 86400 * 1000 };
+static const struct schema admin = { SCHEMA_CUSTOM, .what = "a teammate's id", .check = check_admin };
+static const struct schema actor = { SCHEMA_CUSTOM, .what = "an actor's id", .check = check_actor };
+
 static const struct schema header = { SCHEMA_CUSTOM, .what = "a header's name", .check = check_header };
 static const struct schema hash = { SCHEMA_WORD, .what = "a hash", .words = hash_words };
 static const struct schema encoding = { SCHEMA_WORD, .what = "an encoding", .words = encoding_words };
@@ -171,7 +196,13 @@ static const struct schema_key source_keys[] = {
     { "token", &reference, .help = "of the REST API" },
     { "apps", &words, .help = "ids of the apps whose notifications count; all by default" },
     { "portals", &words, .help = "ids of the portals whose events count; all by default" },
-    { "topics", &words, .help = "that count; conversation.user.created and .replied by default" },
+    { "topics", &words,
+      .help = "that count; conversation.user.created and .replied, conversation.admin.replied and .closed by "
+              "default" },
+    { "takeover", &duration,
+      .help = "how long no text is answered after a teammate wrote; 30m by default, 0s: never" },
+    { "admin_id", &admin, .help = "id of the teammate in whose name inbox actions are done" },
+    { "actor_id", &actor, .help = "the actor (A-...) in whose name inbox actions are done" },
     { "authors", &words, .help = "types of authors that are customers" },
     { "signatures", &versions, .help = "versions that are accepted; v3 by default" },
     { "message_types", &types, .help = "that count; MESSAGE by default" },
@@ -185,6 +216,8 @@ static const struct schema_key source_keys[] = {
     { "data", &pointer, .help = "an entry's callback data" },
     { "text", &pointer, .help = "an entry's text; /text by default" },
     { "said_at", &pointer, .help = "an entry's time; /created_at by default" },
+    { "attachment", &pointer,
+      .help = "an entry's file: an object with type, url, name, or its URL; /attachment by default" },
     { "delivery_id", &pointer, .help = "of the request, in the whole body" },
     { NULL },
 };

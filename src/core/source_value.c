@@ -8,7 +8,8 @@
 
 #include <string.h>
 
-#define TIME_MS_FROM 100000000000LL    /* from here on a number is milliseconds: the year 5138 in seconds */
+#define TIME_MS_FROM 100000000000LL /* from here on a number is milliseconds: the year 5138 in seconds */
+#define CONVERSATION_MAX ((size_t)16 << 10)
 #define TIME_MS_LAST 253402300799999LL /* the end of the year 9999 */
 
 bool value_id(struct json_object *value, struct arena *arena, struct text *out)
@@ -171,6 +172,12 @@ static bool is_data(struct text a)
     return a.p && a.n > 0 && a.n <= SOURCE_DATA_MAX;
 }
 
+bool values_are_empty(const struct source *source, const struct entry *entry)
+{
+    return entry_from_customer(entry->kind) && !entry->body.n && !entry->attachment.type.p &&
+           !values_have_data(source, entry);
+}
+
 bool values_have_data(const struct source *source, const struct entry *entry)
 {
     for (size_t i = 0; i < source->data.count; i++)
@@ -191,6 +198,54 @@ bool values_want_contact(const struct source *source, const struct entry *entry)
             return false;
     }
     return false;
+}
+
+/* --- plain values -------------------------------------------------------------------------------------------------- */
+
+static bool add(struct json_object *object, const char *key, struct json_object *value)
+{
+    if (json_object_object_add(object, key, json_object_get(value)) == 0)
+        return true;
+    json_object_put(value);
+    return false;
+}
+
+static bool is_plain(struct json_object *value)
+{
+    return value && !json_object_is_type(value, json_type_object) &&
+           !json_object_is_type(value, json_type_array);
+}
+
+bool values_plain(struct json_object *from, struct json_object *to)
+{
+    bool ok = true;
+
+    if (!json_object_is_type(from, json_type_object))
+        return true;
+    json_object_object_foreach(from, key, value)
+    {
+        if (ok && is_plain(value) && !doc_key(to, key))
+            ok = add(to, key, value);
+    }
+    return ok;
+}
+
+bool values_conversation(struct json_object *from, struct json_object *custom, struct arena *arena,
+                         struct entry *entry)
+{
+    struct json_object *out = json_object_new_object();
+    bool ok = out && values_plain(from, out) && values_plain(custom, out);
+    struct buf text = BUF(CONVERSATION_MAX);
+
+    if (ok)
+        doc_print(out, &text);
+    if (ok && !text.failed) {
+        entry->conversation_doc = arena_text(arena, buf_get(&text));
+        ok = entry->conversation_doc.p != NULL;
+    }
+    json_object_put(out);
+    buf_free(&text);
+    return ok;
 }
 
 /* --- finishing ---------------------------------------------------------------------------------------------------- */
@@ -270,14 +325,16 @@ static struct text spot_data(const struct spot *spot, const struct entry *entry,
 static void find_data(const struct source *source, struct entry *entry, struct pattern_scratch *scratch,
                       struct arena *arena)
 {
-    entry->kind = ENTRY_TEXT;
     entry->data = entry->body;
+    if (!entry_from_customer(entry->kind))
+        return;
+    entry->kind = ENTRY_TEXT;
     for (size_t i = 0; i < source->data.count; i++) {
         const struct spot *spot = &source->data.items[i];
         struct text data = spot_data(spot, entry, scratch, arena);
 
         if (spot->kind == SPOT_TEXT) {
-            entry->kind = ENTRY_EITHER;
+            entry->kind = entry->body.n ? ENTRY_EITHER : ENTRY_TEXT; /* an attachment alone is no tap */
             return;
         }
         if (is_data(data)) {

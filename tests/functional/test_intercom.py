@@ -306,13 +306,45 @@ def test_apps_topics_and_authors_are_configuration():
 @test
 def test_other_topics_are_stored_and_left():
     with Sim() as sim, Daemon(sim, rules=ECHO) as daemon:
-        topics = ("conversation.admin.replied", "conversation.read", "conversation_part.redacted", "conversation.admin.closed",
+        topics = ("conversation.admin.noted", "conversation.read", "conversation_part.redacted", "conversation.admin.opened",
                   "contact.created", "ticket.contact.replied")
         accept(daemon, *[intercom_replied("x:1", topic=topic) for topic in topics])
         accept(daemon, {"topic": "conversation.deleted", "id": "notif_aa", "app_id": "abcd1234",
                         "data": {"item": {"type": "conversation", "conversation_id": "2154"}}})
         assert daemon.reasons() == ["topic " + topic for topic in topics + ("conversation.deleted",)]
         assert sim.sends() == []
+
+
+@test
+def test_what_teammates_do_is_no_entry_for_rules():
+    with Sim() as sim, Daemon(sim, rules=ECHO, intercom={"admin_id": "7"}) as daemon:
+        accept(daemon, intercom_replied("x:1", topic="conversation.admin.replied", author="admin"),
+               intercom_replied("x:2", topic="conversation.admin.closed", author="admin", part_type="close"),
+               intercom_replied("x:3", topic="conversation.admin.replied", author="bot"),
+               intercom_replied("x:4"))
+        wait_for(lambda: texts(sim) == ["[x:4]"], "the customer's own is answered")
+        assert daemon.reasons() == [None, None, "author bot", None], daemon.reasons()
+        for kind in ("teammate", "closed"):
+            assert daemon.metric('callbackd_entries_total{source="intercom",kind="%s"}' % kind) == 1, kind
+
+
+@test
+def test_attachment_values():
+    rules = """\
+rules:
+  - name: photo
+    text: '.*'
+    when: { attachment.type: 'image/.*', conversation.state: open }
+    reply: { type: remove_reply_keyboard, text: '${attachment.name} ${attachment.url} ${conversation.order}' }
+"""
+    with Sim() as sim, Daemon(sim, rules=rules) as daemon:
+        payload = intercom_replied("")
+        item = payload["data"]["item"]
+        item.update(state="open", custom_attributes={"order": "A-1"})
+        item["conversation_parts"]["conversation_parts"][0]["attachments"] = [
+            {"type": "upload", "name": "cat.png", "url": "https://files.example/cat", "content_type": "image/png"}]
+        accept(daemon, payload)
+        wait_for(lambda: texts(sim) == ["cat.png https://files.example/cat A-1"], "the photo is answered")
 
 
 # --- whose it is -----------------------------------------------------------------------------------------------------------

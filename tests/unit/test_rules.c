@@ -294,7 +294,7 @@ static void test_fields(void **state)
     assert_null(ruleset_find(ruleset, TEXT_NONE));
     assert_int_equal(ruleset_count(ruleset), 2);
     assert_int_equal(ruleset_longest(ruleset), 3600000);
-    assert_true(ruleset_wants_contact(ruleset));
+    assert_true(ruleset_wants(ruleset)->contact);
     assert_true(a->entry && a->final && a->dedup_ms == 0 && a->unknown_send == UNKNOWN_POLL);
     assert_int_equal(a->n_steps, 1);
     assert_int_equal(a->steps[0].count, 2);

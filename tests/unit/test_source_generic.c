@@ -44,6 +44,10 @@ static void test_bodies(void **state)
         { "data: /button\ncallback_data: [ text ]\n", "{\"id\":1,\"text\":\"hello\"}",
           "either /1 user= data=hello" },
         { "data: /button\n", "{\"id\":1}", "- no text" },
+        { "", "{\"id\":1,\"attachment\":\"https://x/a.png\"}", "text /1 user= data=" },
+        { "attachment: /files/0\n", "{\"id\":1,\"files\":[{\"type\":\"image/png\"}]}",
+          "text /1 user= data=" },
+        { "attachment: /files/1\n", "{\"id\":1,\"files\":[{\"type\":\"image/png\"}]}", "- no text" },
     };
 
     (void)state;

@@ -200,6 +200,70 @@ static void test_sender_is_the_default(void **state)
 
 #define MESSAGE(more) "{\"type\":\"MESSAGE\",\"direction\":\"INCOMING\"," more "}"
 
+#define OUTGOING(author)                                                                      \
+    "{\"type\":\"MESSAGE\",\"direction\":\"OUTGOING\",\"text\":\"x\",\"createdBy\":\"" author \
+    "\",\"recipients\":[{},{"                                                                 \
+    "\"deliveryIdentifier\":{\"value\":\"8\"}}]}"
+
+static void test_image_types(void **state)
+{
+    static const struct {
+        const char *file, *type;
+    } table[] = {
+        { "\"fileUsageType\":\"IMAGE\"", "image/*" },
+        { "\"fileUsageType\":\"IMAGE\",\"name\":\"x.png\"", "image/png" },
+        { "\"fileUsageType\":\"STICKER\",\"url\":\"https://x/1\"", "image/*" },
+        { "\"fileUsageType\":\"VOICE_RECORDING\"", "audio/*" },
+        { "\"fileUsageType\":\"OTHER\",\"name\":\"bill.PDF\"", "application/pdf" },
+        { "\"fileUsageType\":\"OTHER\",\"name\":\"x\"", "application/octet-stream" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        struct fixture f;
+        struct entry entry;
+        char body[500];
+
+        snprintf(body, sizeof(body), MESSAGE("\"text\":\"\",\"attachments\":[{\"type\":\"FILE\",%s}]"),
+                 table[i].file);
+        fixture_open(&f, SOURCE, PUBLIC_URL);
+        entry = one_entry(&f);
+        assert_int_equal(apply(&f, &entry, FETCH_MESSAGE, body), FETCH_GO_ON);
+        assert_true(text_is(entry.attachment.type, table[i].type));
+        fixture_close(&f);
+    }
+}
+
+/* Whose chat it is only the contact says: so only where the user id is there. */
+static void test_closing(void **state)
+{
+    static const char event[] =
+        "[{\"subscriptionType\":\"conversation.propertyChange\",\"portalId\":1,\"appId\":7,"
+        "\"objectId\":9,\"propertyName\":\"status\",\"propertyValue\":\"CLOSED\","
+        "\"occurredAt\":1784012300480}]";
+    struct extraction out;
+    struct entry entry;
+    struct fixture f;
+
+    (void)state;
+    fixture_open(&f, SOURCE, PUBLIC_URL);
+    assert_string_equal(fixture_read(&f, event), "- conversation.propertyChange");
+    fixture_close(&f);
+    fixture_open(&f, SOURCE "user_id: [ contact.tg ]\n", PUBLIC_URL);
+    source_extract(f.source, text_of(event), STORED_AT, f.scratch, f.arena, &out);
+    assert_int_equal(out.count, 1);
+    entry = fixture_stored(&f, &out.entries[0]);
+    expect_fetch(&f, &entry, false, FETCH_THREAD, THREADS "9");
+    assert_int_equal(apply(&f, &entry, FETCH_THREAD, "{\"associatedContactId\":\"5\",\"status\":\"CLOSED\"}"),
+                     FETCH_GO_ON);
+    assert_true(text_is(entry.conversation_doc, "{\"associatedContactId\":\"5\",\"status\":\"CLOSED\"}"));
+    assert_int_equal(apply(&f, &entry, FETCH_CONTACT, "{\"properties\":{\"tg\":\"700\"}}"), FETCH_GO_ON);
+    expect_fetch(&f, &entry, false, FETCH_NONE, NULL);
+    source_finish(f.source, &entry, f.scratch, f.arena);
+    assert_string_equal(fixture_line(&f, &entry), "closed 9/closed-1784012300480 user=700 data=");
+    fixture_close(&f);
+}
+
 static void test_messages(void **state)
 {
     static const struct {
@@ -222,6 +286,17 @@ static void test_messages(void **state)
         { "", "{\"type\":\"COMMENT\",\"text\":\"x\"}", "message type COMMENT" },
         { "", "{\"type\":\"ASSIGNMENT\"}", "message type ASSIGNMENT" },
         { "", "{}", "message type " },
+        { "", OUTGOING("A-1"), "teammate 9/../x/m ?#% user=8 data=x" },
+        { "", OUTGOING("I-1"), "direction OUTGOING" },
+        { "actor_id: A-1\n", OUTGOING("A-1"), "our own: by the actor of actor_id" },
+        { "actor_id: A-12\n", OUTGOING("A-1"), "teammate 9/../x/m ?#% user=8 data=x" },
+        { "takeover: 0s\n", OUTGOING("A-1"), "direction OUTGOING" },
+        { "directions: [ INCOMING, OUTGOING ]\n", OUTGOING("A-1"), "either 9/../x/m ?#% user= data=x" },
+        { "",
+          MESSAGE("\"text\":\"\",\"attachments\":[{\"type\":\"QUICK_REPLIES\"},{\"type\":\"FILE\","
+                  "\"fileUsageType\":\"IMAGE\"}]"),
+          "text 9/../x/m ?#% user= data=" },
+        { "", MESSAGE("\"text\":\"\",\"attachments\":[{\"type\":\"LOCATION\"}]"), "no text" },
         { "message_types: [ COMMENT ]\n", "{\"type\":\"COMMENT\",\"text\":\"x\"}",
           "either 9/../x/m ?#% user= data=x" },
         { "directions: [ OUTGOING ]\n", "{\"type\":\"MESSAGE\",\"direction\":\"OUTGOING\",\"text\":\"x\"}",
@@ -389,7 +464,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_payloads),    cmocka_unit_test(test_events),
         cmocka_unit_test(test_whole_way),   cmocka_unit_test(test_sender_is_the_default),
-        cmocka_unit_test(test_messages),    cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_messages),    cmocka_unit_test(test_image_types),
+        cmocka_unit_test(test_closing),     cmocka_unit_test(test_truncated),
         cmocka_unit_test(test_answers),     cmocka_unit_test(test_retry_after),
         cmocka_unit_test(test_message_key), cmocka_unit_test(test_dots_stay_in_their_segment),
     };

@@ -341,6 +341,136 @@ static void test_configured(void **state)
     }
 }
 
+/* --- teammates, attachments, the conversation ---------------------------------------------------------------------- */
+
+#define ANSWERED "conversation.admin.replied"
+#define CLOSED "conversation.admin.closed"
+#define PERSON "\"contacts\":{\"contacts\":[{\"id\":\"c1\",\"external_id\":\"77\"}]},"
+#define BY(type, id) "\"author\":{\"type\":\"" type "\",\"id\":\"" id "\"}"
+
+static void test_teammates(void **state)
+{
+    static const struct {
+        const char *yaml, *topic, *item, *expected;
+    } table[] = {
+        { "", ANSWERED, PERSON PART("\"body\":\"<p>I look into it</p>\"," BY("admin", "5")),
+          "teammate 1/2 user=77 data=I look into it" },
+        { "", ANSWERED, PERSON PART("\"body\":\"callback_data: a:b\"," BY("admin", "5")),
+          "teammate 1/2 user=77 data=callback_data: a:b" },
+        { "", ANSWERED, PERSON PART("\"body\":null," BY("admin", "5")), "teammate 1/2 user=77 data=" },
+        { "", ANSWERED, PART("\"body\":\"x\"," BY("bot", "5")), "- author bot" },
+        { "", ANSWERED, PART("\"body\":\"x\"," BY("user", "5")), "- author user" },
+        { "", ANSWERED, PART("\"part_type\":\"note\",\"body\":\"x\"," BY("admin", "5")), "- a note" },
+        { "", CLOSED, PERSON PART("\"part_type\":\"close\",\"body\":null," BY("admin", "5")),
+          "closed 1/2 user=77 data=" },
+        { "", CLOSED, PERSON PART("\"part_type\":\"close\",\"body\":\"Bye!\"," BY("bot", "5")),
+          "closed 1/2 user=77 data=Bye!" },
+        { "admin_id: 5", ANSWERED, PERSON PART("\"body\":\"x\"," BY("admin", "5")),
+          "- our own: by the teammate of admin_id" },
+        { "admin_id: 5", CLOSED, PERSON PART("\"body\":\"x\"," BY("admin", "5")),
+          "- our own: by the teammate of admin_id" },
+        { "admin_id: 5", ANSWERED, PERSON PART("\"body\":\"x\"," BY("admin", "55")),
+          "teammate 1/2 user=77 data=x" },
+        { "takeover: 0s", ANSWERED, PERSON PART("\"body\":\"x\"," BY("admin", "5")),
+          "- takeover is 0s: teammates' messages change nothing" },
+        { "takeover: 0s", CLOSED, PERSON PART("\"body\":\"x\"," BY("admin", "5")),
+          "closed 1/2 user=77 data=x" },
+        { "topics: [ conversation.user.replied ]", ANSWERED, PART("\"body\":\"x\"," BY("admin", "5")),
+          "- topic conversation.admin.replied" },
+        { "authors: [ user, admin ]", ANSWERED,
+          PERSON PART("\"body\":\"callback_data: a:b\"," BY("admin", "5")), "tap 1/2 user=77 data=a:b" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        char yaml[500], *body = notification(table[i].topic, table[i].item);
+
+        snprintf(yaml, sizeof(yaml), SOURCE "%s\n", table[i].yaml);
+        expect(yaml, body, table[i].expected);
+        free(body);
+    }
+}
+
+static struct entry only_entry(struct fixture *f, const char *item)
+{
+    char *body = notification(REPLIED, item);
+    struct extraction out;
+    struct entry entry;
+
+    source_extract(f->source, text_of(body), STORED_AT, f->scratch, f->arena, &out);
+    assert_int_equal(out.count, 1);
+    entry = fixture_stored(f, &out.entries[0]);
+    source_finish(f->source, &entry, f->scratch, f->arena);
+    free(body);
+    return entry;
+}
+
+static void test_attachments(void **state)
+{
+    static const struct {
+        const char *attachments, *type, *url, *name; /* type NULL: none, the message does not count */
+    } table[] = {
+        { "[{\"type\":\"upload\",\"name\":\"a.png\",\"url\":\"https://x/a\",\"content_type\":\"image/png\"},"
+          "{\"content_type\":\"text/plain\"}]",
+          "image/png", "https://x/a", "a.png" },
+        { "[{\"type\":\"upload\",\"name\":\"A.JPG\",\"url\":\"https://x/a\"}]", "image/jpeg", "https://x/a",
+          "A.JPG" },
+        { "[{\"type\":\"upload\",\"url\":\"https://x/b.pdf?s=1\"}]", "application/pdf", "https://x/b.pdf?s=1",
+          "" },
+        { "[5,null,{\"name\":\"what\"}]", "application/octet-stream", "", "what" },
+        { "[]", NULL, NULL, NULL },
+        { "\"\"", "application/octet-stream", "", "" },
+        { "null", NULL, NULL, NULL },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        char item[900];
+        struct fixture f;
+        struct entry entry;
+
+        snprintf(item, sizeof(item), PART("\"body\":\"%s\",\"attachments\":%s," AUTHOR),
+                 table[i].type ? "" : "x", table[i].attachments);
+        fixture_open(&f, SOURCE, NULL);
+        entry = only_entry(&f, item);
+        assert_int_equal(entry.kind, table[i].type ? ENTRY_TEXT : ENTRY_EITHER);
+        assert_int_equal(entry.attachment.type.p != NULL, table[i].type != NULL);
+        assert_true(text_is(entry.data, table[i].type ? "" : "x"));
+        if (table[i].type) {
+            assert_true(text_is(entry.attachment.type, table[i].type));
+            assert_true(text_is(entry.attachment.url, table[i].url));
+            assert_true(text_is(entry.attachment.name, table[i].name));
+        }
+        fixture_close(&f);
+    }
+}
+
+static void test_conversation(void **state)
+{
+    struct fixture f;
+    struct entry entry;
+    char *huge = calloc(1, 40000), *item = calloc(1, 50000);
+
+    (void)state;
+    assert_non_null(huge);
+    assert_non_null(item);
+    memset(huge, 'x', 20000);
+    fixture_open(&f, SOURCE, NULL);
+    entry = only_entry(&f, "\"state\":\"open\",\"title\":null,\"priority\":\"not_priority\",\"open\":true,"
+                           "\"custom_attributes\":{\"order\":\"A-1\",\"state\":\"theirs\",\"list\":[1]},"
+                           "\"tags\":{\"tags\":[]}," PART("\"body\":\"x\"," AUTHOR));
+    assert_true(text_is(entry.conversation_doc,
+                        "{\"state\":\"open\",\"priority\":\"not_priority\",\"open\":true,"
+                        "\"id\":\"1\",\"order\":\"A-1\"}"));
+    snprintf(item, 50000, "\"title\":\"%s\"," PART("\"body\":\"x\"," AUTHOR), huge);
+    entry = only_entry(&f, item);
+    assert_null(entry.conversation_doc.p); /* too large to be kept */
+    assert_true(text_is(entry.conversation, "1"));
+    fixture_close(&f);
+    free(huge);
+    free(item);
+}
+
 /* --- the contact -------------------------------------------------------------------------------------------------- */
 
 #define TOKEN "token: env:T\napi: http://127.0.0.1:1/\n"
@@ -481,15 +611,12 @@ static void test_contact_answers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_payloads),
-        cmocka_unit_test(test_fields),
-        cmocka_unit_test(test_items),
-        cmocka_unit_test(test_parts),
-        cmocka_unit_test(test_times),
-        cmocka_unit_test(test_configured),
-        cmocka_unit_test(test_contact_is_fetched),
-        cmocka_unit_test(test_contact_pattern),
-        cmocka_unit_test(test_contact_only_if_needed),
+        cmocka_unit_test(test_payloads),        cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_items),           cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_times),           cmocka_unit_test(test_configured),
+        cmocka_unit_test(test_teammates),       cmocka_unit_test(test_attachments),
+        cmocka_unit_test(test_conversation),    cmocka_unit_test(test_contact_is_fetched),
+        cmocka_unit_test(test_contact_pattern), cmocka_unit_test(test_contact_only_if_needed),
         cmocka_unit_test(test_contact_answers),
     };
 

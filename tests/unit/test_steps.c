@@ -333,7 +333,7 @@ static void test_when(void **state)
         json_object_put(scope);
         buf_free(&out);
     }
-    assert_true(ruleset_wants_contact(ruleset));
+    assert_true(ruleset_wants(ruleset)->contact);
     ruleset_free(ruleset);
     pattern_scratch_free(scratch);
 }
