@@ -4,6 +4,7 @@ src_libstore_a_SOURCES = \
 	src/store/store.c src/store/store.h src/store/store_backend.h src/store/store_call.c \
 	src/store/store_mem.c src/store/store_mem.h \
 	src/store/store_mem_chat.c \
+	src/store/store_mem_forget.c \
 	src/store/store_mem_intake.c \
 	src/store/store_mem_list.c \
 	src/store/store_mem_run.c \

@@ -343,6 +343,23 @@ int64_t store_next_due(struct store *store, const struct text *channels, size_t 
 /* store_changed: has another process committed since the last call? */
 bool store_changed(struct store *store);
 
+/* --- forgetting a customer ----------------------------------------------------------------------------------------- */
+
+struct store_forgotten {
+    int64_t chats, runs, sends, buttons, taps, variables, entries;
+    int64_t notifications; /* whole rows */
+    int64_t bodies;        /* of notifications that have entries of others, too: only the body went */
+};
+
+/* store_forget_chat: removes all that is kept of the customer: the chats of the user id (channel.p == NULL: of all channels),
+   what hangs on them, the entries behind their runs, and all entries of the same conversations, which no rule may have
+   taken. A notification goes with its last entry; one that has others', too, loses its body, which nothing needs once it
+   is extracted. What stays: keys of `seen` (hashes; a webhook that comes again would else bring the customer back),
+   notifications that are not extracted yet, entries of conversations that never had a run. Reads whole tables: for the command
+   line. False: a send of the customer is on its way, nothing was changed; try again when its result is there. */
+bool store_forget_chat(struct store *store, struct text channel, struct text user_id,
+                       struct store_forgotten *counts) CHECKED;
+
 /* --- looking: pages, for the command line ------------------------------------------------------------------------ */
 
 enum store_kind { STORE_NOTIFICATION, STORE_ENTRY, STORE_RUN };

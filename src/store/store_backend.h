@@ -101,6 +101,9 @@ struct store_backend {
     int64_t (*next_due)(struct store *store, const struct text *channels, size_t n);
     bool (*changed)(struct store *store);
 
+    bool (*forget_chat)(struct store *store, struct text channel, struct text user_id,
+                        struct store_forgotten *counts);
+
     size_t (*list)(struct store *store, const struct store_filter *filter, const struct store_masks *masks,
                    size_t limit, struct arena *arena, struct store_item **items);
     bool (*get_notification)(struct store *store, int64_t id, struct arena *arena,

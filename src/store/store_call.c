@@ -401,6 +401,14 @@ bool store_changed(struct store *store)
     return store_may_read(store) && store->backend->changed(store);
 }
 
+bool store_forget_chat(struct store *store, struct text channel, struct text user_id,
+                       struct store_forgotten *counts)
+{
+    *counts = (struct store_forgotten){ 0 };
+    return may_write(store) && store->backend->forget_chat(store, channel, user_id, counts) &&
+           !store_failed(store);
+}
+
 /* --- looking ------------------------------------------------------------------------------------------------ */
 
 bool store_get_notification(struct store *store, int64_t id, struct arena *arena,

@@ -111,6 +111,7 @@ static const struct store_backend backend = {
     .count = mem_count,
     .newest = mem_newest,
     .next_due = mem_next_due,
+    .forget_chat = mem_forget_chat,
     .list = mem_list,
     .get_notification = mem_get_notification,
     .notification_entries = mem_notification_entries,

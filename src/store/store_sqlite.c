@@ -133,6 +133,7 @@ static const struct store_backend backend = {
     .count = db_count,
     .newest = db_newest,
     .next_due = db_next_due,
+    .forget_chat = db_forget_chat,
     .list = db_list,
     .get_notification = db_get_notification,
     .notification_entries = db_notification_entries,

@@ -1,6 +1,6 @@
 #include "store/store_sqlite_db.h"
 
-/* What is kept of a chat: the buttons that it was sent, its variables. */
+/* What is kept of a chat: the buttons that it was sent, its variables; and that all of it can go. */
 
 /* --- the ledger ------------------------------------------------------------------------------------------------- */
 
@@ -73,4 +73,29 @@ void db_drop_variable(struct store *store, int64_t chat, struct text name)
 void db_touch_session(struct store *store, int64_t chat, int64_t now, int64_t until)
 {
     db_do(db_of(store), SQL_TOUCH_SESSION, DB_VALUES(db_int(chat), db_int(now), db_int(until)));
+}
+
+/* --- forgetting --------------------------------------------------------------------------------------------------- */
+
+bool db_forget_chat(struct store *store, struct text channel, struct text user_id,
+                    struct store_forgotten *counts)
+{
+    const struct {
+        enum sql sql;
+        int64_t *count;
+    } steps[] = {
+        { SQL_FORGET_BODIES, &counts->bodies },       { SQL_FORGET_NOTIFICATIONS, &counts->notifications },
+        { SQL_FORGET_ENTRIES, &counts->entries },     { SQL_FORGET_SENDS, &counts->sends },
+        { SQL_FORGET_BUTTONS, &counts->buttons },     { SQL_FORGET_TAPS, &counts->taps },
+        { SQL_FORGET_VARIABLES, &counts->variables }, { SQL_FORGET_RUNS, &counts->runs },
+        { SQL_FORGET_CHATS, &counts->chats },
+    };
+    struct db_pair busy;
+
+    if (db_one(db_of(store), SQL_FORGET_BUSY, DB_VALUES(db_text0(channel), db_text(user_id)), &db_one_number,
+               NULL, &busy))
+        return false;
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+        *steps[i].count = db_do(db_of(store), steps[i].sql, DB_VALUES(db_text0(channel), db_text(user_id)));
+    return true;
 }

@@ -205,6 +205,8 @@ size_t db_channels(struct store *store, struct arena *arena, struct channel_row 
 void db_count(struct store *store, struct store_counts *counts);
 void db_newest(struct store *store, int64_t *id, int64_t *stored_at);
 int64_t db_next_due(struct store *store, const struct text *channels, size_t n);
+bool db_forget_chat(struct store *store, struct text channel, struct text user_id,
+                    struct store_forgotten *counts);
 size_t db_list(struct store *store, const struct store_filter *filter, const struct store_masks *masks,
                size_t limit, struct arena *arena, struct store_item **items);
 bool db_get_notification(struct store *store, int64_t id, struct arena *arena, struct notification_row *row);

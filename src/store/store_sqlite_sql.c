@@ -15,6 +15,15 @@
 /* Where the data is not what comes back, a column holds it. */
 #define ISSUED "chat, run, step, n, token, data, at, until, spent_by"
 
+/* A customer's chats, and the entries that are theirs. The entries are found by the runs: those go last. */
+#define CHATS_OF "(SELECT id FROM chat WHERE user_id = ?2 AND (?1 IS NULL OR channel = ?1))"
+#define ENTRIES_OF \
+    "(SELECT id FROM entry WHERE id IN (SELECT entry FROM run WHERE chat IN " CHATS_OF ") OR (conversation <> ''" \
+    " AND (source, conversation) IN (SELECT e.source, e.conversation FROM run JOIN entry AS e ON e.id = run.entry" \
+    " WHERE run.chat IN " CHATS_OF ")))"
+#define NOTIFICATIONS_OF "(SELECT notification FROM entry WHERE id IN " ENTRIES_OF ")"
+#define OTHERS_IN "(SELECT notification FROM entry WHERE id NOT IN " ENTRIES_OF ")"
+
 /* A chat's ready runs, head first; run_head has this order. */
 #define READY_OF(chat) "FROM run WHERE chat = " chat " AND state = 0 ORDER BY begun DESC, said_at, seq LIMIT 1"
 
@@ -212,6 +221,20 @@ const char *const sql_texts[SQL_COUNT] = {
     [SQL_NEXT_DUE] =
         "SELECT max(1, due_at) FROM chat WHERE channel = ?1 AND due_at IS NOT NULL AND owner IS NULL AND held IS NULL"
         " ORDER BY due_at LIMIT 1",
+
+    [SQL_FORGET_BUSY] =
+        "SELECT 1 FROM send JOIN run ON run.id = send.run WHERE send.state = 1 AND chat IN " CHATS_OF " LIMIT 1",
+    [SQL_FORGET_BODIES] =
+        "UPDATE notification SET body = x'' WHERE id IN " NOTIFICATIONS_OF " AND id IN " OTHERS_IN " AND body <> x''",
+    [SQL_FORGET_NOTIFICATIONS] =
+        "DELETE FROM notification WHERE id IN " NOTIFICATIONS_OF " AND id NOT IN " OTHERS_IN,
+    [SQL_FORGET_ENTRIES] = "DELETE FROM entry WHERE id IN " ENTRIES_OF,
+    [SQL_FORGET_SENDS] = "DELETE FROM send WHERE run IN (SELECT id FROM run WHERE chat IN " CHATS_OF ")",
+    [SQL_FORGET_BUTTONS] = "DELETE FROM issued WHERE chat IN " CHATS_OF,
+    [SQL_FORGET_TAPS] = "DELETE FROM tap WHERE chat IN " CHATS_OF,
+    [SQL_FORGET_VARIABLES] = "DELETE FROM variable WHERE chat IN " CHATS_OF,
+    [SQL_FORGET_RUNS] = "DELETE FROM run WHERE chat IN " CHATS_OF,
+    [SQL_FORGET_CHATS] = "DELETE FROM chat WHERE id IN " CHATS_OF,
 
     [SQL_LIST] =
         "SELECT 0, id, stored_at, state, reason, source, NULL, NULL, NULL, 0 FROM notification"

@@ -258,6 +258,111 @@ static void test_prune_variables(struct fixture *f)
     assert_text(rows[0].name, "c");
 }
 
+/* --- forgetting --------------------------------------------------------------------------------------------------- */
+
+static int64_t put_entry(struct fixture *f, int64_t notification, int n, const char *conversation)
+{
+    struct entry_row entry = an_entry(f, notification, ENTRY_DONE);
+
+    entry.n = n;
+    entry.conversation = T(conversation);
+    begin(f);
+    store_add_entries(f->store, &entry, 1);
+    commit(f);
+    return entry.id;
+}
+
+/* A run on the entry, with a send, a button and a tap; the chat has a variable. */
+static int64_t put_life(struct fixture *f, int64_t chat, int64_t entry)
+{
+    const struct variable_row variable = { T("a"), T("1"), 1000, false };
+    const struct issued_button button = { .data = T("yes") };
+    struct run_row run = a_run(f, chat, f->id, 10);
+    struct send_row send = a_send(run.id, 0, 0);
+
+    run.entry = entry;
+    begin(f);
+    assert_true(store_add_run(f->store, &run, 100));
+    store_add_sends(f->store, &send, 1);
+    store_issue(f->store, chat, run.id, 0, 0, &button, 1, 100, 1000);
+    store_set_variable(f->store, chat, &variable);
+    assert_true(store_tap(f->store, chat, T("r"), T("yes"), 100 * run.id, 10, 100));
+    commit(f);
+    return run.id;
+}
+
+static bool forget(struct fixture *f, const char *channel, const char *user, struct store_forgotten *counts)
+{
+    bool done;
+
+    begin(f);
+    done = store_forget_chat(f->store, channel ? T(channel) : TEXT_NONE, T(user), counts);
+    commit(f);
+    return done;
+}
+
+static void test_forget(struct fixture *f)
+{
+    int64_t anna = put_chat(f, "shop", "1"), bert = put_chat(f, "shop", "2"),
+            only = put_notification(f, NOTIFICATION_DONE);
+    int64_t shared = put_notification(f, NOTIFICATION_DONE),
+            unmatched = put_notification(f, NOTIFICATION_DONE);
+    int64_t theirs, run = put_life(f, anna, put_entry(f, only, 0, "c-anna"));
+    struct notification_row row;
+    struct store_forgotten counts;
+    struct entry_row entry;
+    struct run_row found;
+    struct chat_row chat;
+
+    put_life(f, anna, put_entry(f, shared, 0, ""));
+    theirs = put_entry(f, shared, 1, "c-bert");
+    put_life(f, bert, theirs);
+    put_entry(f, unmatched, 0, "c-anna"); /* no rule took it */
+    put_entry(f, put_notification(f, NOTIFICATION_DONE), 0, "");
+    assert_true(forget(f, "shop", "9", &counts));
+    assert_true(forget(f, "other", "1", &counts));
+    assert_int_equal(counts.chats + counts.runs + counts.entries + counts.notifications + counts.bodies, 0);
+    assert_true(forget(f, "shop", "1", &counts));
+    assert_int_equal(counts.chats, 1);
+    assert_int_equal(counts.runs, 2);
+    assert_int_equal(counts.sends, 2);
+    assert_int_equal(counts.buttons, 2);
+    assert_int_equal(counts.taps, 2);
+    assert_int_equal(counts.variables, 1);
+    assert_int_equal(counts.entries, 3);
+    assert_int_equal(counts.notifications, 2);
+    assert_int_equal(counts.bodies, 1);
+    assert_false(store_get_notification(f->store, only, f->arena, &row));
+    assert_false(store_get_notification(f->store, unmatched, f->arena, &row));
+    assert_true(store_get_notification(f->store, shared, f->arena, &row));
+    assert_int_equal(row.body.n, 0);
+    assert_false(store_get_run(f->store, run, f->arena, &found));
+    assert_false(store_find_chat(f->store, T("shop"), T("1"), f->arena, &chat));
+    assert_true(store_get_entry(f->store, theirs, f->arena, &entry));
+    assert_true(store_head_run(f->store, bert, f->arena, &found));
+}
+
+static void test_forget_all_channels(struct fixture *f)
+{
+    int64_t here = put_chat(f, "shop", "1"), there = put_chat(f, "other", "1"), run = put_run(f, here, 10);
+    struct send_row sent = { .run = run, .attempt = 1, .state = SEND_OK };
+    struct store_forgotten counts;
+
+    put_run(f, there, 10);
+    put_sending(f, run, 0, 0, 1);
+    assert_false(forget(f, NULL, "1", &counts)); /* what is on its way has a result to come */
+    assert_int_equal(counts.chats, 0);
+    assert_true(forget(f, "other", "1", &counts));
+    assert_int_equal(counts.runs, 1);
+    put_run(f, put_chat(f, "third", "1"), 10);
+    begin(f);
+    assert_true(store_settle_send(f->store, &sent));
+    commit(f);
+    assert_true(forget(f, NULL, "1", &counts));
+    assert_int_equal(counts.chats, 2);
+    assert_int_equal(counts.sends, 1);
+}
+
 const struct store_test chat_tests[] = {
     { "the ledger", test_issued },
     { "tokens", test_tokens },
@@ -266,6 +371,8 @@ const struct store_test chat_tests[] = {
     { "the newest button first", test_newest },
     { "variables", test_variables },
     { "the session", test_session },
+    { "forgetting a customer", test_forget },
+    { "forgetting in all channels", test_forget_all_channels },
     { "variables are pruned", test_prune_variables },
     { NULL, NULL },
 };

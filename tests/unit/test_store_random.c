@@ -158,6 +158,7 @@ static void step_entry(struct side *s, const struct world *w)
                                     .said_at = w->now,
                                     .stored_at = w->now,
                                     .source = PICK(sources, w->r[4]),
+                                    .conversation = w->r[0] % 3 ? PICK(users, w->r[2]) : T(""),
                                     .doc = w->r[5] % 2 ? PICK(words, w->r[5]) : TEXT_NONE };
 
     store_add_entries(s->store, &row, 1);
@@ -306,12 +307,24 @@ static void step_chat(struct side *s, const struct world *w)
     }
 }
 
+static void forget(struct side *s, const struct world *w)
+{
+    struct store_forgotten counts;
+
+    say_int(s, store_forget_chat(s->store, w->r[0] % 2 ? PICK(channels, w->r[1]) : TEXT_NONE,
+                                 PICK(users, w->r[2]), &counts));
+    for (size_t i = 0; i < sizeof(counts) / sizeof(int64_t); i++)
+        say_int(s, ((const int64_t *)&counts)[i]);
+}
+
 static void step_prune(struct side *s, const struct world *w)
 {
     int64_t runs[RUN_STATES] = { 0 };
 
     if (w->r[4] % 10 == 0)
         store_disown(s->store, w->now);
+    if (w->r[5] % 25 == 0)
+        forget(s, w);
     say_int(s, (int64_t)store_prune(s->store, w->now - w->r[0] % 300, w->now - w->r[1] % 300,
                                     1 + (size_t)w->r[2] % 5, runs));
     for (int i = 0; i < RUN_STATES; i++)
