@@ -176,6 +176,10 @@ static void test_newest(struct fixture *f)
     assert_true(find(f, 5, T("yes"), 100, &row));
     assert_int_equal(row.run, 10);
     assert_int_equal(row.spent_by, 21);
+    issue(f, 13, 0, NULL, "same time", 90);
+    issue(f, 13, 1, NULL, "same time", 90);
+    assert_true(find(f, 5, T("same time"), 100, &row));
+    assert_int_equal(row.n, 1);
 }
 
 /* --- variables ---------------------------------------------------------------------------------------------------- */
