@@ -6,12 +6,28 @@
 #include <string.h>
 
 #define TREES_MAX ((size_t)128 << 20)
-#define QUERY_MAX 20000 /* states and nodes of a query */
-#define QUERY_POOR 1000 /* when much was used already */
 #define STATES_MAX 1500000
 #define NODES_MAX 15000000
 #define AUTOMATON_MAX ((size_t)60 << 20) /* then it is made anew */
-#define QUERY_BYTES ((size_t)40 << 20)
+#define BYTES_POOR ((size_t)400 << 20)   /* of automata made in all */
+#define BYTES_BROKE ((size_t)800 << 20)
+
+/* What a query may use: less when much was used already, so that the whole ends in reasonable time on any rules. */
+static const struct budget {
+    int nodes; /* and states */
+    size_t bytes;
+} budgets[] = {
+    { 20000, (size_t)40 << 20 },
+    { 1000, (size_t)1 << 20 },
+    { 100, (size_t)64 << 10 },
+};
+
+static const struct budget *budget_of(const struct flow *flow)
+{
+    if (flow->bytes > BYTES_BROKE)
+        return &budgets[2];
+    return &budgets[flow->states > STATES_MAX || flow->nodes > NODES_MAX || flow->bytes > BYTES_POOR];
+}
 
 /* --- rules ------------------------------------------------------------------------------------------------------------ */
 
@@ -372,25 +388,39 @@ static int states_of(const struct flow *flow)
            flow_dfa_states(flow->spare);
 }
 
+static size_t bytes_of(const struct flow *flow)
+{
+    return flow_dfa_bytes(flow->all[FLOW_TAP]) + flow_dfa_bytes(flow->all[FLOW_TEXT]) +
+           flow_dfa_bytes(flow->spare);
+}
+
 void flow_model_begin(struct flow *flow)
 {
-    const bool poor = flow->states > STATES_MAX || flow->nodes > NODES_MAX;
+    const struct budget *budget = budget_of(flow);
 
-    flow->nodes_max = poor ? QUERY_POOR : QUERY_MAX;
+    flow->nodes_max = budget->nodes;
     flow_dfa_reset(flow->spare);
-    flow_dfa_limit(flow->spare, flow->nodes_max, QUERY_BYTES);
+    flow_dfa_limit(flow->spare, budget->nodes, budget->bytes);
     for (int side = 0; side < FLOW_SIDES; side++) {
         if (flow_dfa_bytes(flow->all[side]) > AUTOMATON_MAX)
             renew(flow, (enum flow_side)side);
-        flow_dfa_limit(flow->all[side], flow->nodes_max, QUERY_BYTES);
+        flow_dfa_limit(flow->all[side], budget->nodes, budget->bytes);
     }
+    flow_model_count(flow);
+}
+
+void flow_model_count(struct flow *flow)
+{
     flow->base_states = states_of(flow);
+    flow->base_bytes = bytes_of(flow);
 }
 
 void flow_model_end(struct flow *flow, int nodes)
 {
     flow->states += states_of(flow) - flow->base_states;
+    flow->bytes += bytes_of(flow) - flow->base_bytes;
     flow->nodes += nodes;
+    flow_model_count(flow);
 }
 
 struct flow_walk flow_model_walk(struct flow *flow, enum flow_side side)

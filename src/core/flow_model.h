@@ -84,8 +84,10 @@ struct flow {
     int buttons_done;                          /* so many were looked at before memory was out */
     const char *const *beginnings[FLOW_SIDES]; /* of patterns, for "did you mean"; NULL: not made yet */
     long states, nodes;                        /* used in all */
-    int base_states;                           /* of the query under way */
-    int nodes_max;                             /* of the query under way */
+    size_t bytes;                              /* of automata made in all */
+    int base_states;                           /* before the query under way */
+    size_t base_bytes;
+    int nodes_max; /* of the query under way */
 };
 
 /* flow_model_certain: does the rule take all of what its program accepts on this side? */
@@ -108,6 +110,8 @@ const struct flow_node *flow_model_value(struct flow *flow, const struct flow_bu
 /* flow_model_begin, flow_model_end: around each query: its budget. */
 void flow_model_begin(struct flow *flow);
 void flow_model_end(struct flow *flow, int nodes);
+/* flow_model_count: what there is now is not counted for the query under way. */
+void flow_model_count(struct flow *flow);
 /* flow_model_walk: a walk over pairs with the side's automaton, its budget set; to be freed by flow_walk_free. */
 struct flow_walk flow_model_walk(struct flow *flow, enum flow_side side);
 /* flow_model_keep: a copy in the arena, TEXT_NONE when memory is out. */

@@ -527,8 +527,6 @@ enum flow_answer flow_trace_search(struct flow *flow, const struct flow_button *
     if (answer == FLOW_YES)
         print_input(&trace, input);
     flow_model_end(flow, trace.n);
-    flow->base_states = flow_dfa_states(flow->all[FLOW_TAP]) + flow_dfa_states(flow->all[FLOW_TEXT]) +
-                        flow_dfa_states(flow->spare);
     drop(&trace);
     return answer;
 }

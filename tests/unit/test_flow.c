@@ -344,6 +344,8 @@ enum plant {
     PLANT_UNREACHED,
     PLANT_KEY,
     PLANT_END,
+    PLANT_EFFORT,
+    PLANT_BRANCH,
     PLANTS
 };
 
@@ -351,7 +353,20 @@ static const char *const planted_texts[PLANTS] = {
     [PLANT_DANGLING] = "' leads nowhere",        [PLANT_SHADOWED] = "can never win",
     [PLANT_LONG] = "callback_data can be",       [PLANT_UNREACHED] = "nothing leads to rule",
     [PLANT_KEY] = "key 'Nowhere' leads nowhere", [PLANT_END] = "is a dead end",
+    [PLANT_EFFORT] = "exponentially many steps", [PLANT_BRANCH] = "button 'bad' can lead nowhere",
 };
+
+/* One branch sends what is taken, the other what is not. */
+static void put_branch(struct buf *out, int i)
+{
+    buf_printf(out,
+               "  - name: branch-%d\n    text: 'branch%d (?<w>on|off)'\n    choose:\n"
+               "      - when: { w: 'on' }\n"
+               "        reply: { text: a, buttons: [ [ { text: good, callback_data: 'b%d:${w}' } ] ] }\n"
+               "      - reply: { text: a, buttons: [ [ { text: bad, callback_data: 'b%d:${w}' } ] ] }\n"
+               "  - { name: on-%d, tap: 'b%d:on', final: true, reply: { text: a } }\n",
+               i, i, i, i, i, i);
+}
 
 static void put_rule(struct buf *out, int i, int n, enum plant plant)
 {
@@ -369,6 +384,12 @@ static void put_rule(struct buf *out, int i, int n, enum plant plant)
             out,
             "  - { name: key-%d, text: 'key %d', reply: { text: a, keyboard: [ [ 'key %d', Nowhere ] ] } }\n",
             i, i, i);
+    if (plant == PLANT_EFFORT)
+        buf_printf(out,
+                   "  - { name: slow-%d, tap: 's%d:(x+)+y', entry: true, final: true, reply: { text: a } }\n",
+                   i, i);
+    if (plant == PLANT_BRANCH)
+        put_branch(out, i);
     if (plant == PLANT_END)
         buf_printf(out, "  - { name: end-%d, text: 'end %d', reply: { text: a } }\n", i, i);
     buf_printf(
