@@ -339,8 +339,14 @@ static enum go work_on_step(struct engine *engine, struct chat_row *chat, struct
 {
     const struct step *step = &rule->steps[run->step];
 
-    return step->kind == STEP_REPLY ? reply_step(engine, chat, run, rule, step)
-                                    : choose_step(engine, run, rule, step);
+    struct fault fault;
+
+    if (step->kind == STEP_REPLY)
+        return reply_step(engine, chat, run, rule, step);
+    if (step->kind == STEP_CHOOSE || step->kind == STEP_JUMP)
+        return choose_step(engine, run, rule, step);
+    fault_set(&fault, "a step of this kind is not carried out yet");
+    return fail_run(engine, run, &fault);
 }
 
 /* Goes through the steps that need no answer from outside; what was done is stored before a request of the next is made. */

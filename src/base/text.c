@@ -21,6 +21,14 @@ bool text_eq(struct text a, struct text b)
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
+int text_order(struct text a, struct text b)
+{
+    size_t n = a.n < b.n ? a.n : b.n;
+    int order = n ? memcmp(a.p, b.p, n) : 0;
+
+    return order ? order : (a.n > b.n) - (a.n < b.n);
+}
+
 bool text_is(struct text a, const char *string)
 {
     return text_eq(a, text_of(string));

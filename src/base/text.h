@@ -21,6 +21,8 @@ struct text {
 struct text text_of(const char *string);
 struct text text_make(const char *p, size_t n);
 bool text_eq(struct text a, struct text b);
+/* text_order: byte by byte, what is a beginning first: < 0, 0, > 0. */
+int text_order(struct text a, struct text b);
 bool text_is(struct text a, const char *string);
 bool text_is_nocase(struct text a, const char *string);
 bool text_starts(struct text a, const char *prefix);

@@ -64,7 +64,8 @@ static void put_bool(struct buf *out, const char *key, int value)
     buf_str(out, value ? "true" : "false");
 }
 
-static void put_button(struct buf *out, const struct rendered_button *button, bool bare)
+/* The data of a key stays here: its label comes back. */
+static void put_button(struct buf *out, const struct rendered_button *button, bool key, bool bare)
 {
     if (bare) {
         put_string(out, button->text);
@@ -73,7 +74,8 @@ static void put_button(struct buf *out, const struct rendered_button *button, bo
     buf_char(out, '{');
     put_text(out, "text", button->text);
     put_text(out, "url", button->url);
-    put_text(out, "callback_data", button->callback_data);
+    if (!key)
+        put_text(out, "callback_data", button->callback_data);
     buf_char(out, '}');
 }
 
@@ -86,7 +88,7 @@ static void put_rows(struct buf *out, const char *key, const struct rendered *me
         for (size_t k = 0; k < message->rows[i].count; k++) {
             if (k)
                 buf_char(out, ',');
-            put_button(out, &message->rows[i].buttons[k], bare);
+            put_button(out, &message->rows[i].buttons[k], message->type == MESSAGE_REPLY_KEYBOARD, bare);
         }
         buf_char(out, ']');
     }

@@ -61,6 +61,16 @@ static bool all_captured(const struct step *step, struct json_object *captures)
     return true;
 }
 
+/* Whether a lookup finds something, a step fails, or a press is refused is not ours to know. */
+static void reach_blocks(const struct rule *rule, bool *reached)
+{
+    const size_t blocks[] = { rule->not_found, rule->on_error, rule->on_refused };
+
+    for (size_t i = 0; i < sizeof(blocks) / sizeof(*blocks); i++)
+        if (blocks[i] != RULE_NO_STEP)
+            reached[blocks[i]] = true;
+}
+
 const bool *flow_steps_reach(const struct rule *rule, struct json_object *captures,
                              struct pattern_scratch *scratch, struct arena *arena)
 {
@@ -69,6 +79,7 @@ const bool *flow_steps_reach(const struct rule *rule, struct json_object *captur
     if (!reached)
         return NULL;
     reached[0] = true;
+    reach_blocks(rule, reached);
     for (size_t i = 0; i < rule->n_steps; i++) {
         const struct step *step = &rule->steps[i];
 
@@ -83,6 +94,14 @@ const bool *flow_steps_reach(const struct rule *rule, struct json_object *captur
             break;
         case STEP_JUMP:
             reached[step->to] = true;
+            break;
+        case STEP_GOTO:
+            break;
+        case STEP_LOOKUP:
+        case STEP_SET:
+        case STEP_INBOX:
+        case STEP_QUIET:
+            reached[i + 1] = true;
             break;
         }
     }

@@ -5,6 +5,7 @@
 
 #define TEXT_CHARACTERS 4096
 #define TEXT_BYTES 32768
+#define TOKEN_DATA_BYTES 1024
 #define DATA_BYTES 64
 #define PLACEHOLDER_CHARACTERS 64
 
@@ -83,6 +84,14 @@ bool limits_data(struct text data, struct fault *fault)
         return fault_set(fault, "is %zu bytes; Telegram takes %d and refuses the whole message", data.n,
                          DATA_BYTES);
     return true;
+}
+
+bool limits_token_data(struct text data, struct fault *fault)
+{
+    if (text_utf8_count(data) < 0)
+        return fault_set(fault, "is not UTF-8");
+    return (data.n > 0 && data.n <= TOKEN_DATA_BYTES) ||
+           fault_set(fault, "is %zu bytes; behind a token stand 1 to %d", data.n, TOKEN_DATA_BYTES);
 }
 
 bool limits_placeholder(struct text placeholder, struct fault *fault)

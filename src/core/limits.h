@@ -20,6 +20,8 @@ bool limits_text(struct text text, struct fault *fault) CHECKED;
 bool limits_label(struct text label, struct fault *fault) CHECKED;
 /* limits_data: 1 to 64 bytes. */
 bool limits_data(struct text data, struct fault *fault) CHECKED;
+/* limits_token_data: of a button with a token, which goes out in its place: 1 to 1024 bytes. */
+bool limits_token_data(struct text data, struct fault *fault) CHECKED;
 /* limits_url: http, https with a dotted host, or tg. */
 bool limits_url(struct text url, struct fault *fault) CHECKED;
 /* limits_placeholder: 1 to 64 characters. */

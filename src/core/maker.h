@@ -13,6 +13,8 @@ struct pattern_pool;
 struct wants {
     bool contact;
     bool conversation; /* other than its id */
+    bool chat;         /* what is kept of a chat: variables, quiet, keys that carry data */
+    bool ledger;       /* which buttons were sent: guards, tokens */
 };
 
 struct maker {
@@ -20,6 +22,7 @@ struct maker {
     struct findings *findings;
     struct pattern_pool *pool;
     const struct settings *settings;
-    const struct names *names; /* NULL: the names come later, every one is taken */
+    const struct names *names;    /* NULL: the names come later, every one is taken */
+    const char *const *variables; /* NULL-terminated: those that some `set` gives; NULL: not known */
     struct wants wants;
 };

@@ -211,7 +211,7 @@ static bool render_buttons(const struct rendering *r, const struct message_row *
 
         if (!holds(r, row->buttons[i].when))
             continue;
-        *button = (struct rendered_button){ TEXT_NONE, TEXT_NONE, TEXT_NONE };
+        *button = (struct rendered_button){ .token = row->buttons[i].token };
         if (!render_button(r, &row->buttons[i], button))
             return false;
         out->count++;
@@ -321,6 +321,12 @@ static bool wrong_button(struct fault *fault, const char *what, const char *labe
     return fault_set(fault, "%s of button '%s' %.800s", what, label, old.text);
 }
 
+static bool data_fits(const struct rendered_button *button, struct fault *fault)
+{
+    return button->token ? limits_token_data(button->callback_data, fault)
+                         : limits_data(button->callback_data, fault);
+}
+
 static bool check_button(enum message_type type, const struct rendered_button *button, struct fault *fault)
 {
     char label[65];
@@ -328,15 +334,11 @@ static bool check_button(enum message_type type, const struct rendered_button *b
     if (!limits_label(button->text, fault))
         return wrong(fault, "the label of a button");
     text_printable(button->text, label, sizeof(label) - 1);
-    if (type == MESSAGE_REPLY_KEYBOARD) {
-        if (button->url.p || button->callback_data.p)
-            return fault_set(fault, "key '%s' of the keyboard can carry neither url nor callback_data",
-                             label);
-        return true;
-    }
-    if (!button->url.p == !button->callback_data.p)
+    if (type == MESSAGE_REPLY_KEYBOARD && button->url.p)
+        return fault_set(fault, "key '%s' of the keyboard cannot carry a url", label);
+    if (type == MESSAGE_REPLY_BUTTONS && !button->url.p == !button->callback_data.p)
         return fault_set(fault, "button '%s' needs exactly one of url and callback_data", label);
-    if (button->callback_data.p && !limits_data(button->callback_data, fault))
+    if (button->callback_data.p && !data_fits(button, fault))
         return wrong_button(fault, "callback_data", label);
     if (button->url.p && !limits_url(button->url, fault))
         return wrong_button(fault, "url", label);

@@ -43,9 +43,11 @@ struct message_line {
 
 struct message_button {
     struct place at;
-    const struct node *node;              /* as written: a map, or the label of a key */
-    struct template *text;                /* the label */
-    struct template *url, *callback_data; /* exactly one of them; both NULL: a key of a keyboard */
+    const struct node *node; /* as written: a map, or the label of a key */
+    struct template *text;   /* the label */
+    /* of a button exactly one of them; a key has no url, and its data stays here: its label comes back */
+    struct template *url, *callback_data;
+    bool token; /* a token goes out in place of the data */
     const struct condition *when;
 };
 
@@ -77,6 +79,7 @@ struct message {
 /* A rendered message: no templates left, all limits hold. All of it lives in the arena. */
 struct rendered_button {
     struct text text, url, callback_data; /* p == NULL: not there */
+    bool token;                           /* callback_data is to be replaced by a token before it goes out */
 };
 
 struct rendered_row {

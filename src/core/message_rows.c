@@ -13,14 +13,21 @@ static void check_action(struct builder *builder, const struct node *node, bool 
     if (keyboard && url)
         wrong(builder, message_key_place(node, "url"),
               "a key of a keyboard has no url; it sends its label as a text");
-    else if (keyboard && data)
-        wrong(builder, message_key_place(node, "callback_data"),
-              "callback_data at a key is not supported by this version of callbackd yet");
     else if (!keyboard && url && data)
         wrong(builder, message_key_place(node, "callback_data"),
               "a button has a url or callback_data, not both");
     else if (!keyboard && !url && !data)
         wrong(builder, node->at, "a button needs a url or callback_data");
+}
+
+static void check_token(struct builder *builder, const struct node *node, bool keyboard)
+{
+    if (!schema_bool(node, "token", false) || (!keyboard && node_get(node, "callback_data")))
+        return;
+    wrong(builder, message_key_place(node, "token"),
+          "a token goes out in place of callback_data, and this %s",
+          keyboard ? "key only sends its label" : "button has none");
+    hint(builder, "leave it out");
 }
 
 static void build_fields(struct builder *builder, const struct node *node, struct message_button *out)
@@ -30,9 +37,16 @@ static void build_fields(struct builder *builder, const struct node *node, struc
     out->text = message_leaf(builder, map ? node_get(node, "text") : node, LEAF_TEXT, "label", limits_label);
     if (!map)
         return;
+    out->token = schema_bool(node, "token", false);
     out->url = message_leaf(builder, node_get(node, "url"), LEAF_URL, "url", limits_url);
-    out->callback_data =
-        message_leaf(builder, node_get(node, "callback_data"), LEAF_TEXT, "callback_data", limits_data);
+    out->callback_data = message_leaf(builder, node_get(node, "callback_data"), LEAF_TEXT, "callback_data",
+                                      out->token ? limits_token_data : limits_data);
+}
+
+static void note_wants(struct builder *builder, const struct message_button *button, bool keyboard)
+{
+    builder->maker->wants.chat |= keyboard && button->callback_data;
+    builder->maker->wants.ledger |= button->token;
 }
 
 static void build_button(struct builder *builder, const struct node *node, bool keyboard,
@@ -53,10 +67,13 @@ static void build_button(struct builder *builder, const struct node *node, bool 
     if (node->kind == NODE_MAP) {
         if (!builder->again)
             check_action(builder, node, keyboard);
+        if (!builder->again)
+            check_token(builder, node, keyboard);
         out->when = message_when(builder, node);
     }
     message_enter_when(builder, out->when, &guarded);
     build_fields(builder, node, out);
+    note_wants(builder, out, keyboard);
     message_leave(builder, &guarded);
 }
 

@@ -46,9 +46,11 @@ static const struct schema message_text = { .kind = SCHEMA_ANY_OF,
 static const struct schema_key button_keys[] = {
     { "text", &words_schema, .required = true, .help = "the label" },
     { "url", &text_schema, .help = "opens this address: http, https or tg" },
-    { "callback_data", &text_schema, .help = "comes back as a tap: 1 to 64 bytes" },
+    { "callback_data", &text_schema,
+      .help = "comes back as a tap: 1 to 64 bytes; of a key: what its label means when it comes back" },
     { "when", &condition_schema, .help = "shown only if it holds" },
-    { "token", .later = "token" },
+    { "token", &bool_schema,
+      .help = "a random token goes out in place of the data, which may be longer then" },
     { NULL },
 };
 static const struct schema button_map = { .kind = SCHEMA_MAP, .what = "a button", .keys = button_keys };

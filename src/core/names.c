@@ -7,18 +7,21 @@
 /* Words with a meaning of their own, and what may stand behind them. */
 static const struct {
     const char *word;
-    enum { INSIDE_NOTHING, INSIDE_ANY, INSIDE_ATTACHMENT, INSIDE_HOURS, INSIDE_PAGES, LATER } inside;
+    enum {
+        INSIDE_NOTHING,
+        INSIDE_ANY,
+        INSIDE_ATTACHMENT,
+        INSIDE_CHAT,
+        INSIDE_HOURS,
+        INSIDE_PAGES,
+        LATER
+    } inside;
 } reserved[] = {
-    { "chat", LATER },
-    { "contact", INSIDE_ANY },
-    { "conversation", INSIDE_ANY },
-    { "attachment", INSIDE_ATTACHMENT },
-    { "hours", INSIDE_HOURS },
-    { "lang", INSIDE_NOTHING },
-    { "pages", INSIDE_PAGES },
-    { "secret", LATER },
-    { "source", INSIDE_NOTHING },
-    { "channel", INSIDE_NOTHING },
+    { "chat", INSIDE_CHAT },        { "contact", INSIDE_ANY },
+    { "conversation", INSIDE_ANY }, { "attachment", INSIDE_ATTACHMENT },
+    { "hours", INSIDE_HOURS },      { "lang", INSIDE_NOTHING },
+    { "pages", INSIDE_PAGES },      { "secret", LATER },
+    { "source", INSIDE_NOTHING },   { "channel", INSIDE_NOTHING },
     { "topic", INSIDE_NOTHING },
 };
 
@@ -98,6 +101,11 @@ static bool check_inside(const struct checking *check, int which)
         if (check->path->count == 2 && in_list(attachment_words, text_of(inside)))
             return true;
         return unknown_inside(check, "an attachment has no", attachment_words);
+    case INSIDE_CHAT:
+        if (check->path->count == 2 &&
+            (!check->maker->variables || in_list(check->maker->variables, text_of(inside))))
+            return true;
+        return unknown_inside(check, "no 'set' gives the chat a variable", check->maker->variables);
     case INSIDE_HOURS:
         if (check->path->count == 2 && in_list(settings->hours_names, text_of(inside)))
             return true;
@@ -180,6 +188,14 @@ static bool is_guarded(const struct names *names, const struct path *path)
     return false;
 }
 
+static bool is_given(const struct names *names, const struct path *path)
+{
+    for (size_t i = 0; names->given && path_first(path, "chat") && i < names->given->n; i++)
+        if (strcmp(names->given->names[i], path->words[1]) == 0)
+            return true;
+    return false;
+}
+
 /* Is it a value of `word` other than `always`? */
 static bool may_lack(const struct path *path, const char *word, const char *always)
 {
@@ -192,14 +208,14 @@ static void warn_missing(const struct checking *check)
     const struct path *path = check->path;
     struct findings *findings = check->maker->findings;
 
-    if (!names || !names->all || is_guarded(names, path))
+    if (!names || !names->all || names->handled || is_guarded(names, path) || is_given(names, path))
         return;
     if (in_list(names->maybe, path->text)) {
         finding_add(findings, FINDING_WARNING, here(check),
                     "not every match of rule '%s' gives ${%.*s} a value; without one nothing is sent",
                     names->rule, TEXT_ARG(path->text));
     } else if (path_first(path, "contact") || may_lack(path, "conversation", "id") ||
-               path_first(path, "attachment") ||
+               path_first(path, "attachment") || path_first(path, "chat") ||
                (path_first(path, "lang") && !check->maker->settings->languages) ||
                (path_first(path, "pages") && strlen(path->words[1]) == 4)) { /* next, prev */
         finding_add(findings, FINDING_WARNING, here(check),
@@ -223,6 +239,7 @@ bool names_check(struct maker *maker, const struct path *path, enum names_use us
     if (which >= 0 ? !check_reserved(&check, which) : !check_own(&check))
         return false;
     maker->wants.contact |= path_first(path, "contact") || path_first(path, "lang");
+    maker->wants.chat |= path_first(path, "chat");
     maker->wants.conversation |= may_lack(path, "conversation", "id");
     if (use == NAMES_VALUE)
         warn_missing(&check);

@@ -20,14 +20,22 @@ struct names_guard {
     const struct names_guard *outer;
 };
 
+/* Variables of the chat that steps before a place have set. */
+struct names_given {
+    const char *names[50];
+    size_t n;
+};
+
 struct names {
     const char *rule;         /* for errors */
     const char *const *all;   /* NULL-terminated: captures */
     const char *const *maybe; /* NULL-terminated: those of them that not every match gives; NULL: none */
-    bool again; /* what stands here was built before: only what has to do with the names is new */
-    bool pages; /* a row of the message has `page` */
+    bool again;   /* what stands here was built before: only what has to do with the names is new */
+    bool pages;   /* a row of the message has `page` */
+    bool handled; /* the rule has steps for the case that a value is missing */
     const struct names_inner *inner;
     const struct names_guard *guards;
+    const struct names_given *given; /* NULL: none */
 };
 
 enum names_use {

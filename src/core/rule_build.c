@@ -9,6 +9,7 @@
 
 #define WEEK_MS ((int64_t)7 * 86400 * 1000)
 #define DEDUP_MS 2000
+#define EXPIRES_MAX ((int64_t)30 * 86400 * 1000) /* the ledger forgets then */
 #define SEND_WITHIN_MS ((int64_t)15 * 60 * 1000)
 
 /* --- schema ------------------------------------------------------------------------------------------------------- */
@@ -22,6 +23,7 @@ static const struct schema flag_schema = { .kind = SCHEMA_BOOL };
 static const struct schema default_schema = { .kind = SCHEMA_WORD, .words = default_words };
 static const struct schema unknown_schema = { .kind = SCHEMA_WORD, .words = unknown_words };
 static const struct schema dedup_schema = { .kind = SCHEMA_DURATION, .least = 0, .most = WEEK_MS };
+static const struct schema expires_schema = { .kind = SCHEMA_DURATION, .least = 1000, .most = EXPIRES_MAX };
 static const struct schema within_schema = { .kind = SCHEMA_DURATION, .least = 1000, .most = WEEK_MS };
 
 static const struct schema_key rule_keys[] = {
@@ -39,17 +41,17 @@ static const struct schema_key rule_keys[] = {
     { "unknown_send", &unknown_schema, .help = "when an answer does not come: drop, poll or resend" },
     { "entry", &flag_schema, .help = "other systems send buttons for this rule" },
     { "final", &flag_schema, .help = "meant to end the talk" },
-    { "require_issued", .later = "require_issued" },
-    { "single_use", .later = "single_use" },
-    { "expires", .later = "expires" },
-    { "on_refused", .later = "on_refused" },
+    { "require_issued", &flag_schema, .help = "takes only data of buttons that were sent to this chat" },
+    { "single_use", &flag_schema, .help = "one press spends the buttons of its message" },
+    { "expires", &expires_schema, .help = "a button that was sent longer ago is refused" },
+    { "on_refused", &do_schema, .help = "steps for a press that the guards refuse" },
     { "lookup", .later = "lookup" },
-    { "not_found", .later = "not_found" },
-    { "on_error", .later = "on_error" },
-    { "set", .later = "set" },
-    { "inbox", .later = "inbox" },
-    { "quiet", .later = "quiet" },
-    { "goto", .later = "goto" },
+    { "not_found", &do_schema, .help = "steps when a lookup finds nothing" },
+    { "on_error", &do_schema, .help = "steps when a step fails" },
+    { "set", &set_schema, .help = "variables of the chat" },
+    { "inbox", &inbox_schema, .help = "a note, a tag, ... in the helpdesk" },
+    { "quiet", &quiet_schema, .help = "so long no text rule and no default answers; 0s ends it" },
+    { "goto", &goto_schema, .help = "goes on with another rule" },
     { NULL },
 };
 const struct schema rule_schema = { .kind = SCHEMA_MAP, .what = "a rule", .keys = rule_keys };
@@ -72,7 +74,7 @@ static const struct schema_key top_keys[] = {
     { "hours", &settings_hours, .help = "opening hours by name" },
     { "languages", &settings_languages, .help = "languages of texts; the first is the default" },
     { "lookups", .later = "lookups" },
-    { "session", .later = "session" },
+    { "session", &settings_session, .help = "how long variables are kept after the last entry; 30m" },
     { NULL },
 };
 const struct schema rules_schema = { .kind = SCHEMA_MAP, .what = "a rule file", .keys = top_keys };
@@ -126,6 +128,8 @@ static bool gives(const struct pattern *pattern, const char *name)
     struct text text = text_of(name);
     int64_t group;
 
+    if (!pattern)
+        return false;
     if (text_i64(text, &group))
         return group <= pattern_groups(pattern);
     for (size_t i = 0; i < pattern_names(pattern); i++)
@@ -134,21 +138,47 @@ static bool gives(const struct pattern *pattern, const char *name)
     return false;
 }
 
-/* The names that one way into the rule gives and another does not are uncertain. */
-static bool collect_names(const struct rule *rule, struct arena *arena, struct captures *names)
+/* Does every way into the rule give the name? */
+static bool always_gives(const struct rule *rule, const char *name)
+{
+    return rule->otherwise == DEFAULT_NO && (!rule->tap || gives(rule->tap, name)) &&
+           (!rule->text || gives(rule->text, name));
+}
+
+static size_t most_names(const struct rule *rule)
 {
     size_t most = names_of(rule->tap) + names_of(rule->text) + 1;
 
+    for (size_t i = 0; i < rule->n_origins; i++)
+        most += names_of(rule->origins[i]->tap) + names_of(rule->origins[i]->text);
+    return most;
+}
+
+static bool add_rule_names(struct captures *names, const struct rule *rule, struct arena *arena)
+{
+    return add_names(names, rule->tap, arena) && add_names(names, rule->text, arena);
+}
+
+/* The names that one way into the rule gives and another does not are uncertain. */
+static bool collect_names(const struct rule *rule, struct arena *arena, struct captures *names)
+{
+    size_t most = most_names(rule);
+    bool good;
+
     *names = (struct captures){ arena_array(arena, most, sizeof(char *)),
                                 arena_array(arena, most, sizeof(char *)), 0, 0 };
-    if (!names->all || !names->maybe || !add_names(names, rule->tap, arena) ||
-        !add_names(names, rule->text, arena))
-        return false;
-    for (size_t i = 0; i < names->n_all; i++)
-        if (rule->otherwise != DEFAULT_NO || (rule->tap && !gives(rule->tap, names->all[i])) ||
-            (rule->text && !gives(rule->text, names->all[i])))
+    good = names->all && names->maybe && add_rule_names(names, rule, arena);
+    for (size_t i = 0; good && i < rule->n_origins; i++)
+        good = add_rule_names(names, rule->origins[i], arena);
+    for (size_t i = 0; good && i < names->n_all; i++) {
+        bool always = always_gives(rule, names->all[i]);
+
+        for (size_t k = 0; k < rule->n_origins; k++)
+            always = always && always_gives(rule->origins[k], names->all[i]);
+        if (!always)
             names->maybe[names->n_maybe++] = names->all[i];
-    return true;
+    }
+    return good;
 }
 
 /* --- patterns ----------------------------------------------------------------------------------------------------- */
@@ -251,26 +281,62 @@ static void fill(const struct node *node, struct rule *rule)
     rule->entry = schema_bool(node, "entry", false);
     rule->final = schema_bool(node, "final", false);
     rule->further = schema_bool(node, "continue", false);
+    rule->single_use = schema_bool(node, "single_use", false);
+    rule->expires_ms = schema_duration(node, "expires", 0);
+    rule->require_issued =
+        schema_bool(node, "require_issued", false) || rule->single_use || rule->expires_ms > 0;
 }
 
-static bool replies(const struct rule *rule)
+/* Does it answer, or lead to a rule that does? */
+static bool answers(const struct rule *rule)
 {
     for (size_t i = 0; i < rule->n_steps; i++)
-        if (rule->steps[i].kind == STEP_REPLY)
+        if (rule->steps[i].kind == STEP_REPLY || rule->steps[i].kind == STEP_GOTO)
             return true;
     return false;
 }
 
+/* What only makes sense together. */
+static bool check_guards(const struct node *node, const struct rule *rule, struct rule_context *context)
+{
+    const struct node *refused = node_get(node, "on_refused"), *text = node_get(node, "text");
+    bool good = true;
+
+    if (refused && !rule->require_issued) {
+        finding_error(context->maker->findings, refused->at, "nothing is refused by rule '%s'", rule->name);
+        finding_hint(context->maker->findings, "it needs require_issued, single_use or expires beside it");
+        good = false;
+    }
+    if (text && rule->require_issued) {
+        finding_error(context->maker->findings, text->at,
+                      "rule '%s' takes only what was sent to the chat, and a text never was", rule->name);
+        finding_hint(context->maker->findings, "give it a 'tap' only");
+        good = false;
+    }
+    return good;
+}
+
 static bool check_use(const struct node *node, const struct rule *rule, struct rule_context *context)
 {
-    if (!replies(rule)) {
+    bool good = check_guards(node, rule, context);
+
+    if (!answers(rule)) {
         finding_add(context->maker->findings, FINDING_WARNING, rule->at,
                     "rule '%s' has no reply: what it takes is not answered", rule->name);
     }
-    if (node_get(node, "tap") || node_get(node, "text") || rule->otherwise != DEFAULT_NO)
-        return true;
+    if (node_get(node, "tap") || node_get(node, "text") || rule->otherwise != DEFAULT_NO || rule->n_origins)
+        return good;
     finding_error(context->maker->findings, rule->at,
                   "nothing reaches rule '%s': it has no tap, no text and no default", rule->name);
+    finding_hint(context->maker->findings, "or lead to it from another rule: goto: %s", rule->name);
+    return false;
+}
+
+static bool has_flow_steps(const struct rule *rule)
+{
+    for (size_t i = 0; i < rule->n_steps; i++)
+        if (rule->steps[i].kind == STEP_SET || rule->steps[i].kind == STEP_QUIET)
+            return true;
     return false;
 }
 
@@ -280,7 +346,7 @@ static bool build_rest(const struct node *node, struct rule_context *context, co
                        struct rule *rule)
 {
     struct maker *maker = context->maker;
-    struct names names = { .rule = rule->name };
+    struct names names = { .rule = rule->name, .handled = node_get(node, "on_error") };
     struct names_guard guard = { NULL, false, NULL };
     bool good;
 
@@ -298,9 +364,8 @@ static bool build_rest(const struct node *node, struct rule_context *context, co
     return good;
 }
 
-bool rule_build(const struct node *node, struct rule_context *context, struct rule *rule)
+bool rule_begin(const struct node *node, struct rule_context *context, struct rule *rule)
 {
-    struct captures captures = { NULL };
     bool good;
 
     fill(node, rule);
@@ -311,13 +376,36 @@ bool rule_build(const struct node *node, struct rule_context *context, struct ru
         return false;
     }
     good = build_pattern(node_get(node, "tap"), context, &rule->tap);
-    good = build_pattern(node_get(node, "text"), context, &rule->text) && good;
-    if (good && !collect_names(rule, context->maker->arena, &captures)) {
-        finding_error(context->maker->findings, node->at, "out of memory");
-        good = false;
+    return build_pattern(node_get(node, "text"), context, &rule->text) && good;
+}
+
+/* A pattern that does not compile gives no names: then none is looked for. */
+static bool has_patterns(const struct rule *rule)
+{
+    return !node_get(rule->node, "tap") == !rule->tap && !node_get(rule->node, "text") == !rule->text;
+}
+
+static bool knows_names(const struct rule *rule)
+{
+    for (size_t i = 0; i < rule->n_origins; i++)
+        if (!has_patterns(rule->origins[i]))
+            return false;
+    return has_patterns(rule);
+}
+
+bool rule_build(struct rule_context *context, struct rule *rule)
+{
+    struct captures captures = { NULL };
+    bool good = true, known = knows_names(rule);
+
+    if (known && !collect_names(rule, context->maker->arena, &captures)) {
+        finding_error(context->maker->findings, rule->at, "out of memory");
+        good = known = false;
     }
-    good = build_rest(node, context, good ? &captures : NULL, rule) && good;
-    return check_use(node, rule, context) && good;
+    good = build_rest(rule->node, context, known ? &captures : NULL, rule) && good;
+    context->maker->wants.chat |= has_flow_steps(rule);
+    context->maker->wants.ledger |= rule->require_issued;
+    return check_use(rule->node, rule, context) && good;
 }
 
 void rule_clear(struct rule *rule)

@@ -14,11 +14,17 @@ struct rule_context {
     const struct named_list *replies, *rows;
     const struct ruleset_channel *channels;
     size_t n_channels;
+    struct rule *rules, **by_name; /* all that are begun; by_name is sorted */
+    size_t n_rules;
 };
 
-/* rule_build: from a node that rule_schema took. False after adding errors; the rule's patterns must be freed (rule_clear) in
-   both cases. */
-bool rule_build(const struct node *node, struct rule_context *context, struct rule *rule) CHECKED;
+/* A rule is made in two goes, because its names may come from rules that lead to it. */
+
+/* rule_begin: name, patterns, flags, from a node that rule_schema took. False after adding errors; without a name memory was
+   out. The rule's patterns must be freed (rule_clear) in any case. */
+bool rule_begin(const struct node *node, struct rule_context *context, struct rule *rule) CHECKED;
+/* rule_build: the rest: `when` and steps, when all rules are begun and have their origins. False after adding errors. */
+bool rule_build(struct rule_context *context, struct rule *rule) CHECKED;
 void rule_clear(struct rule *rule);
 /* rule_check_reply: a reply that stands under `replies:`, without the names of a rule. */
 bool rule_check_reply(const struct node *node, struct rule_context *context) CHECKED;

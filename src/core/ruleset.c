@@ -47,12 +47,8 @@ const struct rule *ruleset_find(const struct ruleset *ruleset, struct text name)
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        const char *found = ruleset->by_name[middle]->name;
-        size_t n = strlen(found);
-        int order = memcmp(found, name.p ? name.p : "", n < name.n ? n : name.n);
+        int order = text_order(text_of(ruleset->by_name[middle]->name), name);
 
-        if (order == 0)
-            order = (n > name.n) - (n < name.n);
         if (order == 0)
             return ruleset->by_name[middle];
         if (order < 0)
@@ -224,9 +220,10 @@ bool ruleset_match(const struct ruleset *ruleset, const struct ruleset_question 
 
     if (question->kind != ENTRY_TEXT)
         hows[n++] = MATCH_TAP;
-    if (question->kind != ENTRY_TAP)
+    if (question->kind != ENTRY_TAP && !question->quiet)
         hows[n++] = MATCH_TEXT;
-    hows[n++] = MATCH_DEFAULT;
+    if (!question->quiet)
+        hows[n++] = MATCH_DEFAULT;
     return match_ways(&matching, hows, n, NULL, match);
 }
 
@@ -236,4 +233,13 @@ bool ruleset_match_next(const struct ruleset *ruleset, const struct ruleset_ques
     struct matching matching = { .ruleset = ruleset, .question = question, .scratch = scratch };
 
     return match_ways(&matching, &before->how, 1, before->rule, match);
+}
+
+bool ruleset_default(const struct ruleset *ruleset, const struct ruleset_question *question,
+                     struct pattern_scratch *scratch, struct match *match)
+{
+    struct matching matching = { .ruleset = ruleset, .question = question, .scratch = scratch };
+    const enum match_how how = MATCH_DEFAULT;
+
+    return match_ways(&matching, &how, question->quiet ? 0 : 1, NULL, match);
 }

@@ -58,6 +58,7 @@ struct ruleset_question {
     struct text data;    /* callback data or text; white space around a text is cut by the matcher */
     bool issued;         /* ENTRY_EITHER: the ledger knows the data */
     bool looks_like_tap; /* ENTRY_EITHER: the source's pattern says so */
+    bool quiet;          /* a person has the chat: presses count only, no text rule and no default is tried */
     struct json_object
         *scope; /* what `when` looks at, but for the captures; bound to while it is matched. NULL: empty */
 };
@@ -80,3 +81,6 @@ bool ruleset_match(const struct ruleset *ruleset, const struct ruleset_question 
 bool ruleset_match_next(const struct ruleset *ruleset, const struct ruleset_question *question,
                         const struct match *before, struct pattern_scratch *scratch,
                         struct match *match) CHECKED;
+/* ruleset_default: only the default rules are tried: for a press that the guards of a rule refuse. */
+bool ruleset_default(const struct ruleset *ruleset, const struct ruleset_question *question,
+                     struct pattern_scratch *scratch, struct match *match) CHECKED;

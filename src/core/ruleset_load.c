@@ -1,7 +1,9 @@
 #include "core/ruleset_load.h"
 
 #include "core/rule_build.h"
+#include "core/rule_goto.h"
 #include "core/settings_build.h"
+#include "core/step_build.h"
 #include "core/yaml.h"
 
 #include <stdio.h>
@@ -172,13 +174,17 @@ static void build_zone(struct loading *loading, const struct node *node)
 /* What is wrong here is counted; the rules are built all the same, to report their errors. */
 static bool build_settings(struct loading *loading)
 {
-    const struct node *zone, *languages;
+    const struct node *zone, *languages, *session;
 
-    if (!find_once(loading, "zone", NODE_SCALAR, &settings_zone, &zone) ||
+    if (!find_once(loading, "session", NODE_SCALAR, &settings_session, &session) ||
+        !find_once(loading, "zone", NODE_SCALAR, &settings_zone, &zone) ||
         !find_once(loading, "languages", NODE_LIST, &settings_languages, &languages) ||
         !collect_named(loading, &loading->hours, "hours", "hours", &settings_hours_item))
         return false;
     build_zone(loading, zone);
+    loading->ruleset->settings.session_ms = SETTINGS_SESSION_MS;
+    if (session && !text_duration(session->text, &loading->ruleset->settings.session_ms))
+        return false;
     (void)!settings_build(&loading->maker, &loading->hours, languages, &loading->ruleset->settings);
     loading->maker.wants.contact = languages;
     return true;
@@ -186,7 +192,8 @@ static bool build_settings(struct loading *loading)
 
 /* --- rules -------------------------------------------------------------------------------------------------------- */
 
-static bool build_rules(struct loading *loading)
+/* Errors of a rule are counted; the next ones are made all the same, to report theirs. */
+static bool begin_rules(struct loading *loading)
 {
     struct ruleset *ruleset = loading->ruleset;
     size_t total = 0;
@@ -208,11 +215,73 @@ static bool build_rules(struct loading *loading)
             if (!loading->fit[i] && !schema_check(&rule_schema, list->items[k], loading->scratch))
                 continue;
             ruleset->count++;
-            /* its errors are counted; the next rules are built all the same, to report theirs */
-            if (!rule_build(list->items[k], &loading->context, rule) && !rule->name)
+            if (!rule_begin(list->items[k], &loading->context, rule) && !rule->name)
                 return false;
         }
     }
+    return true;
+}
+
+/* The variables that the rules know: what some `set` gives. */
+struct variables {
+    struct arena *arena;
+    const char **names;
+    size_t n;
+    bool failed;
+};
+
+static void note_variable(struct variables *variables, struct text name)
+{
+    for (size_t i = 0; i < variables->n; i++)
+        if (text_is(name, variables->names[i]))
+            return;
+    if ((variables->n & (variables->n + 1)) == 0) { /* room for n and the NULL behind them */
+        const char **more = arena_array(variables->arena, 2 * variables->n + 2, sizeof(*more));
+
+        if (more && variables->n)
+            memcpy(more, variables->names, variables->n * sizeof(*more));
+        variables->names = more ? more : variables->names;
+        variables->failed |= !more;
+    }
+    if (variables->failed)
+        return;
+    variables->names[variables->n] = arena_str(variables->arena, name);
+    variables->failed |= !variables->names[variables->n++];
+}
+
+static void note_set(void *context, const struct node *map)
+{
+    const struct node *set = node_get(map, "set");
+
+    for (size_t i = 0; set && set->kind == NODE_MAP && i < set->count; i++)
+        note_variable(context, set->keys[i]->text);
+}
+
+static bool find_variables(struct loading *loading)
+{
+    struct variables variables = { .arena = loading->ruleset->arena };
+
+    variables.names = arena_array(variables.arena, 1, sizeof(*variables.names));
+    if (!variables.names)
+        return false;
+    for (size_t i = 0; i < loading->ruleset->count; i++)
+        step_visit(loading->ruleset->rules[i].node, note_set, &variables);
+    loading->maker.variables = variables.names;
+    return !variables.failed;
+}
+
+static bool build_rules(struct loading *loading)
+{
+    struct ruleset *ruleset = loading->ruleset;
+
+    loading->context.rules = ruleset->rules;
+    loading->context.by_name = ruleset->by_name;
+    loading->context.n_rules = ruleset->count;
+    if (!rule_goto_origins(&loading->context) || !find_variables(loading))
+        return false;
+    for (size_t i = 0; i < ruleset->count; i++)
+        (void)!rule_build(&loading->context, &ruleset->rules[i]);
+    rule_goto_circles(&loading->context);
     return true;
 }
 
@@ -299,8 +368,8 @@ static bool load(struct loading *loading)
 {
     struct ruleset *ruleset = loading->ruleset;
 
-    if (!read_files(loading) || !build_settings(loading) || !collect_names(loading) ||
-        !build_rules(loading) || !sort_names(loading) || !print_source(loading))
+    if (!read_files(loading) || !build_settings(loading) || !begin_rules(loading) || !sort_names(loading) ||
+        !collect_names(loading) || !build_rules(loading) || !print_source(loading))
         return false;
     ruleset->taps = ruleset_index_new(ruleset->rules, ruleset->count, INDEX_TAP, ruleset->arena);
     ruleset->texts = ruleset_index_new(ruleset->rules, ruleset->count, INDEX_TEXT, ruleset->arena);

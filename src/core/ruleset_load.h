@@ -11,7 +11,7 @@ struct ruleset {
     struct arena *arena;
     struct rule *rules;
     size_t count;
-    const struct rule **by_name; /* sorted */
+    struct rule **by_name; /* sorted */
     const struct ruleset_index *taps, *texts;
     char *source;
     size_t source_len;

@@ -12,7 +12,10 @@ struct settings {
     size_t n_hours;
     const char *const *hours_names; /* NULL-terminated */
     const char *const *languages;   /* NULL-terminated, the default first; NULL: none are given */
+    int64_t session_ms;             /* how long variables are kept after the chat's last entry */
 };
+
+#define SETTINGS_SESSION_MS ((int64_t)30 * 60 * 1000)
 
 /* settings_fill: sets `hours` ({ "shop": "open" }) and `lang` in a scope, for this time. The language is chat.lang, else
    contact.language up to '-', each if it is one of `languages`, else the first of them. False when memory is out. */

@@ -5,6 +5,7 @@
 #define SPANS_MAX 100
 #define DAYS_MAX 1000
 #define LANGUAGES_MAX 100
+#define SESSION_MAX ((int64_t)400 * 86400 * 1000)
 
 /* --- schema ------------------------------------------------------------------------------------------------------- */
 
@@ -36,6 +37,7 @@ static bool check_language(struct text text, struct fault *fault)
 }
 
 const struct schema settings_zone = { .kind = SCHEMA_CUSTOM, .what = "a time zone", .check = check_zone };
+const struct schema settings_session = { .kind = SCHEMA_DURATION, .least = 60000, .most = SESSION_MAX };
 static const struct schema span_schema = { .kind = SCHEMA_CUSTOM,
                                            .what = "opening hours",
                                            .check = check_span };

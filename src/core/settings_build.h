@@ -6,7 +6,7 @@
 #include "core/named.h"
 #include "core/schema.h"
 
-extern const struct schema settings_zone, settings_hours, settings_languages;
+extern const struct schema settings_zone, settings_hours, settings_languages, settings_session;
 extern const struct schema settings_hours_item; /* one of the hours */
 
 /* settings_once: the one node of several files, NULL if there is none; a second one is an error. */

@@ -1,12 +1,15 @@
 #include "core/step_build.h"
 
 #include "core/names.h"
+#include "core/rule_goto.h"
 
 #include <string.h>
 
 #define MESSAGES_MAX 20
 #define BRANCHES_MAX 50
 #define STEPS_MAX 1000 /* of a rule, jumps included */
+#define SET_VALUE_MAX 1024
+#define KEEP_MAX ((int64_t)400 * 86400 * 1000)
 
 /* --- schema ------------------------------------------------------------------------------------------------------- */
 
@@ -21,15 +24,33 @@ const struct schema reply_schema = { .kind = SCHEMA_ANY_OF,
                                      .what = "a message, the name of a reply or a list of them",
                                      .options = reply_options };
 
+static const struct schema value_text = { .kind = SCHEMA_TEXT, .what = "a value", .most = SET_VALUE_MAX };
+static const struct schema keep_schema = { .kind = SCHEMA_DURATION, .least = 1000, .most = KEEP_MAX };
+static const struct schema_key set_keys[] = {
+    { "value", &value_text, .required = true, .help = "the value" },
+    { "keep", &keep_schema, .help = "for how long; without: as long as the session" },
+    { NULL },
+};
+static const struct schema set_map = { .kind = SCHEMA_MAP, .what = "{ value, keep }", .keys = set_keys };
+static const struct schema *const set_options[] = { &value_text, &set_map, NULL };
+static const struct schema set_item = { .kind = SCHEMA_ANY_OF,
+                                        .what = "a value, null or { value, keep }",
+                                        .options = set_options };
+const struct schema set_schema = {
+    .kind = SCHEMA_DICT, .what = "a map of variables", .item = &set_item, .least = 1
+};
+const struct schema quiet_schema = { .kind = SCHEMA_DURATION, .least = 0, .most = KEEP_MAX };
+const struct schema goto_schema = { .kind = SCHEMA_NAME, .what = "the name of a rule" };
+
 static const struct schema_key step_keys[] = {
     { "choose", &choose_schema, .help = "branches, the first whose 'when' holds" },
     { "reply", &reply_schema, .help = "what is sent" },
     { "do", &do_schema, .help = "steps in another order; stands alone" },
     { "lookup", .later = "lookup" },
-    { "set", .later = "set" },
-    { "inbox", .later = "inbox" },
-    { "quiet", .later = "quiet" },
-    { "goto", .later = "goto" },
+    { "set", &set_schema, .help = "variables of the chat" },
+    { "inbox", &inbox_schema, .help = "a note, a tag, ... in the helpdesk" },
+    { "quiet", &quiet_schema, .help = "so long no text rule and no default answers; 0s ends it" },
+    { "goto", &goto_schema, .help = "goes on with another rule" },
     { NULL },
 };
 static const struct schema step_schema = { .kind = SCHEMA_MAP, .what = "a step", .keys = step_keys };
@@ -45,10 +66,10 @@ static const struct schema_key branch_keys[] = {
     { "reply", &reply_schema, .help = "what is sent" },
     { "do", &do_schema, .help = "steps in another order; stands alone" },
     { "lookup", .later = "lookup" },
-    { "set", .later = "set" },
-    { "inbox", .later = "inbox" },
-    { "quiet", .later = "quiet" },
-    { "goto", .later = "goto" },
+    { "set", &set_schema, .help = "variables of the chat" },
+    { "inbox", &inbox_schema, .help = "a note, a tag, ... in the helpdesk" },
+    { "quiet", &quiet_schema, .help = "so long no text rule and no default answers; 0s ends it" },
+    { "goto", &goto_schema, .help = "goes on with another rule" },
     { NULL },
 };
 static const struct schema branch_schema = { .kind = SCHEMA_MAP, .what = "a branch", .keys = branch_keys };
@@ -64,6 +85,7 @@ struct steps {
     struct rule_context *context;
     struct step *list;
     size_t count, room;
+    struct names_given given; /* here */
 };
 
 #define wrong(steps, at, ...) (finding_error((steps)->context->maker->findings, (at), __VA_ARGS__), false)
@@ -178,6 +200,99 @@ static bool add_reply(struct steps *steps, const struct node *node)
     return good;
 }
 
+/* --- variables, inbox, quiet, goto -------------------------------------------------------------------------------- */
+
+static bool check_variable(struct steps *steps, const struct node *key)
+{
+    struct text name = key->text;
+    bool good = name.n > 0 && name.n <= 64 && name.p[0] >= 'a' && name.p[0] <= 'z';
+
+    for (size_t i = 0; good && i < name.n; i++)
+        good = strchr("abcdefghijklmnopqrstuvwxyz0123456789_", name.p[i]) && name.p[i];
+    if (good)
+        return true;
+    (void)wrong(steps, key->at, "'%.*s' is no name for a variable", (int)(name.n < 64 ? name.n : 64), name.p);
+    finding_hint(steps->context->maker->findings, "small letters, digits and '_', a letter first");
+    return false;
+}
+
+static bool build_set(struct steps *steps, const struct node *key, const struct node *node,
+                      struct set_value *out)
+{
+    struct maker *maker = steps->context->maker;
+    const struct node *value = node->kind == NODE_MAP ? node_get(node, "value") : node;
+
+    out->name = arena_str(maker->arena, key->text);
+    if (!out->name)
+        return wrong(steps, key->at, "out of memory");
+    if (node->kind == NODE_MAP)
+        out->keep_ms = schema_duration(node, "keep", 0);
+    if (!check_variable(steps, key))
+        return false;
+    if (node_is_null(value))
+        return true;
+    out->value = template_compile(maker, value, LEAF_TEXT);
+    return out->value != NULL;
+}
+
+static void note_given(struct names_given *given, const struct set_value *set)
+{
+    const size_t most = sizeof(given->names) / sizeof(*given->names);
+    size_t i = 0;
+
+    while (i < given->n && strcmp(given->names[i], set->name) != 0)
+        i++;
+    if (!set->value && i < given->n)
+        given->names[i] = given->names[--given->n];
+    else if (set->value && i == given->n && i < most)
+        given->names[given->n++] = set->name;
+}
+
+static bool add_set(struct steps *steps, const struct node *map)
+{
+    size_t i = add_step(steps, STEP_SET, map->at);
+    struct set_value *sets = arena_array(steps->context->maker->arena, map->count, sizeof(*sets));
+    bool good = true;
+
+    if (i == SIZE_MAX)
+        return false;
+    if (!sets)
+        return wrong(steps, map->at, "out of memory");
+    for (size_t k = 0; k < map->count; k++)
+        good = build_set(steps, map->keys[k], map->items[k], &sets[k]) && good;
+    for (size_t k = 0; k < map->count && good; k++)
+        note_given(&steps->given, &sets[k]);
+    steps->list[i].sets = sets;
+    steps->list[i].n_sets = map->count;
+    return good;
+}
+
+static bool add_inbox(struct steps *steps, const struct node *map)
+{
+    size_t i = add_step(steps, STEP_INBOX, map->at);
+
+    return i != SIZE_MAX &&
+           inbox_build(steps->context->maker, map, &steps->list[i].actions, &steps->list[i].n_actions);
+}
+
+static bool add_quiet(struct steps *steps, const struct node *node)
+{
+    size_t i = add_step(steps, STEP_QUIET, node->at);
+
+    return i != SIZE_MAX && text_duration(node->text, &steps->list[i].quiet_ms);
+}
+
+static bool add_goto(struct steps *steps, const struct node *node)
+{
+    size_t i = add_step(steps, STEP_GOTO, node->at);
+
+    if (i == SIZE_MAX)
+        return false;
+    steps->list[i].node = node;
+    steps->list[i].target = rule_goto_target(steps->context, node);
+    return steps->list[i].target != NULL;
+}
+
 /* --- branches ----------------------------------------------------------------------------------------------------- */
 
 static bool add_map(struct steps *steps, const struct node *map);
@@ -189,6 +304,7 @@ static bool add_branch(struct steps *steps, const struct node *node, size_t choo
     const struct names *before = maker->names;
     struct names names = before ? *before : (struct names){ 0 };
     struct names_guard guard = { NULL, false, names.guards };
+    const struct names_given given = steps->given;
     const struct condition *when;
     bool good = condition_build(maker, node_get(node, "when"), &when);
 
@@ -201,6 +317,7 @@ static bool add_branch(struct steps *steps, const struct node *node, size_t choo
     maker->names = before ? &names : NULL;
     good = add_map(steps, node) && good;
     maker->names = before;
+    steps->given = given;
     return good && (last || add_step(steps, STEP_JUMP, node->at) != SIZE_MAX);
 }
 
@@ -248,7 +365,7 @@ static bool add_choose(struct steps *steps, const struct node *node)
 
 static bool check_alone(struct steps *steps, const struct node *map)
 {
-    static const char *const keys[] = { "choose", "reply" };
+    static const char *const keys[] = { "lookup", "set", "inbox", "quiet", "choose", "reply", "goto" };
     bool good = true;
 
     for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
@@ -275,23 +392,100 @@ static bool add_do(struct steps *steps, const struct node *node)
 /* The order is that of the language, not that of the file. */
 static bool add_map(struct steps *steps, const struct node *map)
 {
-    const struct node *choose = node_get(map, "choose"), *reply = node_get(map, "reply"),
-                      *list = node_get(map, "do");
+    static const struct {
+        const char *key;
+        bool (*add)(struct steps *steps, const struct node *node);
+    } order[] = {
+        { "set", add_set },       { "inbox", add_inbox }, { "quiet", add_quiet },
+        { "choose", add_choose }, { "reply", add_reply }, { "goto", add_goto },
+    };
+    const struct node *list = node_get(map, "do");
     bool good = !list || check_alone(steps, map);
 
-    good = (!choose || add_choose(steps, choose)) && good;
-    good = (!reply || add_reply(steps, reply)) && good;
+    for (size_t i = 0; i < sizeof(order) / sizeof(*order); i++) {
+        const struct node *node = node_get(map, order[i].key);
+
+        good = (!node || order[i].add(steps, node)) && good;
+    }
     return (!list || add_do(steps, list)) && good;
+}
+
+/* A block stands behind the end of what is before it. */
+static bool add_block(struct steps *steps, const struct node *node, size_t *begin)
+{
+    *begin = RULE_NO_STEP;
+    if (!node)
+        return true;
+    if (add_step(steps, STEP_JUMP, node->at) == SIZE_MAX)
+        return false;
+    *begin = steps->count;
+    return add_do(steps, node);
+}
+
+/* The jumps at the ends of the blocks: a rule's end is known only now. */
+static void close_blocks(struct steps *steps, const struct rule *rule)
+{
+    const size_t begins[] = { rule->not_found, rule->on_error, rule->on_refused };
+
+    for (size_t i = 0; i < sizeof(begins) / sizeof(*begins); i++)
+        if (begins[i] != RULE_NO_STEP && begins[i] > 0)
+            steps->list[begins[i] - 1].to = steps->count;
+}
+
+/* What happens in the blocks when a value is missing is nobody's business any more. */
+static bool add_blocks(struct steps *steps, const struct node *map, struct rule *rule)
+{
+    struct maker *maker = steps->context->maker;
+    const struct names *before = maker->names;
+    struct names names = before ? *before : (struct names){ 0 };
+    bool good;
+
+    steps->given.n = 0;
+    good = add_block(steps, node_get(map, "not_found"), &rule->not_found);
+    steps->given.n = 0;
+    names.handled = false;
+    maker->names = before ? &names : NULL;
+    good = add_block(steps, node_get(map, "on_error"), &rule->on_error) && good;
+    maker->names = before;
+    return add_block(steps, node_get(map, "on_refused"), &rule->on_refused) && good;
 }
 
 bool step_build(const struct node *map, struct rule_context *context, struct rule *rule)
 {
     struct steps steps = { .context = context };
-    bool good = add_map(&steps, map);
+    const struct names *before = context->maker->names;
+    struct names names = before ? *before : (struct names){ 0 };
+    bool good;
 
+    names.given = &steps.given;
+    context->maker->names = before ? &names : NULL;
+    good = add_map(&steps, map);
+    good = add_blocks(&steps, map, rule) && good;
+    context->maker->names = before;
+    if (good)
+        close_blocks(&steps, rule);
     rule->steps = steps.list;
     rule->n_steps = steps.count;
     return good;
+}
+
+static void visit_list(const struct node *node, void (*visit)(void *context, const struct node *map),
+                       void *context)
+{
+    if (node && node->kind == NODE_MAP)
+        step_visit(node, visit, context);
+    for (size_t i = 0; node && node->kind == NODE_LIST && i < node->count; i++)
+        if (node->items[i]->kind == NODE_MAP)
+            step_visit(node->items[i], visit, context);
+}
+
+void step_visit(const struct node *map, void (*visit)(void *context, const struct node *map), void *context)
+{
+    static const char *const keys[] = { "choose", "do", "not_found", "on_error", "on_refused" };
+
+    visit(context, map);
+    for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+        visit_list(node_get(map, keys[i]), visit, context);
 }
 
 size_t rule_next(const struct step *step, struct json_object *scope, struct pattern_scratch *scratch)

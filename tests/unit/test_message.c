@@ -207,8 +207,11 @@ static void test_check(void **state)
     assert_string_equal(fault.text, "button 'x' needs exactly one of url and callback_data");
     button.url = TEXT_NONE;
     assert_true(message_check(&message, &fault));
-    message.type = MESSAGE_REPLY_KEYBOARD;
+    message.type = MESSAGE_REPLY_KEYBOARD; /* a key's data stays here */
+    assert_true(message_check(&message, &fault));
+    button.url = text_of("https://a.b/");
     assert_false(message_check(&message, &fault));
+    button.url = TEXT_NONE;
     message.type = MESSAGE_HIGHLIGHT_REPLY;
     assert_false(message_check(&message, &fault));
     message.type = MESSAGE_REPLY_BUTTONS;

@@ -109,9 +109,11 @@ static void test_several_files(void **state)
     (void)state;
     assert_null(ruleset_build(files, 3, NULL, 0, findings));
     assert_int_equal(findings_count(findings, FINDING_ERROR), 2);
-    assert_string_equal(findings_get(findings, 1)->at.document->path, "b.json");
-    assert_string_equal(findings_get(findings, 1)->text, "two rules are called 'r'");
-    assert_string_equal(findings_get(findings, 1)->hint, "the other is in a.yaml, line 2");
+    assert_string_equal(findings_get(findings, 0)->text, "two rules are called 'r'");
+    assert_string_equal(findings_get(findings, 0)->at.document->path, "b.json");
+    assert_string_equal(findings_get(findings, 0)->hint, "the other is in a.yaml, line 2");
+    assert_string_equal(findings_get(findings, 1)->text,
+                        "rule 'r' has no reply: what it takes is not answered");
     assert_string_equal(findings_get(findings, 2)->text, "reply 'bye' stands twice");
     assert_string_equal(findings_get(findings, 2)->hint, "the first is in b.json, line 1");
     findings_free(findings);

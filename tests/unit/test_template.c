@@ -232,7 +232,7 @@ static const struct {
     { "${topic.x}", LEAF_TEXT, 1, 10, "nothing is inside it", NULL },
     { "${order.status}", LEAF_TEXT, 1, 15, "${order.status}: lookups are not supported by this version",
       NULL },
-    { "${chat.lang}", LEAF_TEXT, 1, 12, "${chat.lang} is not supported by this version", NULL },
+    { "${chat}", LEAF_TEXT, 1, 7, "${chat} is not one value; write ${chat.NAME}", NULL },
     { "${secret.KEY}", LEAF_TEXT, 1, 13, "${secret.KEY} is not supported by this version", NULL },
     { "${attachment.ulr}", LEAF_TEXT, 1, 17, "an attachment has no 'ulr'", "did you mean attachment.url?" },
     { "${attachment}", LEAF_TEXT, 1, 13, "${attachment} is not one value", NULL },
