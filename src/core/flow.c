@@ -85,7 +85,11 @@ static void check_defaults(struct flow *flow)
 
 static bool leads_on(const struct rule *rule)
 {
-    for (size_t s = 0; s < rule->n_steps; s++)
+    for (size_t s = 0; s < rule->n_steps; s++) {
+        const enum step_kind kind = rule->steps[s].kind;
+
+        if (kind == STEP_GOTO || kind == STEP_QUIET || kind == STEP_INBOX)
+            return true;
         for (size_t m = 0; m < rule->steps[s].count; m++) {
             const struct message *message = rule->steps[s].messages[m];
 
@@ -96,6 +100,7 @@ static bool leads_on(const struct rule *rule)
                     if (message->rows[r].buttons[k].callback_data)
                         return true;
         }
+    }
     return rule->n_steps == 0 || rule->further;
 }
 

@@ -79,7 +79,7 @@ static bool add_rules(struct flow *flow)
                                        : ruleset_rule(flow->beside, (size_t)(i - flow->n_rules));
         rule->pattern[FLOW_TAP] = rule->rule->tap;
         rule->pattern[FLOW_TEXT] = rule->rule->text;
-        rule->loose = rule->rule->when || rule->rule->further;
+        rule->loose = rule->rule->when || rule->rule->further || rule->rule->require_issued;
         rule->root = rule->rule->entry || rule->rule->text || rule->rule->otherwise != DEFAULT_NO;
         if (!add_side(flow, i, FLOW_TAP) || !add_side(flow, i, FLOW_TEXT))
             return false;
@@ -94,7 +94,7 @@ bool flow_model_certain(const struct flow_rule *rule, enum flow_side side)
 
 bool flow_model_hides(const struct flow_rule *rule, const struct flow_rule *later, enum flow_side side)
 {
-    return rule->exact[side] && !rule->rule->further &&
+    return rule->exact[side] && !rule->rule->further && !rule->rule->require_issued &&
            (!rule->rule->when || condition_same(rule->rule->when, later->rule->when));
 }
 
@@ -301,7 +301,8 @@ static bool each_button(struct flow *flow, int i, int *count)
                                                   .column = (int)k,
                                                   .button = &message->rows[r].buttons[k],
                                                   .plain = is_plain(rule, message),
-                                                  .key = message->type == MESSAGE_REPLY_KEYBOARD };
+                                                  .key = message->type == MESSAGE_REPLY_KEYBOARD &&
+                                                         !message->rows[r].buttons[k].callback_data };
 
                     if (count)
                         ++*count;

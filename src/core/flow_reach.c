@@ -240,6 +240,21 @@ void flow_reach_leads(struct flow *flow, struct flow_button *button)
     }
 }
 
+static void reach(struct flow *flow, int i, struct flow_ints *todo)
+{
+    if (!flow->rules[i].reached && flow_push(&flow->mem, todo, i))
+        flow->rules[i].reached = true;
+}
+
+/* Where its `goto`s lead. */
+static void reach_targets(struct flow *flow, const struct rule *rule, struct flow_ints *todo)
+{
+    for (size_t i = 0; i < rule->n_steps; i++)
+        for (int k = 0; rule->steps[i].kind == STEP_GOTO && k < flow->n_rules; k++)
+            if (flow->rules[k].rule == rule->steps[i].target)
+                reach(flow, k, todo);
+}
+
 void flow_reach_mark(struct flow *flow)
 {
     struct flow_ints todo = { NULL, 0, 0 };
@@ -248,18 +263,15 @@ void flow_reach_mark(struct flow *flow)
         for (int k = 0; k < flow->buttons[b].leads.n; k++)
             (void)flow_push(&flow->mem, &flow->rules[flow->buttons[b].leads.v[k]].senders, b);
     for (int i = 0; i < flow->n_rules; i++)
-        if (flow->rules[i].root && flow_push(&flow->mem, &todo, i))
-            flow->rules[i].reached = true;
+        if (flow->rules[i].root)
+            reach(flow, i, &todo);
     for (int i = 0; i < todo.n; i++) {
         const struct flow_rule *rule = &flow->rules[todo.v[i]];
 
         for (int b = rule->first_button; b < rule->first_button + rule->n_buttons; b++)
-            for (int k = 0; k < flow->buttons[b].leads.n; k++) {
-                struct flow_rule *next = &flow->rules[flow->buttons[b].leads.v[k]];
-
-                if (!next->reached && flow_push(&flow->mem, &todo, flow->buttons[b].leads.v[k]))
-                    next->reached = true;
-            }
+            for (int k = 0; k < flow->buttons[b].leads.n; k++)
+                reach(flow, flow->buttons[b].leads.v[k], &todo);
+        reach_targets(flow, rule->rule, &todo);
     }
     flow_ints_drop(&flow->mem, &todo);
 }

@@ -226,12 +226,13 @@ static bool walk_button(struct finder *finder, size_t from, const struct message
 
 static bool walk_message(struct finder *finder, size_t from, const struct message *message)
 {
-    bool key = message->type == MESSAGE_REPLY_KEYBOARD;
+    bool keyboard = message->type == MESSAGE_REPLY_KEYBOARD;
 
     for (size_t i = 0; i < message->n_rows; i++)
         for (size_t k = 0; k < message->rows[i].count; k++)
             if (!message->rows[i].buttons[k].url &&
-                !walk_button(finder, from, &message->rows[i].buttons[k], key))
+                !walk_button(finder, from, &message->rows[i].buttons[k],
+                             keyboard && !message->rows[i].buttons[k].callback_data))
                 return false;
     return true;
 }
