@@ -63,12 +63,17 @@ static const struct ruleset *old_ruleset(struct engine *engine, struct text hash
     return oldest->ruleset;
 }
 
-const struct rule *engine_rule(struct engine *engine, const struct run_row *run)
+const struct ruleset *engine_ruleset(struct engine *engine, const struct run_row *run)
 {
     const struct ruleset *ruleset = engine->generation->ruleset;
 
-    if (!text_eq(ruleset_hash(ruleset), run->ruleset))
-        ruleset = old_ruleset(engine, run->ruleset);
+    return text_eq(ruleset_hash(ruleset), run->ruleset) ? ruleset : old_ruleset(engine, run->ruleset);
+}
+
+const struct rule *engine_rule(struct engine *engine, const struct run_row *run)
+{
+    const struct ruleset *ruleset = engine_ruleset(engine, run);
+
     return ruleset ? ruleset_find(ruleset, run->rule) : NULL;
 }
 

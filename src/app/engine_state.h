@@ -74,6 +74,13 @@ struct work {
     int64_t id;
 };
 
+/* A text that was sent: it may come back from the inbox as a teammate's message. */
+struct said {
+    int64_t chat, at;
+    uint64_t hash;
+};
+#define SAID 4096 /* a power of two; a newer one takes the place of an older */
+
 struct engine {
     struct engine_setup setup;
     struct store *store;
@@ -112,6 +119,8 @@ struct engine {
     int64_t tried_to; /* until then: of what it left, up to this notification the tries are counted */
     bool more;        /* work was left over: do not sleep */
     bool look_for_new, look_for_fetches; /* the store may have some */
+    bool has_variables;                  /* so may some chat */
+    struct said said[SAID];              /* texts that were sent lately, by hash */
     bool store_down, recount;            /* recount: the counts may be off */
     int last_tries;                      /* of a store that fails while stopping */
     bool stopping, ended;
@@ -119,6 +128,8 @@ struct engine {
 
 /* --- engine_state.c --------------------------------------------------------------------------------------------------- */
 
+/* engine_ruleset: what the run began with; NULL: it cannot be had. */
+const struct ruleset *engine_ruleset(struct engine *engine, const struct run_row *run);
 struct channel_state *engine_channel(struct engine *engine, struct text name);
 /* engine_chat_channel: where the chats of a source's customers are. */
 struct text engine_chat_channel(const struct engine *engine, const struct source *source);
@@ -178,21 +189,63 @@ void extract_entered(struct engine *engine);
 /* stage_fetch: claims entries that need a GET; fetch_settle applies an answer. */
 void stage_fetch(struct engine *engine);
 void fetch_settle(struct engine *engine, const struct result_mail *result);
+/* fetch_prepare: headers, times and bounds of a request to the source's API. False when memory is out (or there is no url). */
+bool fetch_prepare(struct engine *engine, const struct source *source, struct request_mail *request) CHECKED;
+/* fetch_refused: the API refuses the token: the source is paused; fetch_works: it does no longer. */
+void fetch_refused(struct engine *engine, struct source_state *state, int status);
+void fetch_works(struct engine *engine, struct source_state *state);
 /* fetch_advance: does all that needs no network. True: the entry is complete, or ignored (row->state is set then); false: `next` is
    the GET to make. */
 bool fetch_advance(struct engine *engine, const struct source *source, struct entry_row *row,
                    struct entry *entry, struct fetch *next);
+/* --- stage_guard.c: what is kept of a chat -------------------------------------------------------------------------- */
+
+#define TOKEN_SIGN "t."
+#define TOKEN_DIGITS 22 /* of 6 random bits each */
+
+enum refusal { REFUSED_NOT, REFUSED_NOT_ISSUED, REFUSED_USED, REFUSED_EXPIRED };
+const char *refusal_name(enum refusal refusal); /* "not_issued", "used", "expired" */
+
+/* What the store knows of the chat that an entry is from. */
+struct known {
+    bool found; /* the chat is there, and something of it may matter */
+    int64_t chat;
+    struct text token; /* what was pressed, where that stands for other data; p == NULL: the data itself */
+};
+
+/* guard_open: puts the chat's variables into the question's scope, a token's data or a key's in place of what came, and says whether
+   a person has the chat. False when memory is out. */
+bool guard_open(struct engine *engine, const struct source *source, const struct entry *entry,
+                struct ruleset_question *question, struct known *known) CHECKED;
+/* guard_check: may this press reach the rule? *row is the button then. */
+enum refusal guard_check(struct engine *engine, const struct rule *rule, const struct known *known,
+                         const struct ruleset_question *question, struct issued_row *row);
+/* guard_add_variables: scope.chat. False when memory is out. */
+bool guard_add_variables(struct engine *engine, int64_t chat, struct json_object *scope) CHECKED;
+/* guard_set_quiet: for so long presses only; 0: no longer. */
+void guard_set_quiet(struct engine *engine, int64_t chat, int64_t ms);
+/* guard_note_sent: the keyboard that the customer has now, and the text, which may come back as a teammate's. */
+void guard_note_sent(struct engine *engine, int64_t chat, const struct rendered *message);
+/* guard_teammate: a teammate wrote, or the conversation was closed; the reason to keep with the entry. */
+const char *guard_teammate(struct engine *engine, const struct source *source, const struct entry *entry);
+
 /* stage_match (T3): finds the rule, makes the run; sets row->state and reason. */
 void stage_match(struct engine *engine, const struct source *source, struct entry_row *row,
                  struct entry *entry);
+/* run_work: goes on with a chat that is ours: its head run's steps up to the next request, or releases it. */
+void run_work(struct engine *engine, struct chat_row *chat);
+/* run_failed: a request of the run's step was refused for good. True: it goes on with its on_error steps; else it has ended. */
+bool run_failed(struct engine *engine, struct run_row *run, struct text reason);
+/* inbox_settle (T5): how an inbox action ended. */
+void inbox_settle(struct engine *engine, const struct result_mail *result);
 /* stage_send (T4): claims due chats and starts their next send. */
 void stage_send(struct engine *engine);
 /* stage_send_room: how many sends of the channel may begin now; if it lets none through, wakes the engine when it does. */
 int stage_send_room(struct engine *engine, const struct channel_state *state);
-/* send_work: goes on with a chat that is ours: starts its next send, or releases it. */
-void send_work(struct engine *engine, struct chat_row *chat);
 /* stage_settle (T5): the results of sends and fetches. */
 void stage_settle(struct engine *engine, const struct batch *batch);
+/* settle_go_on: the chat's next step, if the chat is ours. */
+void settle_go_on(struct engine *engine, int64_t chat);
 /* settle_unknown: what the rule wants when the answer is not known; for T5 and T6. `row` is the send, which is `sending`. */
 void settle_unknown(struct engine *engine, const struct run_row *run, struct send_row *row);
 /* stage_take_over (T6): at start, before anything is claimed. Transactions of its own. */

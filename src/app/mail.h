@@ -33,11 +33,11 @@ struct accept_mail {
 };
 
 /* What a request was made for; comes back with its result. */
-enum job_kind { JOB_SEND, JOB_FETCH };
+enum job_kind { JOB_SEND, JOB_FETCH, JOB_INBOX };
 
 struct job {
     enum job_kind kind;
-    int64_t run, chat; /* JOB_SEND */
+    int64_t run, chat; /* JOB_SEND, JOB_INBOX */
     int step, n, attempt;
     int64_t stored_at;
     int64_t entry; /* JOB_FETCH */

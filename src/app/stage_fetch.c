@@ -54,6 +54,28 @@ static char *bearer(struct text token)
     return buf_take(&header);
 }
 
+bool fetch_prepare(struct engine *engine, const struct source *source, struct request_mail *request)
+{
+    struct text token = generation_token(engine->generation, source);
+    const char *own = source_api_header(source);
+    size_t n = 0;
+
+    request->headers[n++] = text_dup(text_of("Accept: application/json"));
+    if (own)
+        request->headers[n++] = text_dup(text_of(own));
+    if (token.p)
+        request->headers[n++] = bearer(token);
+    if (request->body)
+        request->headers[n++] = text_dup(text_of("Content-Type: application/json"));
+    request->timeout_ms = 10000;
+    request->connect_timeout_ms = 5000;
+    request->answer_max = engine->generation->config->limits.answer;
+    for (size_t i = 0; i < n; i++)
+        if (!request->headers[i])
+            return false;
+    return request->url;
+}
+
 /* NULL when memory is out. */
 static struct request_mail *make_fetch(struct engine *engine, const struct source *source,
                                        const struct source_state *state, const struct entry_row *row,
@@ -63,25 +85,14 @@ static struct request_mail *make_fetch(struct engine *engine, const struct sourc
         .kind = JOB_FETCH, .entry = row->id, .fetch = fetch->kind, .stored_at = row->stored_at
     };
     struct request_mail *request;
-    struct text token = generation_token(engine->generation, source);
-    const char *own = source_api_header(source);
-    size_t n = 0;
 
     memcpy(job.owner, state->name, NAME_BYTES);
     request = engine_request(engine, &job);
     if (!request)
         return NULL;
     request->method = "GET";
-    request->url = text_dup(text_of(fetch->url));
-    request->headers[n++] = text_dup(text_of("Accept: application/json"));
-    if (own)
-        request->headers[n++] = text_dup(text_of(own));
-    if (token.p)
-        request->headers[n++] = bearer(token);
-    request->timeout_ms = 10000;
-    request->connect_timeout_ms = 5000;
-    request->answer_max = engine->generation->config->limits.answer;
-    if (fetch->url && request->url && request->headers[n - 1])
+    request->url = fetch->url ? text_dup(text_of(fetch->url)) : NULL;
+    if (fetch_prepare(engine, source, request))
         return request;
     mail_free(&request->mail);
     return NULL;
@@ -229,25 +240,22 @@ static void retry(struct engine *engine, const struct source *source, struct sou
     later(engine, row, engine->now + wait);
 }
 
-static void refused(struct engine *engine, struct source_state *state, const struct result_mail *result,
-                    struct entry_row *row)
+void fetch_refused(struct engine *engine, struct source_state *state, int status)
 {
     char reason[REASON_BYTES];
 
-    /* The source is what waits: the entry stays due, and goes as soon as a reload opens the source again. */
     state->not_before = engine->now + PAUSE_MS;
-    later(engine, row, engine->now);
     if (state->paused[0])
         return;
     snprintf(reason, sizeof(reason),
-             "the inbox refuses the token (HTTP %d): mend the source's token, then reload", result->status);
+             "the inbox refuses the token (HTTP %d): mend the source's token, then reload", status);
     memcpy(state->paused, reason, sizeof(reason));
     log_error("SOURCE PAUSED: its entries wait, nothing is lost", log_str("source", state->name),
               log_str("reason", reason));
     engine_show_paused(engine);
 }
 
-static void works(struct engine *engine, struct source_state *state)
+void fetch_works(struct engine *engine, struct source_state *state)
 {
     if (!state->paused[0])
         return;
@@ -292,11 +300,13 @@ static void apply(struct engine *engine, const struct source *source, struct sou
              log_num("ms", result->took_ms),
              log_str("reason", result->error || !why.text[0] ? result->error : why.text));
     if (verdict == FETCH_REFUSED) {
-        refused(engine, state, result, row);
+        /* The source is what waits: the entry stays due, and goes as soon as a reload opens the source again. */
+        fetch_refused(engine, state, result->status);
+        later(engine, row, engine->now);
         return;
     }
     if (result->status > 0)
-        works(engine, state);
+        fetch_works(engine, state);
     if (verdict == FETCH_RETRY) {
         retry(engine, source, state, result, row);
     } else if (verdict == FETCH_IGNORE) {

@@ -26,13 +26,14 @@ static void log_entry(const struct source *source, const struct entry_row *row, 
 }
 
 /* An entry of unknown kind that no rule took may still be one of our buttons: then the default rule answers. */
-static bool issued_here(struct engine *engine, struct text channel, const struct entry *entry)
+static bool issued_here(struct engine *engine, struct text channel, const struct entry *entry,
+                        const struct ruleset_question *question)
 {
     struct issued_row issued;
     struct chat_row chat;
 
     return store_find_chat(engine->store, channel, entry->user_id, engine->arena, &chat) &&
-           store_find_issued(engine->store, chat.id, entry->data, engine->now, engine->arena, &issued);
+           store_find_issued(engine->store, chat.id, question->data, engine->now, engine->arena, &issued);
 }
 
 /* Only as much as some rule looks at: the run keeps it. */
@@ -88,14 +89,12 @@ static bool find_rule(struct engine *engine, const struct source *source, const 
 {
     const struct ruleset *ruleset = engine->generation->ruleset;
 
-    question->kind = entry->kind;
-    question->data = entry->data;
     question->looks_like_tap =
-        entry->kind == ENTRY_EITHER && source_looks_like_tap(source, entry->data, engine->scratch);
+        question->kind == ENTRY_EITHER && source_looks_like_tap(source, question->data, engine->scratch);
     if (!ruleset_match(ruleset, question, engine->scratch, match))
         return false;
-    if (match->how == MATCH_NONE && entry->kind == ENTRY_EITHER && !question->looks_like_tap &&
-        issued_here(engine, engine_chat_channel(engine, source), entry)) {
+    if (match->how == MATCH_NONE && question->kind == ENTRY_EITHER && !question->looks_like_tap &&
+        !question->quiet && issued_here(engine, engine_chat_channel(engine, source), entry, question)) {
         question->issued = true;
         return ruleset_match(ruleset, question, engine->scratch, match);
     }
@@ -113,23 +112,24 @@ static bool add_scope(struct json_object *root, struct json_object *scope)
     }
     json_object_object_foreach(scope, key, value)
     {
-        if (strcmp(key, "hours") != 0 && strcmp(key, "lang") != 0)
+        if (strcmp(key, "hours") != 0 && strcmp(key, "lang") != 0 && strcmp(key, "chat") != 0)
             json_object_object_add(kept, key, json_object_get(value));
     }
     return true;
 }
 
 /* What the run needs to know of the entry, for templates and for people. */
-static bool print_run(const struct entry *entry, const struct match *match, struct json_object *scope,
-                      struct arena *arena, struct text *doc)
+static bool print_run(const struct entry *entry, const struct ruleset_question *question,
+                      const struct match *match, enum refusal refusal, struct arena *arena, struct text *doc)
 {
     static const char *const hows[] = { "none", "tap", "text", "default" };
     struct json_object *root = json_object_new_object();
     struct buf out = BUF(DOC_MAX);
     bool ok;
 
-    ok = root && doc_add_text(root, "user", entry->user_id) && doc_add_text(root, "data", entry->data) &&
-         doc_add_text(root, "how", text_of(hows[match->how])) && add_scope(root, scope);
+    ok = root && doc_add_text(root, "user", entry->user_id) && doc_add_text(root, "data", question->data) &&
+         doc_add_text(root, "how", text_of(hows[match->how])) && add_scope(root, question->scope) &&
+         (!refusal || doc_add_text(root, "refused", text_of(refusal_name(refusal))));
     if (ok) {
         json_object_object_add(root, "captures", json_object_get(match->captures));
         doc_print(root, &out);
@@ -149,102 +149,172 @@ static bool is_tap(const struct match *match, const struct ruleset_question *que
             (question->kind == ENTRY_TAP || question->looks_like_tap || question->issued));
 }
 
-/* False: no run; row->state and reason say why, if it is not the store. */
-static bool make_run(struct engine *engine, const struct source *source, struct entry_row *row,
-                     const struct entry *entry, const struct match *match,
-                     const struct ruleset_question *question)
+static const char *refusal_reason(enum refusal refusal)
 {
-    const struct rule *rule = match->rule;
+    static const char *const reasons[] = {
+        [REFUSED_NOT] = "out of memory",
+        [REFUSED_NOT_ISSUED] = "refused: no such button was sent to this chat",
+        [REFUSED_USED] = "refused: the button was used",
+        [REFUSED_EXPIRED] = "refused: the button is too old",
+    };
+
+    return reasons[refusal];
+}
+
+/* An entry on its way to its runs. */
+struct matching {
+    struct engine *engine;
+    const struct source *source;
+    struct entry_row *row;
+    const struct entry *entry;
+    struct ruleset_question *question;
+    struct known known;
+    struct match *match;
+};
+
+static bool is_twice(struct matching *m, int64_t chat)
+{
+    const struct rule *rule = m->match->rule;
+
+    return is_tap(m->match, m->question) && rule->dedup_ms > 0 &&
+           !store_tap(m->engine->store, chat, text_of(rule->name), m->question->data, m->row->said_at,
+                      rule->dedup_ms, m->engine->now);
+}
+
+static void keep_ruleset(struct engine *engine, struct text hash)
+{
+    if (hash.p == engine->stored_hash || hash.p == engine->storing_hash)
+        return;
+    store_put_ruleset(engine->store, hash, ruleset_source(engine->generation->ruleset), engine->now);
+    engine->storing_hash = hash.p;
+}
+
+/* A press that the guards of its rule refuse begins at the steps for that; without them the default rule takes it. *row: the button.
+   False: nobody takes it. */
+static bool pass_guards(struct matching *m, enum refusal *refusal, struct issued_row *row)
+{
+    struct match *match = m->match;
+    struct match other;
+
+    *refusal = match->rule->require_issued ? guard_check(m->engine, match->rule, &m->known, m->question, row)
+                                           : REFUSED_NOT;
+    if (!*refusal || match->rule->on_refused != RULE_NO_STEP)
+        return true;
+    log_info("press refused", log_num("entry", m->row->id), log_str("rule", match->rule->name),
+             log_str("reason", refusal_name(*refusal)));
+    if (!ruleset_default(m->engine->generation->ruleset, m->question, m->engine->scratch, &other))
+        return false;
+    json_object_put(match->captures);
+    *match = other;
+    return match->rule;
+}
+
+/* False: no run; row->state and reason say why, if it is not the store. */
+static bool make_run(struct matching *m)
+{
+    struct engine *engine = m->engine;
+    struct entry_row *row = m->row;
     struct run_row run = { .id = schedule_id(&engine->schedule, engine->now),
                            .entry = row->id,
-                           .rule = text_of(rule->name),
                            .ruleset = ruleset_hash(engine->generation->ruleset),
                            .state = RUN_READY,
                            .said_at = row->said_at,
-                           .stored_at = row->stored_at,
-                           .expires_at = row->stored_at + rule->send_within_ms };
+                           .stored_at = row->stored_at };
+    struct issued_row button = { 0 };
+    enum refusal refusal;
 
-    if (!print_run(entry, match, question->scope, engine->arena, &run.doc)) {
-        done(row, ENTRY_STUCK, "the entry is too large to run a rule on");
-        return false;
-    }
-    if (!store_take_seq(engine->store, engine_chat_channel(engine, source), entry->user_id,
+    if (!store_take_seq(engine->store, engine_chat_channel(engine, m->source), m->entry->user_id,
                         schedule_id(&engine->schedule, engine->now), &run.chat, &run.seq))
         return false;
-    if (is_tap(match, question) && rule->dedup_ms > 0 &&
-        !store_tap(engine->store, run.chat, run.rule, entry->data, row->said_at, rule->dedup_ms,
-                   engine->now)) {
+    if (is_twice(m, run.chat)) {
         done(row, ENTRY_DONE, "the same tap again");
         return false;
     }
-    if (run.ruleset.p != engine->stored_hash && run.ruleset.p != engine->storing_hash) {
-        store_put_ruleset(engine->store, run.ruleset, ruleset_source(engine->generation->ruleset),
-                          engine->now);
-        engine->storing_hash = run.ruleset.p;
+    if (!pass_guards(m, &refusal, &button)) {
+        done(row, ENTRY_DONE, refusal_reason(refusal));
+        return false;
     }
+    run.rule = text_of(m->match->rule->name);
+    run.expires_at = row->stored_at + m->match->rule->send_within_ms;
+    if (refusal && m->match->rule->on_refused != RULE_NO_STEP)
+        run.step = (int)m->match->rule->on_refused;
+    if (!print_run(m->entry, m->question, m->match, refusal, engine->arena, &run.doc)) {
+        done(row, ENTRY_STUCK, "the entry is too large to run a rule on");
+        return false;
+    }
+    keep_ruleset(engine, run.ruleset);
     if (store_add_run(engine->store, &run, engine->now))
         engine->delta.runs[RUN_READY]++;
+    if (!refusal && m->match->rule->single_use && !store_spend(engine->store, &button, run.id))
+        store_give_up(engine->store, "a button was spent meanwhile");
     done(row, ENTRY_DONE, NULL);
     return true;
 }
 
 /* One run for the rule, and one for each later rule while they say `continue`. */
-static void make_runs(struct engine *engine, const struct source *source, struct entry_row *row,
-                      const struct entry *entry, const struct ruleset_question *question, struct match *match)
+static void make_runs(struct matching *m)
 {
     bool made = false;
 
-    while (match->rule && row->state != ENTRY_STUCK && !store_failed(engine->store)) {
-        struct match before = *match;
+    while (m->match->rule && m->row->state != ENTRY_STUCK && !store_failed(m->engine->store)) {
+        struct match before = *m->match;
 
-        made = make_run(engine, source, row, entry, match, question) || made;
-        metrics_add(engine->setup.metrics, METRIC_RULE_MATCHES, match->rule->name, NULL, 1);
-        if (!before.rule->further)
+        made = make_run(m) || made;
+        metrics_add(m->engine->setup.metrics, METRIC_RULE_MATCHES, before.rule->name, NULL, 1);
+        if (!before.rule->further || m->match->rule != before.rule)
             break;
-        if (!ruleset_match_next(engine->generation->ruleset, question, &before, engine->scratch, match)) {
-            done(row, ENTRY_STUCK, "out of memory");
-            *match = (struct match){ MATCH_NONE };
+        before = *m->match;
+        if (!ruleset_match_next(m->engine->generation->ruleset, m->question, &before, m->engine->scratch,
+                                m->match)) {
+            done(m->row, ENTRY_STUCK, "out of memory");
+            *m->match = (struct match){ MATCH_NONE };
         }
-        match->limited = match->limited || before.limited;
+        m->match->limited = m->match->limited || before.limited;
         json_object_put(before.captures);
     }
-    if (made && row->state == ENTRY_DONE)
-        row->reason = TEXT_NONE;
+    if (made && m->row->state == ENTRY_DONE)
+        m->row->reason = TEXT_NONE;
 }
 
-static void take_entry(struct engine *engine, const struct source *source, struct entry_row *row,
-                       const struct entry *entry, struct ruleset_question *question, struct match *match)
+static void take_entry(struct matching *m)
 {
-    struct metrics *metrics = engine->setup.metrics;
+    struct metrics *metrics = m->engine->setup.metrics;
+    const char *source = source_name(m->source);
     struct text rule = TEXT_NONE;
 
-    if (!entry_from_customer(entry->kind)) {
-        done(row, ENTRY_DONE,
-             entry->kind == ENTRY_TEAMMATE ? "a teammate's message" : "the conversation was closed");
-    } else if (!question->scope || !find_rule(engine, source, entry, question, match)) {
-        done(row, ENTRY_STUCK, "out of memory");
-    } else if (match->how == MATCH_NONE) {
-        done(row, ENTRY_DONE, "no rule takes it");
-        metrics_add(metrics, METRIC_UNMATCHED, source_name(source), NULL, 1);
-    } else if (!entry->user_id.p) {
-        done(row, ENTRY_UNADDRESSED, "no Telegram user id was found (source key user_id)");
-        metrics_add(metrics, METRIC_ENTRIES, source_name(source), "unaddressed", 1);
-        engine->delta.entries_unaddressed++;
+    if (!m->question->scope || !guard_open(m->engine, m->source, m->entry, m->question, &m->known) ||
+        !find_rule(m->engine, m->source, m->entry, m->question, m->match)) {
+        done(m->row, ENTRY_STUCK, "out of memory");
+    } else if (m->match->how == MATCH_NONE) {
+        done(m->row, ENTRY_DONE,
+             m->question->quiet ? "no rule takes it: a person has the chat" : "no rule takes it");
+        metrics_add(metrics, METRIC_UNMATCHED, source, NULL, 1);
+    } else if (!m->entry->user_id.p) {
+        done(m->row, ENTRY_UNADDRESSED, "no Telegram user id was found (source key user_id)");
+        metrics_add(metrics, METRIC_ENTRIES, source, "unaddressed", 1);
+        m->engine->delta.entries_unaddressed++;
     } else {
-        rule = text_of(match->rule->name);
-        make_runs(engine, source, row, entry, question, match);
+        rule = text_of(m->match->rule->name);
+        make_runs(m);
     }
-    log_entry(source, row, entry, rule);
+    log_entry(m->source, m->row, m->entry, rule);
 }
 
 void stage_match(struct engine *engine, const struct source *source, struct entry_row *row,
                  struct entry *entry)
 {
-    struct ruleset_question question = { .scope = open_scope(engine, source, entry) };
+    struct ruleset_question question = { .kind = entry->kind, .data = entry->data };
     struct match match = { MATCH_NONE };
+    struct matching matching = { engine, source, row, entry, &question, { 0 }, &match };
 
     metrics_add(engine->setup.metrics, METRIC_ENTRIES, source_name(source), entry_kind_name(entry->kind), 1);
-    take_entry(engine, source, row, entry, &question, &match);
+    if (!entry_from_customer(entry->kind)) {
+        done(row, ENTRY_DONE, guard_teammate(engine, source, entry));
+        log_entry(source, row, entry, TEXT_NONE);
+        return;
+    }
+    question.scope = open_scope(engine, source, entry);
+    take_entry(&matching);
     if (match.limited)
         metrics_add(engine->setup.metrics, METRIC_MATCH_LIMITS, NULL, NULL, 1);
     json_object_put(match.captures);

@@ -1,7 +1,7 @@
 /* T4: the chats that are due are claimed, and each sends its head run's next message. The claim is committed before the request
    leaves; the store's rows say at any moment what may be under way. */
 
-#include "app/engine_state.h"
+#include "app/stage_run.h"
 
 #include "base/log.h"
 #include "core/doc.h"
@@ -15,13 +15,6 @@
 #define LEDGER_MS (30LL * 86400 * 1000)
 #define PROBE_MS 60000
 #define ASK_MS 1000
-#define RUNS_AT_ONCE 64 /* of one chat in one transaction, so that it cannot hold up the others */
-
-enum go {
-    GO_ON,       /* the run's next step */
-    GO_ENDED,    /* the chat's next run */
-    GO_RELEASED, /* nothing more for now */
-};
 
 static const struct config_channel *channel_of(const struct engine *engine, struct text name)
 {
@@ -29,31 +22,6 @@ static const struct config_channel *channel_of(const struct engine *engine, stru
 }
 
 /* --- rendering ------------------------------------------------------------------------------------------------------ */
-
-struct render {
-    struct json_object *doc, *scope;
-    struct text user_id;
-};
-
-/* What the rule sees now: what the run has kept, its captures, and what changes with time. */
-static bool open_render(struct engine *engine, const struct rule *rule, const struct run_row *run,
-                        struct render *render, struct fault *fault)
-{
-    render->doc = doc_parse(run->doc, fault);
-    if (!render->doc)
-        return fault_wrap(fault, "the run's own document");
-    render->user_id = doc_str(render->doc, "user");
-    render->scope = doc_key(render->doc, "scope");
-    if (!json_object_is_type(render->scope, json_type_object))
-        return fault_set(fault, "the run's own document has no values");
-    if (json_object_is_type(doc_key(render->doc, "captures"), json_type_object)) {
-        json_object_object_foreach(doc_key(render->doc, "captures"), key, value)
-        {
-            json_object_object_add(render->scope, key, json_object_get(value));
-        }
-    }
-    return settings_fill(rule->settings, render->scope, engine->now) || fault_set(fault, "out of memory");
-}
 
 static bool print_body(struct engine *engine, const struct config_channel *channel,
                        const struct rendered *message, struct text user_id, struct text *body,
@@ -67,65 +35,109 @@ static bool print_body(struct engine *engine, const struct config_channel *chann
     return body->p || fault_set(fault, "the message is larger than %u bytes", BODY_MAX);
 }
 
-static void issue(struct engine *engine, const struct run_row *run, int n, const struct rendered *message)
-{
-    struct issued_button buttons[128];
-    size_t count = 0;
+/* A message as it goes out, and what is noted of it. */
+struct outgoing {
+    struct rendered rendered;
+    struct issued_button *issued;
+    size_t n_issued;
+};
 
-    for (size_t i = 0; i < message->n_rows; i++)
-        for (size_t j = 0; j < message->rows[i].count && count < 128; j++)
-            if (message->rows[i].buttons[j].callback_data.p)
-                buttons[count++] =
-                    (struct issued_button){ .data = message->rows[i].buttons[j].callback_data };
-    if (count)
-        store_issue(engine->store, run->chat, run->id, run->step, n, buttons, count, engine->now,
-                    engine->now + LEDGER_MS);
+/* 128 random bits behind a sign by which they are known. False when memory is out. */
+static bool make_token(struct engine *engine, struct text *out)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    unsigned char random[TOKEN_DIGITS];
+    char token[2 + TOKEN_DIGITS] = TOKEN_SIGN;
+
+    arc4random_buf(random, sizeof(random));
+    for (int i = 0; i < TOKEN_DIGITS; i++)
+        token[2 + i] = digits[random[i] & 63];
+    *out = arena_text(engine->arena, text_make(token, sizeof(token)));
+    return out->p;
 }
 
-static bool render_one(struct engine *engine, const struct chat_row *chat, const struct message *message,
-                       const struct render *render, struct rendered *rendered, struct send_row *send,
-                       struct fault *fault)
+/* What a press will bring back, and what that means; tokens take the place of their data. */
+static bool note_issued(struct engine *engine, struct outgoing *out, struct fault *fault)
 {
+    struct rendered *message = &out->rendered;
+    size_t most = 0;
+
+    for (size_t i = 0; i < message->n_rows; i++)
+        most += message->rows[i].count;
+    out->issued = arena_array(engine->arena, most + 1, sizeof(*out->issued));
+    if (!out->issued)
+        return fault_set(fault, "out of memory");
+    for (size_t i = 0; i < message->n_rows; i++)
+        for (size_t k = 0; k < message->rows[i].count; k++) {
+            struct rendered_button *button = &message->rows[i].buttons[k];
+            struct issued_button *issued = &out->issued[out->n_issued];
+
+            if (!button->callback_data.p)
+                continue;
+            issued->data = button->callback_data;
+            if (button->token && !make_token(engine, &issued->token))
+                return fault_set(fault, "out of memory");
+            if (button->token)
+                button->callback_data = issued->token;
+            out->n_issued++;
+        }
+    return true;
+}
+
+static bool render_one(struct going *going, const struct message *message, struct outgoing *out,
+                       struct send_row *send, struct fault *fault)
+{
+    struct engine *engine = going->engine;
     const struct config_channel *channel;
 
-    send->channel = message->channel ? text_of(message->channel) : chat->channel;
+    send->channel = message->channel ? text_of(message->channel) : going->chat->channel;
     channel = channel_of(engine, send->channel);
     if (!channel)
         return fault_set(fault, "channel '%.*s' is not in the configuration", TEXT_ARG(send->channel));
-    return message_render(message, render->scope, engine->scratch, engine->arena, rendered, fault) &&
-           print_body(engine, channel, rendered, render->user_id, &send->body, fault);
+    return message_render(message, going->scope, engine->scratch, engine->arena, &out->rendered, fault) &&
+           note_issued(engine, out, fault) &&
+           print_body(engine, channel, &out->rendered, doc_str(going->doc, "user"), &send->body, fault);
 }
 
-static bool render_messages(struct engine *engine, const struct run_row *run, const struct chat_row *chat,
-                            const struct rule *rule, const struct step *step, struct rendered *rendered,
+static bool render_messages(struct going *going, const struct step *step, struct outgoing *outgoing,
                             struct send_row *sends, struct fault *fault)
 {
-    struct render render = { 0 };
-    bool ok = open_render(engine, rule, run, &render, fault);
+    bool ok = run_open(going, fault);
 
     for (size_t i = 0; ok && i < step->count; i++) {
-        sends[i] = (struct send_row){ .run = run->id, .step = run->step, .n = (int)i, .state = SEND_READY };
-        ok = render_one(engine, chat, step->messages[i], &render, &rendered[i], &sends[i], fault);
+        sends[i] = (struct send_row){
+            .run = going->run->id, .step = going->run->step, .n = (int)i, .state = SEND_READY
+        };
+        ok = render_one(going, step->messages[i], &outgoing[i], &sends[i], fault);
     }
-    json_object_put(render.doc);
     return ok;
 }
 
+static void issue(const struct going *going, int n, const struct outgoing *out)
+{
+    struct engine *engine = going->engine;
+
+    if (out->n_issued)
+        store_issue(engine->store, going->run->chat, going->run->id, going->run->step, n, out->issued,
+                    out->n_issued, engine->now, engine->now + LEDGER_MS);
+    guard_note_sent(engine, going->chat->id, &out->rendered);
+}
+
 /* All messages of the step, once; a retry sends the same bytes. One that cannot be rendered leaves none in the store. */
-static bool render_step(struct engine *engine, const struct run_row *run, const struct chat_row *chat,
-                        const struct rule *rule, const struct step *step, struct send_row **sends,
+static bool render_step(struct going *going, const struct step *step, struct send_row **sends,
                         struct fault *fault)
 {
-    struct rendered *rendered = arena_array(engine->arena, step->count, sizeof(*rendered));
+    struct engine *engine = going->engine;
+    struct outgoing *outgoing = arena_array(engine->arena, step->count, sizeof(*outgoing));
 
     *sends = arena_array(engine->arena, step->count, sizeof(**sends));
-    if (!rendered || !*sends)
+    if (!outgoing || !*sends)
         return fault_set(fault, "out of memory");
-    if (!render_messages(engine, run, chat, rule, step, rendered, *sends, fault))
+    if (!render_messages(going, step, outgoing, *sends, fault))
         return false;
     store_add_sends(engine->store, *sends, step->count);
     for (size_t i = 0; i < step->count; i++)
-        issue(engine, run, (int)i, &rendered[i]);
+        issue(going, (int)i, &outgoing[i]);
     return true;
 }
 
@@ -204,19 +216,6 @@ static int64_t channel_ready_at(const struct engine *engine, const struct channe
     return pace_next(&state->pace, engine->now);
 }
 
-static void release(struct engine *engine, const struct chat_row *chat, int64_t due_at)
-{
-    store_release_chat(engine->store, chat->id, due_at, chat->not_before);
-    if (due_at)
-        engine_wake(engine, due_at > engine->now ? due_at : engine->now + 1);
-}
-
-static enum go hold_run(struct engine *engine, const struct run_row *run, const char *reason)
-{
-    engine_set_run(engine, run, RUN_HELD, text_of(reason));
-    return GO_ENDED;
-}
-
 /* When a chat is looked at again whose send cannot start before `at`. One that only waits for its own paused channel stays due:
    stage_send passes it over, and it goes as soon as the channel is opened, whoever does it. */
 static int64_t wait_until(const struct engine *engine, const struct chat_row *chat,
@@ -229,33 +228,27 @@ static int64_t wait_until(const struct engine *engine, const struct chat_row *ch
     return send->due_at > engine->now ? send->due_at : engine->now;
 }
 
-/* While stopping a run may end, but no request begins. */
-static enum go stop_here(struct engine *engine, const struct chat_row *chat)
+static enum go start_send(struct going *going, const struct send_row *send)
 {
-    store_release_chat(engine->store, chat->id, engine->now, chat->not_before);
-    return GO_RELEASED;
-}
-
-static enum go start_send(struct engine *engine, struct chat_row *chat, const struct run_row *run,
-                          const struct send_row *send)
-{
+    struct engine *engine = going->engine;
+    struct chat_row *chat = going->chat;
     const struct config_channel *channel = channel_of(engine, send->channel);
     struct channel_state *state = engine_channel(engine, send->channel);
     struct request_mail *request;
     int64_t at;
 
     if (engine->stopping)
-        return stop_here(engine, chat);
+        return run_stop_here(going);
     if (!channel || !state)
-        return hold_run(engine, run, "its channel is not in the configuration any more");
+        return run_hold(going, "its channel is not in the configuration any more");
     at = channel_ready_at(engine, state);
     if (send->due_at > at)
         at = send->due_at;
     if (at <= engine->now)
         at = take_chat_pace(engine, channel, chat);
-    request = at <= engine->now ? make_request(engine, channel, run, send) : NULL;
+    request = at <= engine->now ? make_request(engine, channel, going->run, send) : NULL;
     if (!request) {
-        release(engine, chat, wait_until(engine, chat, state, send, at));
+        run_release(engine, chat, wait_until(engine, chat, state, send, at));
         return GO_RELEASED;
     }
     if (state->paused[0])
@@ -272,123 +265,25 @@ static enum go start_send(struct engine *engine, struct chat_row *chat, const st
     return GO_RELEASED;
 }
 
-/* --- going through the head run's steps -------------------------------------------------------------------------------- */
-
-static enum go end_run(struct engine *engine, const struct run_row *run)
+enum go send_step(struct going *going, const struct step *step)
 {
+    struct run_row *run = going->run;
     struct send_row *sends;
-    size_t n = store_run_sends(engine->store, run->id, engine->arena, &sends);
-    enum run_state state = RUN_DONE;
-
-    for (size_t i = 0; i < n; i++)
-        if (sends[i].state == SEND_UNKNOWN)
-            state = RUN_UNKNOWN;
-    engine_set_run(engine, run, state,
-                   state == RUN_DONE ? TEXT_NONE : REASON("a request left and no answer came"));
-    return GO_ENDED;
-}
-
-static void expire(struct engine *engine, const struct run_row *run)
-{
-    engine_set_run(engine, run, RUN_EXPIRED, REASON("not sent within send_within"));
-}
-
-static enum go fail_run(struct engine *engine, const struct run_row *run, const struct fault *fault)
-{
-    engine_set_run(engine, run, RUN_FAILED, arena_text(engine->arena, text_of(fault->text)));
-    return GO_ENDED;
-}
-
-/* A step that sends nothing: only where the run goes on follows from it. */
-static enum go choose_step(struct engine *engine, struct run_row *run, const struct rule *rule,
-                           const struct step *step)
-{
-    struct render render = { 0 };
-    struct fault fault;
-    bool ok = open_render(engine, rule, run, &render, &fault);
-
-    if (ok)
-        run->step = (int)rule_next(step, render.scope, engine->scratch);
-    json_object_put(render.doc);
-    return ok ? GO_ON : fail_run(engine, run, &fault);
-}
-
-static enum go reply_step(struct engine *engine, struct chat_row *chat, struct run_row *run,
-                          const struct rule *rule, const struct step *step)
-{
-    struct send_row *sends;
-    size_t n = store_step_sends(engine->store, run->id, run->step, engine->arena, &sends);
+    size_t n = store_step_sends(going->engine->store, run->id, run->step, going->engine->arena, &sends);
     struct fault fault;
 
     if (n == 0) {
-        if (!render_step(engine, run, chat, rule, step, &sends, &fault))
-            return fail_run(engine, run, &fault);
+        if (!render_step(going, step, &sends, &fault))
+            return run_fail(going, arena_text(going->engine->arena, text_of(fault.text)));
         n = step->count;
     }
     for (size_t i = 0; i < n; i++)
         if (sends[i].state == SEND_SENDING)
             return GO_RELEASED; /* its result goes on from here */
         else if (sends[i].state < SEND_OK)
-            return start_send(engine, chat, run, &sends[i]);
+            return start_send(going, &sends[i]);
     run->step++;
     return GO_ON;
-}
-
-static enum go work_on_step(struct engine *engine, struct chat_row *chat, struct run_row *run,
-                            const struct rule *rule)
-{
-    const struct step *step = &rule->steps[run->step];
-
-    struct fault fault;
-
-    if (step->kind == STEP_REPLY)
-        return reply_step(engine, chat, run, rule, step);
-    if (step->kind == STEP_CHOOSE || step->kind == STEP_JUMP)
-        return choose_step(engine, run, rule, step);
-    fault_set(&fault, "a step of this kind is not carried out yet");
-    return fail_run(engine, run, &fault);
-}
-
-/* Goes through the steps that need no answer from outside; what was done is stored before a request of the next is made. */
-static enum go work_on_run(struct engine *engine, struct chat_row *chat, struct run_row *run)
-{
-    const struct rule *rule;
-    int begun_at = run->step;
-    enum go go = GO_ON;
-
-    if (run->expires_at <= engine->now) {
-        expire(engine, run);
-        return GO_ENDED;
-    }
-    if (engine->stopping && !run->begun)
-        return stop_here(engine, chat);
-    rule = engine_rule(engine, run);
-    if (!rule)
-        return hold_run(engine, run, "the rules that it began with cannot be loaded");
-    if (!run->begun)
-        store_begin_run(engine->store, run->id);
-    while (go == GO_ON && run->step < (int)rule->n_steps)
-        go = work_on_step(engine, chat, run, rule);
-    if (go == GO_ON)
-        return end_run(engine, run);
-    if (go == GO_RELEASED && run->step != begun_at)
-        store_step_run(engine->store, run->id, run->step, run->doc);
-    return go;
-}
-
-void send_work(struct engine *engine, struct chat_row *chat)
-{
-    struct run_row run;
-
-    for (int i = 0; i < RUNS_AT_ONCE && !store_failed(engine->store); i++) {
-        if (!store_head_run(engine->store, chat->id, engine->arena, &run)) {
-            release(engine, chat, 0);
-            return;
-        }
-        if (work_on_run(engine, chat, &run) == GO_RELEASED)
-            return;
-    }
-    release(engine, chat, engine->now);
 }
 
 /* --- claiming -------------------------------------------------------------------------------------------------------------- */
@@ -424,7 +319,7 @@ void stage_send(struct engine *engine)
         n = store_claim_chats(engine->store, text_of(state->name), engine->now, engine->owner, (size_t)room,
                               engine->arena, &chats);
         for (size_t j = 0; j < n && !store_failed(engine->store); j++)
-            send_work(engine, &chats[j]);
+            run_work(engine, &chats[j]);
         engine->more = engine->more || (n == (size_t)room && pace_tokens(&state->pace, engine->now, 1) > 0 &&
                                         engine->sends_in_flight < engine->generation->config->limits.sends);
     }

@@ -127,6 +127,9 @@ void settle_unknown(struct engine *engine, const struct run_row *run, struct sen
     const struct rule *rule = engine_rule(engine, run);
     enum unknown_send policy = rule ? rule->unknown_send : UNKNOWN_DROP;
 
+    if (row->kind != SEND_MESSAGE) /* the customer sees nothing of it: it is done again */
+        policy = UNKNOWN_RESEND;
+
     row->state = policy == UNKNOWN_RESEND ? SEND_READY : SEND_UNKNOWN;
     if (policy == UNKNOWN_RESEND)
         row->due_at = engine->now + retry_delay(row->attempt, RETRY_BASE_MS, RETRY_MAX_MS, -1, arc4random());
@@ -140,13 +143,12 @@ void settle_unknown(struct engine *engine, const struct run_row *run, struct sen
                 "'queue retry --may-duplicate' or 'queue drop'"));
 }
 
-static void settle_end(struct engine *engine, const struct run_row *run, enum outcome outcome,
-                       struct text reason)
+static void settle_end(struct engine *engine, struct run_row *run, enum outcome outcome, struct text reason)
 {
     if (outcome == OUTCOME_REJECTED)
         engine_set_run(engine, run, RUN_REJECTED, reason);
     else if (outcome == OUTCOME_FAILED)
-        engine_set_run(engine, run, RUN_FAILED, reason);
+        (void)!run_failed(engine, run, reason);
 }
 
 static void late(struct engine *engine, const struct result_mail *result, const struct verdict *verdict,
@@ -169,7 +171,6 @@ static void settle_send(struct engine *engine, const struct result_mail *result)
     struct verdict verdict;
     struct send_row row;
     struct run_row run;
-    struct chat_row chat;
 
     outcome_classify(&answer, engine->arena, &verdict);
     row = make_row(engine, result, &verdict);
@@ -188,12 +189,19 @@ static void settle_send(struct engine *engine, const struct result_mail *result)
         metrics_observe(engine->setup.metrics, METRIC_REPLY_SECONDS,
                         (double)(engine->now - result->job.stored_at) / 1e3);
     settle_end(engine, &run, verdict.outcome, verdict.reason);
-    if (!store_get_chat(engine->store, result->job.chat, engine->arena, &chat) || chat.owner != engine->owner)
+    settle_go_on(engine, result->job.chat);
+}
+
+void settle_go_on(struct engine *engine, int64_t id)
+{
+    struct chat_row chat;
+
+    if (!store_get_chat(engine->store, id, engine->arena, &chat) || chat.owner != engine->owner)
         return;
     if (engine->careful)
         store_release_chat(engine->store, chat.id, engine->now, chat.not_before);
     else
-        send_work(engine, &chat);
+        run_work(engine, &chat);
 }
 
 void stage_settle(struct engine *engine, const struct batch *batch)
@@ -204,6 +212,8 @@ void stage_settle(struct engine *engine, const struct batch *batch)
         engine_work_on(engine, WORK_NONE, 0);
         if (result->job.kind == JOB_SEND)
             settle_send(engine, result);
+        else if (result->job.kind == JOB_INBOX)
+            inbox_settle(engine, result);
         else
             fetch_settle(engine, result);
     }

@@ -45,6 +45,7 @@ enum store_status stage_take_over(struct engine *engine, struct fault *fault)
     store_disown(engine->store, engine->now);
     engine_load_channels(engine);
     store_count(engine->store, &engine->counts);
+    engine->has_variables = engine->has_variables || engine->counts.variables;
     status = store_commit(engine->store, fault);
     if (status == STORE_OK)
         log_info("store opened", log_num("notifications", engine->counts.notifications_new),
@@ -113,6 +114,7 @@ static void look(struct engine *engine)
     engine->look_for_new = engine->look_for_fetches = true;
     engine_load_channels(engine);
     store_count(engine->store, &engine->counts);
+    engine->has_variables = engine->has_variables || engine->counts.variables;
     engine->delta = (struct store_counts){ 0 };
 }
 

@@ -332,6 +332,7 @@ struct store_counts {
     int64_t notifications_new, notifications_stuck;
     int64_t entries_fetch, entries_unaddressed, entries_stuck;
     int64_t runs[RUN_STATES];
+    bool variables; /* some chat has some */
 };
 
 /* store_count: what there is. May take long with many rows; for the start and the command line. */

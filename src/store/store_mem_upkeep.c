@@ -212,6 +212,7 @@ void mem_count(struct store *store, struct store_counts *counts)
          row = mem_after(mem, MEM_RUN, MEM_KEY, row))
         if (row->state < RUN_STATES)
             counts->runs[row->state]++;
+    counts->variables = mem_first(mem, MEM_VARIABLE, MEM_KEY, NULL);
 }
 
 static void raise_to(int64_t *newest, int64_t value)

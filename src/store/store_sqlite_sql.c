@@ -212,6 +212,7 @@ const char *const sql_texts[SQL_COUNT] = {
         "SELECT max(coalesce((SELECT max(id) FROM notification), 0), coalesce((SELECT max(id) FROM entry), 0),"
         " coalesce((SELECT max(id) FROM chat), 0), coalesce((SELECT max(id) FROM run), 0))",
     /* Ids grow with time: the row with the newest id is the one stored last. */
+    [SQL_ANY_VARIABLE] = "SELECT EXISTS(SELECT 1 FROM variable)",
     [SQL_NEWEST_AT] =
         "SELECT max(coalesce((SELECT stored_at FROM notification ORDER BY id DESC LIMIT 1), 0),"
         " coalesce((SELECT stored_at FROM entry ORDER BY id DESC LIMIT 1), 0),"

@@ -169,6 +169,13 @@ static void count_states(struct db *db, enum sql sql, int64_t *counts, size_t st
     arena_free(arena);
 }
 
+static int64_t number(struct db *db, enum sql sql)
+{
+    struct db_pair row = { 0 };
+
+    return db_one(db, sql, DB_NOTHING, &db_one_number, NULL, &row) ? row.first : 0;
+}
+
 void db_count(struct store *store, struct store_counts *counts)
 {
     int64_t notifications[NOTIFICATION_STUCK + 1] = { 0 }, entries[ENTRY_STUCK + 1] = { 0 };
@@ -182,13 +189,7 @@ void db_count(struct store *store, struct store_counts *counts)
     counts->entries_fetch = entries[ENTRY_FETCH];
     counts->entries_unaddressed = entries[ENTRY_UNADDRESSED];
     counts->entries_stuck = entries[ENTRY_STUCK];
-}
-
-static int64_t number(struct db *db, enum sql sql)
-{
-    struct db_pair row = { 0 };
-
-    return db_one(db, sql, DB_NOTHING, &db_one_number, NULL, &row) ? row.first : 0;
+    counts->variables = number(db, SQL_ANY_VARIABLE);
 }
 
 void db_newest(struct store *store, int64_t *id, int64_t *stored_at)

@@ -1,0 +1,394 @@
+/* T4, the walk: a chat's head run goes through its steps. Steps that ask nobody are done in the transaction that comes to them; what
+   they came to is stored before a request of the next one is made. */
+
+#include "app/stage_run.h"
+
+#include "base/log.h"
+#include "core/doc.h"
+
+#include <string.h>
+
+#define RUNS_AT_ONCE 64 /* of one chat in one transaction, so that it cannot hold up the others */
+#define JUMPS_MAX 100   /* `goto`s of one run */
+#define VARIABLES_MAX 50
+#define VALUE_MAX 1024
+#define DOC_MAX (512u << 10)
+
+/* --- what the run keeps ------------------------------------------------------------------------------------------------ */
+
+static bool add(struct json_object *object, const char *key, struct json_object *value)
+{
+    if (value && json_object_object_add(object, key, value) == 0)
+        return true;
+    json_object_put(value);
+    return false;
+}
+
+static bool copy_members(struct json_object *from, struct json_object *to)
+{
+    if (!json_object_is_type(from, json_type_object))
+        return true;
+    json_object_object_foreach(from, key, value)
+    {
+        if (value && !add(to, key, json_object_get(value)))
+            return false;
+    }
+    return true;
+}
+
+/* The scope is a map of its own: what changes with time is not kept. */
+static bool make_scope(struct going *going)
+{
+    const struct engine *engine = going->engine;
+    struct json_object *scope = json_object_new_object();
+
+    going->scope = scope;
+    return scope && copy_members(doc_key(going->doc, "scope"), scope) &&
+           copy_members(doc_key(going->doc, "captures"), scope) &&
+           guard_add_variables(going->engine, going->run->chat, scope) &&
+           settings_fill(going->rule->settings, scope, engine->now);
+}
+
+static bool read_doc(struct going *going, struct fault *fault)
+{
+    if (!going->doc)
+        going->doc = doc_parse(going->run->doc, fault);
+    return going->doc || fault_wrap(fault, "the run's own document");
+}
+
+bool run_open(struct going *going, struct fault *fault)
+{
+    if (going->scope)
+        return true;
+    if (!read_doc(going, fault))
+        return false;
+    if (!json_object_is_type(doc_key(going->doc, "scope"), json_type_object))
+        return fault_set(fault, "the run's own document has no values");
+    return make_scope(going) || fault_set(fault, "out of memory");
+}
+
+static void close_run(struct going *going)
+{
+    json_object_put(going->scope);
+    json_object_put(going->doc);
+}
+
+static bool keep_number(struct going *going, const char *key, int64_t number)
+{
+    going->changed = true;
+    return add(going->doc, key, json_object_new_int64(number));
+}
+
+static bool keep_text(struct going *going, const char *key, struct text text)
+{
+    going->changed = true;
+    return doc_add_text(going->doc, key, text);
+}
+
+static int64_t kept_number(const struct going *going, const char *key)
+{
+    return json_object_get_int64(doc_key(going->doc, key));
+}
+
+/* The document as it is to be stored; without changes as it was. */
+static struct text printed(struct going *going)
+{
+    struct buf out = BUF(DOC_MAX);
+    struct text doc = going->run->doc;
+
+    if (!going->changed)
+        return doc;
+    doc_print(going->doc, &out);
+    doc = out.failed ? TEXT_NONE : arena_text(going->engine->arena, buf_get(&out));
+    buf_free(&out);
+    if (!doc.p)
+        store_give_up(going->engine->store, "a run's document is too large");
+    return doc;
+}
+
+/* --- ends -------------------------------------------------------------------------------------------------------------- */
+
+void run_release(struct engine *engine, const struct chat_row *chat, int64_t due_at)
+{
+    store_release_chat(engine->store, chat->id, due_at, chat->not_before);
+    if (due_at)
+        engine_wake(engine, due_at > engine->now ? due_at : engine->now + 1);
+}
+
+enum go run_stop_here(const struct going *going)
+{
+    store_release_chat(going->engine->store, going->chat->id, going->engine->now, going->chat->not_before);
+    return GO_RELEASED;
+}
+
+enum go run_hold(struct going *going, const char *reason)
+{
+    engine_set_run(going->engine, going->run, RUN_HELD, text_of(reason));
+    return GO_ENDED;
+}
+
+/* Steps for the case that something fails: once, and never for what goes wrong in them. */
+static bool has_way_out(struct going *going)
+{
+    struct fault fault;
+
+    return going->rule->on_error != RULE_NO_STEP && read_doc(going, &fault) &&
+           !doc_str(going->doc, "failed").p;
+}
+
+enum go run_fail(struct going *going, struct text reason)
+{
+    struct engine *engine = going->engine;
+
+    if (store_failed(engine->store))
+        return GO_RELEASED;
+    if (!has_way_out(going) || !keep_text(going, "failed", reason)) {
+        engine_set_run(engine, going->run, RUN_FAILED, reason);
+        return GO_ENDED;
+    }
+    log_info("run fails", log_num("run", going->run->id), log_text("rule", text_of(going->rule->name)),
+             log_text("reason", reason));
+    store_unspend(engine->store, going->run->chat, going->run->id);
+    going->run->step = going->base + (int)going->rule->on_error;
+    return GO_ON;
+}
+
+/* What a run came to that went through all of its steps. */
+static enum go end_run(struct going *going)
+{
+    struct engine *engine = going->engine;
+    struct send_row *sends;
+    size_t n = store_run_sends(engine->store, going->run->id, engine->arena, &sends);
+    struct text reason = going->doc ? doc_str(going->doc, "failed") : TEXT_NONE;
+    enum run_state state = RUN_DONE;
+
+    for (size_t i = 0; i < n; i++)
+        if (sends[i].state == SEND_UNKNOWN)
+            state = RUN_UNKNOWN;
+        else if (sends[i].state < SEND_OK && state == RUN_DONE)
+            state = RUN_FAILED; /* on_error went past it */
+    if (state == RUN_UNKNOWN)
+        reason = REASON("a request left and no answer came");
+    engine_set_run(engine, going->run, state, reason.p ? arena_text(engine->arena, reason) : TEXT_NONE);
+    return GO_ENDED;
+}
+
+/* --- steps that ask nobody ----------------------------------------------------------------------------------------------- */
+
+static enum go fail(struct going *going, const struct fault *fault)
+{
+    return run_fail(going, arena_text(going->engine->arena, text_of(fault->text)));
+}
+
+static enum go choose_step(struct going *going, const struct step *step)
+{
+    struct fault fault;
+
+    if (!run_open(going, &fault))
+        return fail(going, &fault);
+    going->run->step = going->base + (int)rule_next(step, going->scope, going->engine->scratch);
+    return GO_ON;
+}
+
+/* The rule that the target names is of the same ruleset. */
+static enum go goto_step(struct going *going, const struct step *step)
+{
+    struct fault fault = { "out of memory" };
+    int64_t jumps;
+
+    if (!read_doc(going, &fault))
+        return fail(going, &fault);
+    jumps = kept_number(going, "jumps") + 1;
+    if (jumps > JUMPS_MAX) {
+        fault_set(&fault, "more than %d times 'goto' in one run", JUMPS_MAX);
+        return fail(going, &fault);
+    }
+    going->base += (int)going->rule->n_steps;
+    going->rule = step->target;
+    going->run->step = going->base;
+    if (keep_number(going, "jumps", jumps) && keep_number(going, "base", going->base) &&
+        keep_text(going, "at", text_of(going->rule->name)))
+        return GO_ON;
+    return fail(going, &fault);
+}
+
+/* All values are there before the first is set. */
+static bool render_values(struct going *going, const struct step *step, struct text *values,
+                          struct fault *fault)
+{
+    for (size_t i = 0; i < step->n_sets; i++)
+        if (step->sets[i].value && !template_render(step->sets[i].value, going->scope, VALUE_MAX,
+                                                    going->engine->arena, &values[i], fault))
+            return fault_wrap(fault, "set: %s", step->sets[i].name);
+    return true;
+}
+
+static bool set_values(struct going *going, const struct step *step, const struct text *values,
+                       struct fault *fault)
+{
+    struct engine *engine = going->engine;
+    struct json_object *chat = doc_key(going->scope, "chat");
+
+    for (size_t i = 0; i < step->n_sets; i++) {
+        const struct set_value *set = &step->sets[i];
+        int64_t keep = set->keep_ms ? set->keep_ms : going->rule->settings->session_ms;
+        struct variable_row row = { text_of(set->name), values[i], engine->now + keep, !set->keep_ms };
+
+        if (!set->value) {
+            store_drop_variable(engine->store, going->run->chat, row.name);
+            json_object_object_del(chat, set->name);
+            continue;
+        }
+        if (!doc_add_text(chat, set->name, values[i]))
+            return fault_set(fault, "out of memory");
+        if (json_object_object_length(chat) > VARIABLES_MAX)
+            return fault_set(fault, "a chat has at most %d variables", VARIABLES_MAX);
+        store_set_variable(engine->store, going->run->chat, &row);
+    }
+    engine->has_variables = true;
+    return settings_fill(going->rule->settings, going->scope, engine->now) ||
+           fault_set(fault, "out of memory");
+}
+
+static enum go set_step(struct going *going, const struct step *step)
+{
+    struct text *values = arena_array(going->engine->arena, step->n_sets, sizeof(*values));
+    struct fault fault = { "out of memory" };
+
+    if (!values || !run_open(going, &fault) || !render_values(going, step, values, &fault) ||
+        !set_values(going, step, values, &fault))
+        return fail(going, &fault);
+    going->run->step++;
+    return GO_ON;
+}
+
+static enum go quiet_step(struct going *going, const struct step *step)
+{
+    guard_set_quiet(going->engine, going->run->chat, step->quiet_ms);
+    going->run->step++;
+    return GO_ON;
+}
+
+static enum go work_on_step(struct going *going)
+{
+    const struct step *step = &going->rule->steps[going->run->step - going->base];
+    struct fault fault;
+
+    switch (step->kind) {
+    case STEP_REPLY:
+        return send_step(going, step);
+    case STEP_CHOOSE:
+    case STEP_JUMP:
+        return choose_step(going, step);
+    case STEP_GOTO:
+        return goto_step(going, step);
+    case STEP_SET:
+        return set_step(going, step);
+    case STEP_QUIET:
+        return quiet_step(going, step);
+    case STEP_INBOX:
+        return inbox_step(going, step);
+    case STEP_LOOKUP:
+        break;
+    }
+    fault_set(&fault, "a step of this kind is not carried out yet");
+    return fail(going, &fault);
+}
+
+/* --- the head run -------------------------------------------------------------------------------------------------------- */
+
+static bool leads_on(const struct rule *rule)
+{
+    for (size_t i = 0; i < rule->n_steps; i++)
+        if (rule->steps[i].kind == STEP_GOTO)
+            return true;
+    return false;
+}
+
+/* In which rule it is: that which took the entry, or one that a `goto` led to. */
+static bool find_place(struct going *going)
+{
+    const struct ruleset *ruleset;
+    struct fault fault;
+    struct text at;
+
+    if (!leads_on(going->rule))
+        return true;
+    if (!read_doc(going, &fault))
+        return false;
+    at = doc_str(going->doc, "at");
+    if (!at.p)
+        return true;
+    ruleset = engine_ruleset(going->engine, going->run);
+    going->rule = ruleset ? ruleset_find(ruleset, at) : NULL;
+    going->base = (int)kept_number(going, "base");
+    return going->rule && going->run->step >= going->base;
+}
+
+static enum go go_through(struct going *going)
+{
+    int begun_at = going->run->step;
+    enum go go = GO_ON;
+
+    while (go == GO_ON && going->run->step - going->base < (int)going->rule->n_steps &&
+           !store_failed(going->engine->store))
+        go = work_on_step(going);
+    if (go == GO_ON)
+        return end_run(going);
+    if (go == GO_RELEASED && (going->run->step != begun_at || going->changed))
+        store_step_run(going->engine->store, going->run->id, going->run->step, printed(going));
+    return go;
+}
+
+static enum go work_on_run(struct engine *engine, struct chat_row *chat, struct run_row *run)
+{
+    struct going going = { .engine = engine, .chat = chat, .run = run };
+    enum go go;
+
+    if (run->expires_at <= engine->now) {
+        engine_set_run(engine, run, RUN_EXPIRED, REASON("not sent within send_within"));
+        return GO_ENDED;
+    }
+    if (engine->stopping && !run->begun)
+        return run_stop_here(&going);
+    going.rule = engine_rule(engine, run);
+    if (!going.rule || !find_place(&going)) {
+        go = run_hold(&going, "the rules that it began with cannot be loaded");
+    } else {
+        if (!run->begun)
+            store_begin_run(engine->store, run->id);
+        go = go_through(&going);
+    }
+    close_run(&going);
+    return go;
+}
+
+bool run_failed(struct engine *engine, struct run_row *run, struct text reason)
+{
+    struct going going = { .engine = engine, .run = run, .rule = engine_rule(engine, run) };
+    bool on = false;
+
+    if (!going.rule || !find_place(&going))
+        engine_set_run(engine, run, RUN_FAILED, reason);
+    else if (run_fail(&going, reason) == GO_ON) {
+        store_step_run(engine->store, run->id, run->step, printed(&going));
+        on = true;
+    }
+    close_run(&going);
+    return on;
+}
+
+void run_work(struct engine *engine, struct chat_row *chat)
+{
+    struct run_row run;
+
+    for (int i = 0; i < RUNS_AT_ONCE && !store_failed(engine->store); i++) {
+        if (!store_head_run(engine->store, chat->id, engine->arena, &run)) {
+            run_release(engine, chat, 0);
+            return;
+        }
+        if (work_on_run(engine, chat, &run) == GO_RELEASED)
+            return;
+    }
+    run_release(engine, chat, engine->now);
+}

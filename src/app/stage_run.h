@@ -1,0 +1,41 @@
+#pragma once
+
+/* A run on its way through the steps of its rule. Private to app/stage_*.c.
+
+   What a run keeps is its document: { user, data, how, scope, captures }, and once it needs them: at, base, jumps (where a `goto`
+   led), failed (why on_error runs), refused (why on_refused runs). Its step counts on over the rules that it goes through: `base`
+   is that of the first step of the rule where it is, so that no two of its sends have the same place. */
+
+#include "app/engine_state.h"
+
+enum go {
+    GO_ON,       /* the run's next step */
+    GO_ENDED,    /* the chat's next run */
+    GO_RELEASED, /* nothing more for now */
+};
+
+struct going {
+    struct engine *engine;
+    struct chat_row *chat;
+    struct run_row *run;
+    const struct rule *rule; /* whose steps it goes through now */
+    int base;
+    struct json_object *doc, *scope; /* NULL: not read yet */
+    bool changed;                    /* the document is to be stored */
+};
+
+/* run_open: reads the document, and makes the scope: what the run has kept, its captures, the chat's variables, and what changes
+   with time. False with a fault. */
+bool run_open(struct going *going, struct fault *fault) CHECKED;
+/* run_fail: a step came to nothing: on_error runs, once; else the run ends. */
+enum go run_fail(struct going *going, struct text reason);
+/* run_hold: a person has to look. */
+enum go run_hold(struct going *going, const char *reason);
+/* run_release: the chat is looked at again at due_at; 0: when something comes. */
+void run_release(struct engine *engine, const struct chat_row *chat, int64_t due_at);
+/* run_stop_here: while stopping a run may end, but no request begins. */
+enum go run_stop_here(const struct going *going);
+
+/* The kinds of steps that ask somebody outside; each gives GO_ON when all of it is done. */
+enum go send_step(struct going *going, const struct step *step);
+enum go inbox_step(struct going *going, const struct step *step);
