@@ -141,9 +141,9 @@ static bool answer(struct sandbox *sandbox, const struct request_mail *request)
         return false;
     result->job = request->job;
     result->left = result->whole = true;
-    result->status = request->job.kind == JOB_SEND ? 200 : 404; /* there is no inbox to read from */
-    result->body = text_dup(text_of("{}"));
-    result->body_size = result->body ? 2 : 0;
+    result->status = request->job.kind == JOB_FETCH ? 404 : 200; /* there is no inbox to read from */
+    result->body = text_dup(text_of("{\"id\":\"1\"}"));
+    result->body_size = result->body ? strlen(result->body) : 0;
     mailbox_post_reserved(sandbox->in, &result->mail);
     return true;
 }

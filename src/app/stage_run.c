@@ -159,8 +159,12 @@ static enum go end_run(struct going *going)
     struct engine *engine = going->engine;
     struct send_row *sends;
     size_t n = store_run_sends(engine->store, going->run->id, engine->arena, &sends);
-    struct text reason = going->doc ? doc_str(going->doc, "failed") : TEXT_NONE;
     enum run_state state = RUN_DONE;
+    struct text reason = TEXT_NONE;
+    struct fault fault;
+
+    if (going->rule->on_error != RULE_NO_STEP && read_doc(going, &fault))
+        reason = doc_str(going->doc, "failed");
 
     for (size_t i = 0; i < n; i++)
         if (sends[i].state == SEND_UNKNOWN)

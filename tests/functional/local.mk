@@ -6,6 +6,7 @@ functional_tests = \
 	tests/functional/test_hubspot.py \
 	tests/functional/test_idle.py \
 	tests/functional/test_intercom.py \
+	tests/functional/test_language.py \
 	tests/functional/test_main_job.py \
 	tests/functional/test_operations.py \
 	tests/functional/test_rules.py \
