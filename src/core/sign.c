@@ -3,6 +3,7 @@
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <string.h>
 
 static const struct {
@@ -24,12 +25,44 @@ static const unsigned char *bytes_of(struct text text)
     return (const unsigned char *)(text.p ? text.p : "");
 }
 
-static bool mac_run(EVP_MAC_CTX *ctx, const OSSL_PARAM *params, struct text key, const struct text *parts,
-                    size_t n, unsigned char *out)
+/* Looking up an algorithm costs as much as hashing a kilobyte, so it is done once; only read afterwards, by both threads. */
+static struct {
+    EVP_MD *md[2];
+    EVP_MAC_CTX *hmac[2]; /* without a key; copied for each use */
+} found;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static EVP_MAC_CTX *find_hmac(EVP_MAC *mac, const char *name)
+{
+    EVP_MAC_CTX *ctx = mac ? EVP_MAC_CTX_new(mac) : NULL;
+    OSSL_PARAM params[2];
+    char digest[8];
+
+    memcpy(digest, name, strlen(name) + 1);
+    params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0);
+    params[1] = OSSL_PARAM_construct_end();
+    if (ctx && EVP_MAC_CTX_set_params(ctx, params))
+        return ctx;
+    EVP_MAC_CTX_free(ctx);
+    return NULL;
+}
+
+static void find_all(void)
+{
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+
+    for (size_t i = 0; i < sizeof(hashes) / sizeof(*hashes); i++) {
+        found.md[i] = EVP_MD_fetch(NULL, hashes[i].name, NULL);
+        found.hmac[i] = find_hmac(mac, hashes[i].name);
+    }
+    EVP_MAC_free(mac);
+}
+
+static bool mac_run(EVP_MAC_CTX *ctx, struct text key, const struct text *parts, size_t n, unsigned char *out)
 {
     size_t size;
 
-    if (!EVP_MAC_init(ctx, bytes_of(key), key.n, params))
+    if (!EVP_MAC_init(ctx, bytes_of(key), key.n, NULL))
         return false;
     for (size_t i = 0; i < n; i++)
         if (!EVP_MAC_update(ctx, bytes_of(parts[i]), parts[i].n))
@@ -39,19 +72,13 @@ static bool mac_run(EVP_MAC_CTX *ctx, const OSSL_PARAM *params, struct text key,
 
 bool sign_hmac(enum sign_hash hash, struct text key, const struct text *parts, size_t n, unsigned char *out)
 {
-    char digest[8];
-    OSSL_PARAM params[2];
-    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    EVP_MAC_CTX *ctx = mac ? EVP_MAC_CTX_new(mac) : NULL;
-    bool ok = false;
+    EVP_MAC_CTX *ctx;
+    bool ok;
 
-    memcpy(digest, hashes[hash].name, strlen(hashes[hash].name) + 1);
-    params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0);
-    params[1] = OSSL_PARAM_construct_end();
-    if (ctx)
-        ok = mac_run(ctx, params, key, parts, n, out);
+    pthread_once(&once, find_all);
+    ctx = found.hmac[hash] ? EVP_MAC_CTX_dup(found.hmac[hash]) : NULL;
+    ok = ctx && mac_run(ctx, key, parts, n, out);
     EVP_MAC_CTX_free(ctx);
-    EVP_MAC_free(mac);
     return ok;
 }
 
@@ -68,12 +95,13 @@ static bool digest_run(EVP_MD_CTX *ctx, const EVP_MD *md, const struct text *par
 
 bool sign_digest(enum sign_hash hash, const struct text *parts, size_t n, unsigned char *out)
 {
-    EVP_MD *md = EVP_MD_fetch(NULL, hashes[hash].name, NULL);
-    EVP_MD_CTX *ctx = md ? EVP_MD_CTX_new() : NULL;
-    bool ok = ctx && digest_run(ctx, md, parts, n, out);
+    EVP_MD_CTX *ctx;
+    bool ok;
 
+    pthread_once(&once, find_all);
+    ctx = found.md[hash] ? EVP_MD_CTX_new() : NULL;
+    ok = ctx && digest_run(ctx, found.md[hash], parts, n, out);
     EVP_MD_CTX_free(ctx);
-    EVP_MD_free(md);
     return ok;
 }
 
