@@ -9,9 +9,11 @@
 #include <stdlib.h>
 
 #define AT_ONCE_MAX 16     /* accepts that are stored, matched and claimed in one transaction */
+#define ASKED_AT_ONCE 256  /* the same, where most are answered */
 #define COMPLAIN_MS 10000  /* between two lines about a store that does not work */
 #define SPIN_MS 20         /* due work that cannot be claimed just now is looked at again after this */
 #define BACKGROUND_US 5000 /* waiting work in a cycle without new notifications */
+#define ASKED_US 20000     /* the same in any cycle, where most are answered */
 
 /* --- one transaction ------------------------------------------------------------------------------------------- */
 
@@ -32,7 +34,8 @@ static int64_t background_until(const struct engine *engine, const struct batch 
 {
     int64_t now = now_mono_us(), share = (now - begun_us) / 4;
 
-    (void)engine;
+    if (engine_is_asked(engine))
+        return now + ASKED_US;
     return now + (batch->n_accepts == 0 && share < BACKGROUND_US ? BACKGROUND_US : share);
 }
 
@@ -362,13 +365,21 @@ void engine_batch_forget(struct engine *engine)
     forget_results(engine);
 }
 
+/* In a burst notifications are only stored, so that senders are acknowledged soon; but not one of taps: what waits is written twice,
+   and customers wait for the answers. Nothing overtakes what waits already. */
+static bool may_work_at_once(const struct engine *engine)
+{
+    size_t most = engine_is_asked(engine) ? ASKED_AT_ONCE : AT_ONCE_MAX;
+
+    return engine->n_accepts <= most && engine->counts.notifications_new == 0;
+}
+
 void engine_batch_run(struct engine *engine)
 {
     struct batch all = { .accepts = engine->accepts,
                          .n_accepts = engine->n_accepts,
                          .n_results = engine->n_results,
-                         .at_once =
-                             engine->n_accepts <= AT_ONCE_MAX && engine->counts.notifications_new == 0 };
+                         .at_once = may_work_at_once(engine) };
     struct fault fault = { "" };
     enum store_status status;
 

@@ -102,6 +102,11 @@ void engine_post(struct engine *engine, struct mail *mail)
     engine->outbox.tail = &mail->next;
 }
 
+bool engine_is_asked(const struct engine *engine)
+{
+    return engine->answered > 0.5;
+}
+
 void engine_work_on(struct engine *engine, enum work_kind kind, int64_t id)
 {
     if (!store_failed(engine->store))

@@ -119,6 +119,7 @@ struct engine {
     int64_t tried_to; /* until then: of what it left, up to this notification the tries are counted */
     bool more;        /* work was left over: do not sleep */
     bool look_for_new, look_for_fetches; /* the store may have some */
+    double answered;                     /* how much of what was worked on lately is answered, 0 to 1 */
     bool has_variables;                  /* so may some chat */
     struct said said[SAID];              /* texts that were sent lately, by hash */
     bool store_down, recount;            /* recount: the counts may be off */
@@ -140,6 +141,8 @@ const struct rule *engine_rule(struct engine *engine, const struct run_row *run)
 struct request_mail *engine_request(struct engine *engine, const struct job *job) CHECKED;
 /* engine_post: hands a mail to the loop after the commit. */
 void engine_post(struct engine *engine, struct mail *mail);
+/* engine_is_asked: most of what comes in is to be answered: then working on it as it comes costs least, and somebody waits. */
+bool engine_is_asked(const struct engine *engine);
 /* engine_work_on: the data from here on are of this one; without effect once the transaction has failed. */
 void engine_work_on(struct engine *engine, enum work_kind kind, int64_t id);
 /* engine_wake: do not sleep past this time. */

@@ -12,6 +12,7 @@
 #define PAGE 64
 #define EXTRACT_PAGE 16 /* read at a time: what the cycle has no time for is read again */
 #define YIELD_US 1000
+#define LATELY 64 /* notifications, about */
 
 /* The first half of a SHA-256 over a word that says what it is, and the parts. Without it the transaction fails: any other key would
    make two messages one. */
@@ -149,6 +150,7 @@ static void log_notification(const struct notification_row *row, size_t entries,
 struct text extract_notification(struct engine *engine, const struct notification_row *row)
 {
     const struct source *source = config_source(engine->generation->config, row->source);
+    const int64_t runs = engine->delta.runs[RUN_READY];
     struct extraction found = { 0 };
     struct text reason;
 
@@ -164,6 +166,7 @@ struct text extract_notification(struct engine *engine, const struct notificatio
         else
             reason = work_on_entries(engine, row, source, &found);
     }
+    engine->answered += ((engine->delta.runs[RUN_READY] > runs) - engine->answered) / LATELY;
     log_notification(row, found.count, reason);
     return reason;
 }
@@ -174,7 +177,7 @@ static bool go_on(struct engine *engine, int64_t yield_us, int64_t until_us)
     int64_t now = now_mono_us();
 
     return !store_failed(engine->store) && now < until_us &&
-           (now < yield_us || mailbox_posted(engine->setup.in) == 0);
+           (now < yield_us || engine_is_asked(engine) || mailbox_posted(engine->setup.in) == 0);
 }
 
 /* What an earlier process left is begun only after its try was counted. */

@@ -3,8 +3,8 @@
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <pthread.h>
 #include <string.h>
+#include <threads.h>
 
 static const struct {
     const char *name;
@@ -30,7 +30,7 @@ static struct {
     EVP_MD *md[2];
     EVP_MAC_CTX *hmac[2]; /* without a key; copied for each use */
 } found;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static once_flag once = ONCE_FLAG_INIT;
 
 static EVP_MAC_CTX *find_hmac(EVP_MAC *mac, const char *name)
 {
@@ -75,7 +75,7 @@ bool sign_hmac(enum sign_hash hash, struct text key, const struct text *parts, s
     EVP_MAC_CTX *ctx;
     bool ok;
 
-    pthread_once(&once, find_all);
+    call_once(&once, find_all);
     ctx = found.hmac[hash] ? EVP_MAC_CTX_dup(found.hmac[hash]) : NULL;
     ok = ctx && mac_run(ctx, key, parts, n, out);
     EVP_MAC_CTX_free(ctx);
@@ -98,7 +98,7 @@ bool sign_digest(enum sign_hash hash, const struct text *parts, size_t n, unsign
     EVP_MD_CTX *ctx;
     bool ok;
 
-    pthread_once(&once, find_all);
+    call_once(&once, find_all);
     ctx = found.md[hash] ? EVP_MD_CTX_new() : NULL;
     ok = ctx && digest_run(ctx, found.md[hash], parts, n, out);
     EVP_MD_CTX_free(ctx);
