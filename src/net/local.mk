@@ -7,5 +7,6 @@ src_libnet_a_SOURCES = \
 	src/net/listen.c src/net/listen.h \
 	src/net/loop.c src/net/loop.h \
 	src/net/peers.c src/net/peers.h \
+	src/net/public.c src/net/public.h \
 	src/net/tls.c src/net/tls.h \
 	src/net/xfer.c src/net/xfer.h

@@ -2,12 +2,14 @@
 
 #include "base/buf.h"
 #include "base/now.h"
+#include "net/public.h"
 
 #include <curl/curl.h>
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
 
 /* Idle easy handles that are kept: making one costs more than setting its options. */
 #define SPARE_MAX 32
@@ -37,7 +39,7 @@ struct job {
     char *body;
     size_t body_n, body_at, header_bytes;
     struct buf answer;
-    bool connected, entered, late, again, too_long, head_whole;
+    bool connected, entered, late, again, too_long, head_whole, public_only, not_public;
     int64_t start_before_ms, retry_after_ms, reset_ms, begun_us;
     void (*done)(void *arg, const struct xfer_result *result);
     void *arg;
@@ -52,17 +54,29 @@ static bool too_late(struct job *job)
     return job->late;
 }
 
+/* Before any byte goes to the address that a name was resolved to: names in DNS can lead anywhere. */
+static curl_socket_t open_public(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct job *job = arg;
+    (void)purpose;
+    if (public_address(&address->addr))
+        return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    job->not_public = true;
+    return CURL_SOCKET_BAD;
+}
+
 /* Before every attempt. libcurl repeats a request by itself when a reused connection turns out dead: not once the body has been
    asked for, for then it may have left. */
 static int on_attempt(void *arg, char *ip, char *local_ip, int port, int local_port)
 {
     struct job *job = arg;
-    (void)ip;
     (void)local_ip;
     (void)port;
     (void)local_port;
+    /* An open connection may be one that a request without this bound has made. */
+    job->not_public = job->public_only && !public_ip(ip);
     job->again = job->entered;
-    if (job->again || too_late(job))
+    if (job->not_public || job->again || too_late(job))
         return CURL_PREREQFUNC_ABORT;
     job->connected = true;
     return CURL_PREREQFUNC_OK;
@@ -184,6 +198,8 @@ static void error_text(const struct job *job, CURLcode code, char *out, size_t m
     const char *text = job->error[0] ? job->error : curl_easy_strerror(code);
     if (job->late)
         text = "too late to begin";
+    else if (job->not_public && !job->connected)
+        text = "the host has no public address, and is not among private_hosts";
     else if (job->again)
         text = "the connection was closed without an answer";
     else if (!code)
@@ -361,6 +377,8 @@ static bool set_request(CURL *easy, struct job *job, const struct xfer_request *
 static bool set_job(CURL *easy, struct job *job)
 {
     return !(
+        curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, job->public_only ? open_public : NULL) ||
+        curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, job) ||
         curl_easy_setopt(easy, CURLOPT_PREREQDATA, job) || curl_easy_setopt(easy, CURLOPT_READDATA, job) ||
         curl_easy_setopt(easy, CURLOPT_SEEKDATA, job) || curl_easy_setopt(easy, CURLOPT_WRITEDATA, job) ||
         curl_easy_setopt(easy, CURLOPT_HEADERDATA, job) || curl_easy_setopt(easy, CURLOPT_PRIVATE, job) ||
@@ -431,6 +449,7 @@ static struct job *job_new(struct xfer *xfer, const struct xfer_request *request
     job->xfer = xfer;
     job->answer = BUF(request->answer_max);
     job->retry_after_ms = job->reset_ms = -1;
+    job->public_only = request->public_only;
     job->start_before_ms = request->start_before_ms;
     job->begun_us = now_mono_us();
     if (!read_url(job, request->url, fault)) {

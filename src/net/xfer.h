@@ -18,6 +18,7 @@ struct xfer_request {
     struct text body;           /* copied; p == NULL: none */
     int64_t timeout_ms, connect_timeout_ms;
     size_t answer_max;       /* bytes of the answer that are read */
+    bool public_only;        /* to no address that net/public.h does not call public */
     int64_t start_before_ms; /* scheduling fence, now_boot_ms: a body is not begun after it; 0: none */
 };
 

@@ -1,6 +1,7 @@
 #include "net/xfer.h"
 
 #include "base/now.h"
+#include "net/public.h"
 
 #include <arpa/inet.h>
 #include <pthread.h>
@@ -417,6 +418,105 @@ static void unusable_urls(void **state)
     rig_stop(&rig);
 }
 
+static void public_addresses(void **state)
+{
+    static const char *const public[] = { "1.1.1.1",
+                                          "8.8.8.8",
+                                          "100.63.255.255",
+                                          "100.128.0.0",
+                                          "172.15.0.1",
+                                          "172.32.0.1",
+                                          "192.0.1.1",
+                                          "223.255.255.255",
+                                          "169.253.9.9",
+                                          "198.20.0.1",
+                                          "2606:4700:4700::1111",
+                                          "2001:4860::8888",
+                                          "64:ff9b::808:808" };
+    static const char *const others[] = {
+        "0.0.0.0",
+        "10.1.2.3",
+        "100.64.0.1",
+        "100.127.255.255",
+        "127.0.0.1",
+        "127.255.255.254",
+        "169.254.169.254",
+        "172.16.0.1",
+        "172.31.255.255",
+        "192.0.0.1",
+        "192.0.2.1",
+        "192.168.0.1",
+        "198.19.255.255",
+        "198.51.100.1",
+        "203.0.113.1",
+        "224.0.0.1",
+        "239.1.1.1",
+        "240.0.0.1",
+        "255.255.255.255",
+        "::",
+        "::1",
+        "::ffff:8.8.8.8",
+        "::ffff:127.0.0.1",
+        "::127.0.0.1",
+        "64:ff9b::7f00:1",
+        "64:ff9b::a9fe:a9fe",
+        "64:ff9b:1::1",
+        "100::1",
+        "2001::1",
+        "2001:db8::1",
+        "2002:7f00:1::",
+        "3fff::1",
+        "fc00::1",
+        "fd12::1",
+        "fe80::1",
+        "fec0::1",
+        "ff02::1",
+        "",
+        "shop",
+        "127.1",
+        "2130706433",
+        "fe80::1%lo",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(public) / sizeof(public[0]); i++)
+        if (!public_ip(public[i]))
+            fail_msg("%s is public", public[i]);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        if (public_ip(others[i]))
+            fail_msg("%s is not public", others[i]);
+}
+
+/* Neither a connection of its own nor one that is open already. */
+static void keeps_to_public_addresses(void **state)
+{
+    static const char *const hosts[] = { "127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "2130706433",
+                                         "127.1" };
+    RIG(rig, OK_ANSWER, OK_ANSWER, OK_ANSWER);
+    (void)state;
+    for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+        char url[128];
+        (void)snprintf(url, sizeof(url), "http://%s:%d/?key=SECRET", hosts[i], rig.server.port);
+        struct xfer_request request = request_to(url, i % 2 ? "x" : NULL);
+        request.public_only = true;
+        perform(&rig, &request);
+        assert_result(rig, false, 0, false);
+        assert_non_null(strstr(rig.error, "no public address"));
+    }
+    assert_int_equal(atomic_load(&rig.server.n_connections), 0);
+    post(&rig);
+    assert_result(rig, true, 200, true);
+    struct xfer_request request = request_to(url_of(&rig), "x");
+    request.public_only = true;
+    perform(&rig, &request);
+    assert_result(rig, false, 0, false);
+    assert_non_null(strstr(rig.error, "no public address"));
+    assert_int_equal(atomic_load(&rig.server.n_requests), 1);
+    /* The handle that was bound so does as it is told again. */
+    post(&rig);
+    assert_result(rig, true, 200, true);
+    rig_stop(&rig);
+}
+
 static void stop_loop(void *arg)
 {
     loop_stop(arg);
@@ -516,6 +616,8 @@ int main(void)
         cmocka_unit_test(too_late),
         cmocka_unit_test(waits),
         cmocka_unit_test(unusable_urls),
+        cmocka_unit_test(public_addresses),
+        cmocka_unit_test(keeps_to_public_addresses),
         cmocka_unit_test(aborted),
         cmocka_unit_test(many_at_once),
     };
