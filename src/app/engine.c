@@ -12,6 +12,8 @@
 
 #define BATCH_ITEMS 512
 #define BATCH_BYTES (8u << 20)
+#define CONTACT_MAX ((size_t)16 << 10)
+#define CACHE_MAX ((size_t)16 << 20)
 #define ARENA_MAX (256u << 20)
 #define LOOK_MS 250   /* how often the command line's changes are looked for */
 #define LAST_TRIES 20 /* of a store that fails while stopping, LOOK_MS apart at most */
@@ -219,7 +221,7 @@ struct engine *engine_new(const struct engine_setup *setup, struct fault *fault)
     memset(engine->shown, -1, sizeof(engine->shown));
     engine->arena = arena_new(ARENA_MAX);
     engine->scratch = pattern_scratch_new();
-    engine->contacts = contacts_new();
+    engine->contacts = cache_new(CONTACT_MAX, CACHE_MAX);
     engine->accepts = calloc(BATCH_ITEMS, sizeof(struct accept_mail *));
     if (!engine->arena || !engine->scratch || !engine->contacts || !engine->accepts ||
         !open_store(engine, fault) || !engine_adopt(engine, generation_ref(setup->generation))) {
@@ -257,7 +259,7 @@ void engine_free(struct engine *engine)
     for (int i = 0; i < OLD_RULESETS; i++)
         ruleset_free(engine->old[i].ruleset);
     store_close(engine->store);
-    contacts_free(engine->contacts);
+    cache_free(engine->contacts);
     pattern_scratch_free(engine->scratch);
     arena_free(engine->arena);
     generation_unref(engine->generation);

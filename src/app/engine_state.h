@@ -6,7 +6,7 @@
    Everything that a batch decides is held back until its transaction is committed: rows in the store, mails in `outbox`, numbers in
    `delta`. A failed transaction leaves nothing of it behind but spent rate tokens. */
 
-#include "app/contacts.h"
+#include "app/cache.h"
 #include "app/engine.h"
 #include "app/mail.h"
 #include "app/schedule.h"
@@ -88,7 +88,7 @@ struct engine {
     struct pattern_scratch *scratch;
     struct arena *arena; /* of the batch */
     struct schedule schedule;
-    struct contacts *contacts;
+    struct cache *contacts; /* bodies, by source and id */
     pthread_t thread;
     bool started;
 

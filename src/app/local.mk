@@ -2,6 +2,7 @@ src_libapp_a_CFLAGS = $(AM_CFLAGS) $(JSON_CFLAGS)
 src_libapp_a_SOURCES = \
 	src/app/adminpages.c src/app/adminpages.h \
 	src/app/against.c src/app/against.h \
+	src/app/cache.c src/app/cache.h \
 	src/app/cmd.h \
 	src/app/cmd_chat.c src/app/cmd_chat.h \
 	src/app/cmd_chat_turns.c \
@@ -15,7 +16,6 @@ src_libapp_a_SOURCES = \
 	src/app/cmd_try.c \
 	src/app/cmdline.c src/app/cmdline.h \
 	src/app/configfile.c src/app/configfile.h \
-	src/app/contacts.c src/app/contacts.h \
 	src/app/coverage.c src/app/coverage.h \
 	src/app/daemon.c src/app/daemon.h \
 	src/app/engine.c src/app/engine.h \

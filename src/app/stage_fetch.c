@@ -11,6 +11,7 @@
 #define RETRY_BASE_MS 500
 #define RETRY_MAX_MS 60000
 #define PAUSE_MS 60000
+#define CONTACT_MS 600000 /* how long a contact is taken for unchanged */
 
 static bool wants_contact(const struct engine *engine)
 {
@@ -20,7 +21,7 @@ static bool wants_contact(const struct engine *engine)
 /* A contact that was fetched lately is as good as a fetched one. */
 static bool apply_known(struct engine *engine, const struct source *source, struct entry *entry)
 {
-    struct text body = contacts_get(engine->contacts, source_name(source), entry->contact, engine->now);
+    struct text body = cache_get(engine->contacts, source_name(source), entry->contact, engine->now);
     struct fault fault;
 
     return body.p && source_apply_fetch(source, entry, FETCH_CONTACT, 200, body, 0, engine->arena, &fault) ==
@@ -313,7 +314,7 @@ static void apply(struct engine *engine, const struct source *source, struct sou
         ignore(engine, source, row, entry, &why);
     } else {
         if (result->job.fetch == FETCH_CONTACT && result->status == 200)
-            contacts_put(engine->contacts, state->name, entry->contact, body, engine->now);
+            cache_put(engine->contacts, state->name, entry->contact, body, engine->now + CONTACT_MS);
         completed(engine, source, row, entry);
     }
 }

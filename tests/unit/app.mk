@@ -1,7 +1,7 @@
 app_tests = tests/unit/test_engine tests/unit/test_engine_work tests/unit/test_engine_random tests/unit/test_sandbox \
 	tests/unit/test_schedule \
 	tests/unit/test_metrics \
-	tests/unit/test_contacts \
+	tests/unit/test_cache \
 	tests/unit/test_secrets \
 	tests/unit/test_cmdline
 if HAVE_CMOCKA
@@ -28,9 +28,9 @@ tests_unit_test_schedule_LDADD = $(APP_TEST_LIBS)
 tests_unit_test_metrics_SOURCES = tests/unit/test_metrics.c
 tests_unit_test_metrics_CFLAGS = $(APP_TEST_CFLAGS)
 tests_unit_test_metrics_LDADD = $(APP_TEST_LIBS)
-tests_unit_test_contacts_SOURCES = tests/unit/test_contacts.c
-tests_unit_test_contacts_CFLAGS = $(APP_TEST_CFLAGS)
-tests_unit_test_contacts_LDADD = $(APP_TEST_LIBS)
+tests_unit_test_cache_SOURCES = tests/unit/test_cache.c
+tests_unit_test_cache_CFLAGS = $(APP_TEST_CFLAGS)
+tests_unit_test_cache_LDADD = $(APP_TEST_LIBS)
 tests_unit_test_secrets_SOURCES = tests/unit/test_secrets.c
 tests_unit_test_secrets_CFLAGS = $(APP_TEST_CFLAGS)
 tests_unit_test_secrets_LDADD = $(APP_TEST_LIBS)
