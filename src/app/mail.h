@@ -55,6 +55,7 @@ struct request_mail {
     char *headers[REQUEST_HEADERS + 1]; /* up to NULL; may hold a key: wiped by mail_free */
     int64_t timeout_ms, connect_timeout_ms;
     size_t answer_max;
+    bool public_only; /* to no address inside of our network */
     struct result_mail
         *result; /* for whoever makes the request: how it ends can be told whatever memory is left */
 };

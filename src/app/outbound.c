@@ -37,7 +37,8 @@ static bool start(struct xfer *xfer, struct errand *errand, const struct request
                                  .body = request->body ? text_of(request->body) : TEXT_NONE,
                                  .timeout_ms = request->timeout_ms,
                                  .connect_timeout_ms = request->connect_timeout_ms,
-                                 .answer_max = request->answer_max };
+                                 .answer_max = request->answer_max,
+                                 .public_only = request->public_only };
 
     if (!errand || !request->url)
         return fault_set(fault, "out of memory");

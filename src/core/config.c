@@ -244,6 +244,18 @@ static void build_secrets(struct build *build)
                                                                        keep(build, secrets->items[i]->text) };
 }
 
+static void build_private_hosts(struct build *build)
+{
+    const struct node *node = node_get(build->root, "private_hosts");
+    size_t n = node ? node->count : 0;
+    const char **hosts = room(build, n, sizeof(*hosts));
+
+    for (size_t i = 0; hosts && i < n; i++)
+        hosts[i] = keep(build, node->items[i]->text);
+    build->config->private_hosts = hosts;
+    build->config->n_private_hosts = hosts ? n : 0;
+}
+
 static void build_sources(struct build *build)
 {
     const struct node *sources = node_get(build->root, "sources");
@@ -287,6 +299,7 @@ static void build_limits(struct build *build)
         .queue_bytes = schema_size(node, "queue_bytes", 64 << 20),
         .sends = (int)schema_int(node, "sends", 64),
         .fetches = (int)schema_int(node, "fetches", 8),
+        .lookups = (int)schema_int(node, "lookups", 64),
         .answer = schema_size(node, "answer", 256 << 10),
     };
 }
@@ -333,6 +346,7 @@ static void build_all(struct build *build)
     build_rules(build);
     build_channels(build);
     build_secrets(build);
+    build_private_hosts(build);
     build_sources(build);
 }
 
@@ -404,6 +418,16 @@ void config_free(struct config *config)
     for (size_t i = 0; i < config->n_sources; i++)
         source_free(config->sources[i]);
     arena_free(whole->arena);
+}
+
+bool config_is_private(const struct config *config, struct text url)
+{
+    struct text host = config_url_host(url);
+
+    for (size_t i = 0; host.p && i < config->n_private_hosts; i++)
+        if (text_is_nocase(host, config->private_hosts[i]))
+            return true;
+    return false;
 }
 
 const struct config_channel *config_channel(const struct config *config, struct text name)

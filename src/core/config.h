@@ -32,7 +32,7 @@ struct config_limits {
     int64_t request_ms, idle_ms;     /* time for a whole request, for a quiet connection */
     int connections, per_address;    /* in all, from one address */
     size_t queue_items, queue_bytes; /* that may wait between the front door and the store */
-    int sends, fetches;              /* in flight, in all; per source */
+    int sends, fetches, lookups;     /* in flight: in all; per source; in all, half of them of one name */
     size_t answer;                   /* bytes of an answer that are read */
 };
 
@@ -51,6 +51,8 @@ struct config {
     size_t n_sources;
     struct config_channel *channels;
     size_t n_channels;
+    const char *const *private_hosts; /* that lookups may ask though their addresses are not public */
+    size_t n_private_hosts;
     struct config_secret *secrets;
     size_t n_secrets;
     int64_t retention_ms, drain_ms; /* done things are kept that long; SIGTERM waits that long */
@@ -64,4 +66,6 @@ extern const struct schema config_schema;
 struct config *config_build(const char *path, struct text text, struct findings *findings) CHECKED;
 void config_free(struct config *config);
 const struct config_channel *config_channel(const struct config *config, struct text name);
+/* config_is_private: is the URL's host one of private_hosts? */
+bool config_is_private(const struct config *config, struct text url);
 const struct source *config_source(const struct config *config, struct text name);

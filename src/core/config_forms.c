@@ -120,6 +120,26 @@ bool config_check_url(struct text text, struct fault *fault)
                      "perhaps port and path, nothing behind");
 }
 
+bool config_check_host(struct text text, struct fault *fault)
+{
+    return is_host(text) || fault_set(fault, "a host without a port is expected here, such as shop.internal, "
+                                             "10.1.2.3 or [fd00::1]");
+}
+
+struct text config_url_host(struct text url)
+{
+    size_t scheme = text_starts(url, "https://") ? 8 : text_starts(url, "http://") ? 7 : 0;
+    struct text host = text_make(url.p + scheme, url.n - scheme), port = text_of("1");
+
+    for (size_t i = 0; i < host.n; i++)
+        if (strchr("/?#", host.p[i])) {
+            host.n = i;
+            break;
+        }
+    split_port(host, &host, &port);
+    return scheme && is_host(host) && is_port(port, 1) ? host : TEXT_NONE;
+}
+
 bool config_check_store(struct text text, struct fault *fault)
 {
     if (text_starts(text, "sqlite:") && is_printable(text_make(text.p + 7, text.n - 7)))

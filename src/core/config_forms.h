@@ -14,6 +14,10 @@ bool config_check_admin(struct text text, struct fault *fault);
 bool config_is_local(struct text text);
 /* config_check_url: http(s)://host[:port][/path], without user, query, fragment. */
 bool config_check_url(struct text text, struct fault *fault);
+/* config_check_host: a name, an IPv4 address, or an IPv6 address in brackets; no port. */
+bool config_check_host(struct text text, struct fault *fault);
+/* config_url_host: the host of an http(s) URL, in its brackets if it has some; p == NULL: it is not plain enough to tell. */
+struct text config_url_host(struct text url);
 /* config_check_store: sqlite:PATH. */
 bool config_check_store(struct text text, struct fault *fault);
 /* config_check_path: of a file: not empty, printable. */

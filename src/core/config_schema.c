@@ -72,6 +72,8 @@ static const struct schema_key limit_keys[] = {
     { "queue_bytes", &bytes, .help = "of webhooks that wait to be stored; 64MiB by default" },
     { "sends", &small_number, .help = "requests to Octopods at a time; 64 by default" },
     { "fetches", &small_number, .help = "requests to one helpdesk at a time; 8 by default" },
+    { "lookups", &small_number,
+      .help = "requests to shops at a time, half of them of one lookup; 64 by default" },
     { "answer", &body, .help = "bytes of an answer that are read; 256KiB by default" },
     { NULL },
 };
@@ -101,6 +103,10 @@ static const struct schema *const rules_options[] = { &path_list, &path, NULL };
 static const struct schema rules = { SCHEMA_ANY_OF, .options = rules_options };
 static const struct schema sources = { SCHEMA_LIST, .what = "a list of sources", .item = &source_schema,
                                        .least = 1, .most = 1000 };
+static const struct schema private_host = { SCHEMA_CUSTOM, .what = "a host such as shop.internal",
+                                            .check = config_check_host };
+static const struct schema private_hosts = { SCHEMA_LIST, .what = "a list of hosts", .item = &private_host,
+                                             .most = 1000 };
 static const struct schema secrets = { SCHEMA_DICT, .what = "a map of secrets", .item = &secret };
 static const struct schema retention = { SCHEMA_DURATION, .least = 60 * MINUTE, .most = 3650 * DAY };
 static const struct schema drain = { SCHEMA_DURATION, .least = 0, .most = 10 * MINUTE };
@@ -120,6 +126,8 @@ static const struct schema_key keys[] = {
     { "sources", &sources, true, .help = "a list of where webhooks come from" },
     { "channels", &channels, true, .help = "a map of the Octopods channels that answers go to" },
     { "secrets", &secrets, .help = "secrets that rules may use as ${secret.NAME}" },
+    { "private_hosts", &private_hosts,
+      .help = "hosts inside of your network that lookups may ask; by default only public addresses" },
     { "retention", &retention, .help = "how long done things are kept; 30d by default" },
     { "drain", &drain, .help = "how long a stop waits for running sends; 10s by default" },
     { "log", &log_form, .help = "text (default) or json" },

@@ -127,6 +127,13 @@ static void test_every_key(void **state)
         { "limits: { body: 2MiB, headers: 8KiB, request_time: 5s, idle_time: 1m, connections: 10 }", NULL },
         { "limits: { per_address: 5, queue_items: 7, queue_bytes: 1MiB, sends: 3, fetches: 2, answer: 1KiB }",
           NULL },
+        { "limits: { lookups: 2 }", NULL },
+        { "private_hosts: [ shop.internal, 10.1.2.3, '[fd00::1]' ]", NULL },
+        { "private_hosts: []", NULL },
+        { "private_hosts: shop.internal", "a list of hosts is expected here" },
+        { "private_hosts: [ shop.internal:80 ]", "a host without a port is expected here" },
+        { "private_hosts: [ https://shop ]", "a host without a port" },
+        { "private_hosts: [ '*.internal' ]", "a host without a port" },
         { "limits: { body: 1 }", "a size such as 64KiB from 1KiB to 64MiB is expected here" },
         { "limits: { headers: 2MiB }", "from 1KiB to 1MiB" },
         { "limits: { request_time: 10 }", "the unit is missing: 10s are seconds" },
@@ -451,6 +458,46 @@ static void test_secret_forms(void **state)
     }
 }
 
+/* Which URLs may lead inside: whatever is not plain may not. */
+static void test_private_hosts(void **state)
+{
+    static const struct {
+        const char *url;
+        bool private;
+    } rows[] = {
+        { "https://shop.internal/a", true },
+        { "http://SHOP.internal:8080/a?b", true },
+        { "http://shop.internal?b", true },
+        { "http://[fd00::1]:80/", true },
+        { "http://10.1.2.3", true },
+        { "http://shop.internal.example.com/", false },
+        { "http://x.shop.internal/", false },
+        { "http://shop.internal@example.com/", false },
+        { "http://example.com@shop.internal/", false },
+        { "http://example.com/?http://shop.internal/", false },
+        { "http://example.com#@shop.internal/", false },
+        { "http://example.com\\@shop.internal/", false },
+        { "http://shop.internal\\.example.com/", false },
+        { "http://shop%2einternal/", false },
+        { "http://shop.internal./", false },
+        { "http://shop.internal:x/", false },
+        { "ftp://shop.internal/", false },
+        { "shop.internal", false },
+        { "", false },
+    };
+    struct findings *findings = findings_new();
+    struct config *config =
+        build(LEAST "private_hosts: [ shop.internal, 10.1.2.3, '[fd00::1]' ]\n", findings);
+
+    (void)state;
+    assert_non_null(config);
+    for (size_t i = 0; i < COUNT(rows); i++)
+        if (config_is_private(config, text_of(rows[i].url)) != rows[i].private)
+            fail_msg("%s", rows[i].url);
+    config_free(config);
+    findings_free(findings);
+}
+
 static void test_json_is_taken(void **state)
 {
     static const char source[] =
@@ -505,7 +552,7 @@ int main(void)
         cmocka_unit_test(test_defaults),     cmocka_unit_test(test_values),
         cmocka_unit_test(test_whole_file),   cmocka_unit_test(test_secrets_stay_unseen),
         cmocka_unit_test(test_secret_forms), cmocka_unit_test(test_json_is_taken),
-        cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_damage),       cmocka_unit_test(test_private_hosts),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
