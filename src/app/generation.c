@@ -22,6 +22,7 @@ struct whole {
     struct ruleset *ruleset;
     struct source_secrets *sources; /* by index of the configuration */
     struct text *keys;              /* of the channels */
+    struct text *values;            /* of what rules may use as ${secret.NAME} */
     struct text admin_token;
     struct generation *base; /* of generation_with: whose configuration this is; else NULL */
 };
@@ -50,6 +51,9 @@ static void whole_free(struct whole *whole)
     for (size_t i = 0; whole->keys && i < whole->config->n_channels; i++)
         secrets_free(&whole->keys[i]);
     free(whole->keys);
+    for (size_t i = 0; whole->values && i < whole->config->n_secrets; i++)
+        secrets_free(&whole->values[i]);
+    free(whole->values);
     secrets_free(&whole->admin_token);
     ruleset_free(whole->ruleset);
     if (whole->base)
@@ -90,6 +94,19 @@ static bool read_source(struct whole *whole, size_t i, struct findings *findings
     return ok;
 }
 
+static bool read_lookup_secrets(struct whole *whole, struct findings *findings)
+{
+    const struct config *config = whole->config;
+    bool ok = true;
+
+    whole->values = calloc(config->n_secrets + 1, sizeof(*whole->values));
+    if (!whole->values)
+        return false;
+    for (size_t i = 0; i < config->n_secrets; i++)
+        ok = read_secret(whole, config->secrets[i].ref, &whole->values[i], findings) && ok;
+    return ok;
+}
+
 static bool read_secrets(struct whole *whole, struct findings *findings)
 {
     const struct config *config = whole->config;
@@ -105,7 +122,22 @@ static bool read_secrets(struct whole *whole, struct findings *findings)
         ok = read_secret(whole, config->channels[i].key_ref, &whole->keys[i], findings) && ok;
     if (config->admin_token_ref)
         ok = read_secret(whole, config->admin_token_ref, &whole->admin_token, findings) && ok;
-    return ok;
+    return read_lookup_secrets(whole, findings) && ok;
+}
+
+static bool check_secrets(const struct whole *whole, struct findings *findings)
+{
+    const struct config *config = whole->config;
+    const size_t errors = findings_count(findings, FINDING_ERROR);
+    const char **names = calloc(config->n_secrets + 1, sizeof(*names));
+
+    if (!names)
+        return false;
+    for (size_t i = 0; i < config->n_secrets; i++)
+        names[i] = config->secrets[i].name;
+    ruleset_check_secrets(whole->ruleset, names, findings);
+    free(names);
+    return findings_count(findings, FINDING_ERROR) == errors;
 }
 
 static bool read_rules(struct whole *whole, struct findings *findings)
@@ -124,7 +156,7 @@ static bool read_rules(struct whole *whole, struct findings *findings)
     rulefiles_free(&files);
     free(channels);
     whole->public.ruleset = whole->ruleset;
-    return whole->ruleset != NULL;
+    return whole->ruleset && check_secrets(whole, findings);
 }
 
 struct generation *generation_load(const char *path, enum secrets_need secrets, struct findings *findings)
@@ -209,6 +241,16 @@ struct text generation_channel_key(const struct generation *generation, const st
     const struct whole *whole = whole_of(generation);
 
     return whole->keys ? whole->keys[channel - whole->config->channels] : TEXT_NONE;
+}
+
+struct text generation_secret(const struct generation *generation, const char *name)
+{
+    const struct whole *whole = whole_of(generation);
+
+    for (size_t i = 0; whole->values && i < whole->config->n_secrets; i++)
+        if (strcmp(whole->config->secrets[i].name, name) == 0)
+            return whole->values[i];
+    return TEXT_NONE;
 }
 
 struct text generation_admin_token(const struct generation *generation)

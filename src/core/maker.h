@@ -17,6 +17,13 @@ struct wants {
     bool ledger;       /* which buttons were sent: guards, tokens */
 };
 
+/* ${secret.NAME} in a rule file. */
+struct secret_use {
+    const char *name;
+    struct place at;
+    struct secret_use *next;
+};
+
 struct maker {
     struct arena *arena;
     struct findings *findings;
@@ -25,4 +32,6 @@ struct maker {
     const struct names *names;    /* NULL: the names come later, every one is taken */
     const char *const *variables; /* NULL-terminated: those that some `set` gives; NULL: not known */
     struct wants wants;
+    bool in_header; /* of a lookup: secrets may stand here */
+    struct secret_use *secrets;
 };

@@ -214,7 +214,7 @@ static bool render_buttons(const struct rendering *r, const struct message_row *
         *button = (struct rendered_button){ .token = row->buttons[i].token };
         if (!render_button(r, &row->buttons[i], button))
             return false;
-        out->count++;
+        out->count += !row->buttons[i].url || template_allows(row->buttons[i].url, button->url);
     }
     return true;
 }

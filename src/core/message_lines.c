@@ -71,6 +71,10 @@ static void check_as(struct builder *builder, struct text name, struct place at)
         hint(builder, "give the element another name: as: ...");
         return;
     }
+    if (names_lookup_find(names->lookups, name)) {
+        wrong(builder, at, "'%.*s' is the name of a lookup's answer already", TEXT_ARG(name));
+        hint(builder, "give the element another name: as: ...");
+    }
     for (const char *const *one = names->all; one && *one; one++)
         if (text_is(name, *one)) {
             wrong(builder, at, "'%.*s' is the name of a group of rule '%s' already", TEXT_ARG(name),
@@ -91,10 +95,12 @@ static void check_alone(struct builder *builder, const struct node *map)
 static bool read_list(struct builder *builder, const struct node *node, struct path *path)
 {
     if (path_read(node->text, builder->maker->arena, path)) {
-        if (!names_check(builder->maker, path, NAMES_OPTIONAL, node, 0, node->text.n))
+        if (!names_check(builder->maker, path, NAMES_LIST, node, 0, node->text.n))
             return false;
-        if (path->count > 1 || builder->again)
-            return path->count > 1;
+        if (path->count > 1 || names_form(builder->maker->names, path))
+            return true;
+        if (builder->again || !builder->maker->names)
+            return false;
         finding_error(builder->maker->findings, node->at, "'%.*s' is no list", TEXT_ARG(path->text));
         return false;
     }
@@ -154,7 +160,7 @@ void message_enter_repeat(struct builder *builder, const struct message_repeat *
     enter(builder, inside);
     if (!repeat)
         return;
-    inside->inner = (struct names_inner){ repeat->as, inside->before->inner };
+    inside->inner = (struct names_inner){ repeat->as, inside->before->inner, &repeat->path };
     inside->names.inner = &inside->inner;
 }
 

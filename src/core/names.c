@@ -1,6 +1,8 @@
 #include "core/names.h"
 
 #include "core/condition.h"
+#include "core/config_forms.h"
+#include "core/lookup_build.h"
 
 #include <string.h>
 
@@ -14,13 +16,13 @@ static const struct {
         INSIDE_CHAT,
         INSIDE_HOURS,
         INSIDE_PAGES,
-        LATER
+        INSIDE_SECRET
     } inside;
 } reserved[] = {
     { "chat", INSIDE_CHAT },        { "contact", INSIDE_ANY },
     { "conversation", INSIDE_ANY }, { "attachment", INSIDE_ATTACHMENT },
     { "hours", INSIDE_HOURS },      { "lang", INSIDE_NOTHING },
-    { "pages", INSIDE_PAGES },      { "secret", LATER },
+    { "pages", INSIDE_PAGES },      { "secret", INSIDE_SECRET },
     { "source", INSIDE_NOTHING },   { "channel", INSIDE_NOTHING },
     { "topic", INSIDE_NOTHING },
 };
@@ -33,6 +35,7 @@ struct checking {
     const struct path *path;
     const struct node *node;
     size_t from, n;
+    enum names_use use;
 };
 
 static int find_reserved(struct text word)
@@ -91,6 +94,30 @@ static bool check_pages(const struct checking *check)
     return false;
 }
 
+/* Where else they stood, they would be stored or shown. */
+static bool check_secret(const struct checking *check)
+{
+    struct maker *maker = check->maker;
+    const char *name = check->path->words[1];
+    struct secret_use *use;
+
+    if (!maker->in_header) {
+        (void)wrong(check, "secrets stand only in the headers of lookups");
+        hint(check, "a text of yours belongs into the rules as it is");
+        return false;
+    }
+    if (check->path->count != 2 || !config_is_secret_name(text_of(name)))
+        return wrong(check, "'%s' is no name of a secret: capital letters, digits and '_'", name);
+    if (maker->names)
+        return true;
+    use = arena_alloc(maker->arena, sizeof(*use));
+    if (!use)
+        return wrong(check, "out of memory");
+    *use = (struct secret_use){ name, here(check), maker->secrets };
+    maker->secrets = use;
+    return true;
+}
+
 static bool check_inside(const struct checking *check, int which)
 {
     const struct settings *settings = check->maker->settings;
@@ -112,6 +139,8 @@ static bool check_inside(const struct checking *check, int which)
         return unknown_inside(check, "no hours are called", settings->hours_names);
     case INSIDE_PAGES:
         return check_pages(check);
+    case INSIDE_SECRET:
+        return check_secret(check);
     default:
         return true;
     }
@@ -121,9 +150,6 @@ static bool check_reserved(const struct checking *check, int which)
 {
     const struct path *path = check->path;
 
-    if (reserved[which].inside == LATER)
-        return wrong(check, "${%.*s} is not supported by this version of callbackd yet",
-                     TEXT_ARG(path->text));
     if (reserved[which].inside == INSIDE_NOTHING)
         return path->count == 1 || wrong(check, "${%s} is one text, nothing is inside it", path->words[0]);
     if (path->count == 1)
@@ -133,11 +159,167 @@ static bool check_reserved(const struct checking *check, int which)
 
 /* --- names of the rule ---------------------------------------------------------------------------------------------- */
 
+static const struct names_inner *find_inner(const struct names_inner *inner, const char *word)
+{
+    while (inner && strcmp(inner->name, word) != 0)
+        inner = inner->outer;
+    return inner;
+}
+
 bool names_inner_has(const struct names *names, const char *word)
 {
-    for (const struct names_inner *inner = names ? names->inner : NULL; inner; inner = inner->outer)
-        if (strcmp(inner->name, word) == 0)
+    return names && find_inner(names->inner, word);
+}
+
+const struct names_lookup *names_lookup_find(const struct names_lookups *lookups, struct text as)
+{
+    const struct names_lookup *lookup = lookups ? lookups->last : NULL;
+
+    while (lookup && !text_is(as, lookup->as))
+        lookup = lookup->before;
+    return lookup;
+}
+
+/* A path without the names that `repeat` binds: "o.id" is "orders", "list", "*", "id". */
+struct full_path {
+    const char *words[4 * PATH_WORDS_MAX];
+    size_t n;
+};
+
+static bool add_words(struct full_path *full, const char *const *words, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (full->n == sizeof(full->words) / sizeof(*full->words))
+            return false;
+        full->words[full->n++] = words[i];
+    }
+    return true;
+}
+
+static bool make_full(const struct names_inner *inner, const struct path *path, struct full_path *full)
+{
+    static const char *const each = "*";
+
+    inner = find_inner(inner, path->words[0]);
+    if (!inner)
+        return add_words(full, path->words, path->count);
+    return inner->list && make_full(inner->outer, inner->list, full) && add_words(full, &each, 1) &&
+           add_words(full, path->words + 1, path->count - 1);
+}
+
+static const struct names_lookup *find_answer(const struct names *names, const struct path *path,
+                                              struct full_path *full)
+{
+    full->n = 0;
+    if (!names || !make_full(names->inner, path, full))
+        return NULL;
+    return names_lookup_find(names->lookups, text_of(full->words[0]));
+}
+
+const struct lookup_form *names_form(const struct names *names, const struct path *path)
+{
+    struct full_path full;
+    const struct names_lookup *lookup = find_answer(names, path, &full);
+
+    return lookup ? lookup->form : NULL;
+}
+
+const struct pattern *names_field(const struct names *names, const struct path *path)
+{
+    struct full_path full;
+    const struct names_lookup *lookup = find_answer(names, path, &full);
+
+    return lookup && lookup->form ? lookup_form_field(lookup->form, full.words + 1, full.n - 1) : NULL;
+}
+
+/* --- samples -------------------------------------------------------------------------------------------------------- */
+
+/* How far a path leads into a sample. */
+struct reached {
+    const struct node *node; /* where it ends; NULL: the number of a list's elements */
+    const struct node *last; /* the last node that it came to */
+    size_t i;                /* how many words led there */
+};
+
+static bool leads(const struct node *node, const struct full_path *full, size_t i, struct reached *out)
+{
+    int64_t at;
+
+    if (i >= out->i) {
+        out->last = node;
+        out->i = i;
+    }
+    out->node = node;
+    if (i == full->n)
+        return true;
+    if (node->kind != NODE_LIST) {
+        node = node_get(node, full->words[i]);
+        return node && leads(node, full, i + 1, out);
+    }
+    if (i + 1 == full->n && strcmp(full->words[i], "count") == 0) {
+        out->node = NULL;
+        return true;
+    }
+    if (strcmp(full->words[i], "*") != 0)
+        return text_i64(text_of(full->words[i]), &at) && at >= 0 && (uint64_t)at < node->count &&
+               leads(node->items[at], full, i + 1, out);
+    for (size_t k = 0; k < node->count; k++)
+        if (leads(node->items[k], full, i + 1, out))
             return true;
+    return false;
+}
+
+static void hint_sample(const struct checking *check, const struct reached *reached, const char *word)
+{
+    const struct node *map = reached->last;
+    const char **keys =
+        map && map->kind == NODE_MAP ? arena_array(check->maker->arena, map->count + 1, sizeof(*keys)) : NULL;
+    const char *near = NULL;
+
+    for (size_t i = 0; keys && i < map->count; i++)
+        keys[i] = map->keys[i]->text.p;
+    if (keys)
+        near = text_closest(text_of(word), keys);
+    if (near)
+        hint(check, "did you mean '%s'?", near);
+    else
+        hint(check, "every path that is used occurs in the sample; add it there, or correct the path");
+}
+
+static bool check_sample(const struct checking *check, const struct names_lookup *lookup,
+                         const struct full_path *full)
+{
+    const struct node *sample = lookup_form_sample(lookup->form);
+    struct reached reached = { NULL, NULL, 0 };
+    const struct path *path = check->path;
+
+    if (!leads(sample, full, 1, &reached)) {
+        if (reached.i + path->count < full->n)
+            return true; /* what is wrong with a list is said where `repeat` names it */
+        const char *word = full->words[reached.i < full->n ? reached.i : full->n - 1];
+
+        (void)wrong(check, "${%.*s}: the sample of lookup '%s' has no '%s' there", TEXT_ARG(path->text),
+                    lookup->as, strcmp(word, "*") == 0 ? "list" : word);
+        hint_sample(check, &reached, word);
+        return false;
+    }
+    if (check->use == NAMES_VALUE && reached.node && reached.node->kind != NODE_SCALAR) {
+        (void)wrong(check, "${%.*s} is a %s in the sample, not one value", TEXT_ARG(path->text),
+                    reached.node->kind == NODE_LIST ? "list" : "map");
+        return false;
+    }
+    if (check->use == NAMES_LIST && (!reached.node || reached.node->kind != NODE_LIST))
+        return wrong(check, "%.*s is no list in the sample", TEXT_ARG(path->text));
+    return true;
+}
+
+static bool unknown_path(const struct checking *check)
+{
+    const struct path *path = check->path;
+
+    (void)wrong(check, "nothing gives ${%.*s} a value in rule '%s'", TEXT_ARG(path->text),
+                check->maker->names->rule);
+    hint(check, "an answer has a value behind its step only: lookup: %s", path->words[0]);
     return false;
 }
 
@@ -162,16 +344,19 @@ static bool check_own(const struct checking *check)
 {
     const struct names *names = check->maker->names;
     const struct path *path = check->path;
+    struct full_path full;
+    const struct names_lookup *lookup = find_answer(names, path, &full);
 
+    if (lookup)
+        return !lookup->form || check_sample(check, lookup, &full);
     if (names_inner_has(names, path->words[0]))
         return true;
     if (names && in_list(names->all, text_of(path->words[0])))
         return path->count == 1 ||
                wrong(check, "'%s' is a text that a group took, nothing is inside it", path->words[0]);
-    if (path->count > 1)
-        return wrong(check, "${%.*s}: lookups are not supported by this version of callbackd yet",
-                     TEXT_ARG(path->text));
-    return !names || !names->all || unknown_name(check);
+    if (!names || !names->all)
+        return true;
+    return path->count > 1 ? unknown_path(check) : unknown_name(check);
 }
 
 /* --- values that may be missing --------------------------------------------------------------------------------------- */
@@ -202,6 +387,14 @@ static bool may_lack(const struct path *path, const char *word, const char *alwa
     return path_first(path, word) && path->count > 1 && strcmp(path->words[1], always) != 0;
 }
 
+static bool is_uncertain(const struct names *names, const struct path *path)
+{
+    struct full_path full;
+    const struct names_lookup *lookup = find_answer(names, path, &full);
+
+    return lookup && lookup->maybe;
+}
+
 static void warn_missing(const struct checking *check)
 {
     const struct names *names = check->maker->names;
@@ -213,6 +406,10 @@ static void warn_missing(const struct checking *check)
     if (in_list(names->maybe, path->text)) {
         finding_add(findings, FINDING_WARNING, here(check),
                     "not every match of rule '%s' gives ${%.*s} a value; without one nothing is sent",
+                    names->rule, TEXT_ARG(path->text));
+    } else if (is_uncertain(names, path)) {
+        finding_add(findings, FINDING_WARNING, here(check),
+                    "not every way to here in rule '%s' asks for ${%.*s}; without it nothing is sent",
                     names->rule, TEXT_ARG(path->text));
     } else if (path_first(path, "contact") || may_lack(path, "conversation", "id") ||
                path_first(path, "attachment") || path_first(path, "chat") ||
@@ -233,7 +430,7 @@ static void warn_missing(const struct checking *check)
 bool names_check(struct maker *maker, const struct path *path, enum names_use use, const struct node *node,
                  size_t from, size_t n)
 {
-    const struct checking check = { maker, path, node, from, n };
+    const struct checking check = { maker, path, node, from, n, use };
     int which = find_reserved(text_of(path->words[0]));
 
     if (which >= 0 ? !check_reserved(&check, which) : !check_own(&check))

@@ -1,6 +1,8 @@
 #include "core/rule_build.h"
 
+#include "core/lookup_build.h"
 #include "core/names.h"
+#include "core/rule_lookups.h"
 #include "core/settings_build.h"
 #include "core/step_build.h"
 
@@ -45,7 +47,7 @@ static const struct schema_key rule_keys[] = {
     { "single_use", &flag_schema, .help = "one press spends the buttons of its message" },
     { "expires", &expires_schema, .help = "a button that was sent longer ago is refused" },
     { "on_refused", &do_schema, .help = "steps for a press that the guards refuse" },
-    { "lookup", .later = "lookup" },
+    { "lookup", &lookup_step_schema, .help = "what is asked first" },
     { "not_found", &do_schema, .help = "steps when a lookup finds nothing" },
     { "on_error", &do_schema, .help = "steps when a step fails" },
     { "set", &set_schema, .help = "variables of the chat" },
@@ -66,6 +68,10 @@ static const struct schema rows_schema = { .kind = SCHEMA_DICT,
                                            .what = "a map of rows",
                                            .item = &row_schema };
 
+static const struct schema lookups_schema = { .kind = SCHEMA_DICT,
+                                              .what = "a map of lookups",
+                                              .item = &lookup_schema };
+
 static const struct schema_key top_keys[] = {
     { "rules", &rule_list, .help = "the rules, the first that matches wins" },
     { "replies", &replies_schema, .help = "messages that rules call by name" },
@@ -73,7 +79,7 @@ static const struct schema_key top_keys[] = {
     { "zone", &settings_zone, .help = "time zone of dates and hours; UTC" },
     { "hours", &settings_hours, .help = "opening hours by name" },
     { "languages", &settings_languages, .help = "languages of texts; the first is the default" },
-    { "lookups", .later = "lookups" },
+    { "lookups", &lookups_schema, .help = "what rules ask the shop, by name" },
     { "session", &settings_session, .help = "how long variables are kept after the last entry; 30m" },
     { NULL },
 };
@@ -346,7 +352,9 @@ static bool build_rest(const struct node *node, struct rule_context *context, co
                        struct rule *rule)
 {
     struct maker *maker = context->maker;
-    struct names names = { .rule = rule->name, .handled = node_get(node, "on_error") };
+    struct names names = { .rule = rule->name,
+                           .handled = node_get(node, "on_error"),
+                           .not_found = node_get(node, "not_found") };
     struct names_guard guard = { NULL, false, NULL };
     bool good;
 
@@ -405,6 +413,8 @@ bool rule_build(struct rule_context *context, struct rule *rule)
     good = build_rest(rule->node, context, known ? &captures : NULL, rule) && good;
     context->maker->wants.chat |= has_flow_steps(rule);
     context->maker->wants.ledger |= rule->require_issued;
+    if (good)
+        rule_lookups_warn(context, rule);
     return check_use(rule->node, rule, context) && good;
 }
 

@@ -6,12 +6,15 @@
 #include "core/named.h"
 #include "core/rule.h"
 
+struct lookup_form;
+
 extern const struct schema rules_schema; /* a whole rule file */
 extern const struct schema rule_schema;  /* one rule */
 
 struct rule_context {
     struct maker *maker;
-    const struct named_list *replies, *rows;
+    const struct named_list *replies, *rows, *lookups;
+    struct lookup_form *const *forms; /* of the lookups */
     const struct ruleset_channel *channels;
     size_t n_channels;
     struct rule *rules, **by_name; /* all that are begun; by_name is sorted */

@@ -1,5 +1,8 @@
 # Patterns, templates, messages, rules, outcomes.
 src_libcore_a_SOURCES += \
+	src/core/address.c src/core/address.h src/core/lookup.c src/core/lookup.h src/core/lookup_answer.c \
+	src/core/lookup_build.c src/core/lookup_build.h src/core/lookup_parts.h src/core/node_json.c src/core/node_json.h \
+	src/core/rule_lookups.c src/core/rule_lookups.h \
 	src/core/condition.c src/core/condition.h src/core/dialect.c src/core/filter.c src/core/filter.h \
 	src/core/hours.c src/core/hours.h src/core/inbox.c src/core/inbox.h src/core/limits.c src/core/limits.h src/core/maker.h src/core/message.c \
 	src/core/message_build.c src/core/message_build.h src/core/message_lines.c src/core/message_parts.h \

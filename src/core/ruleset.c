@@ -64,6 +64,25 @@ const struct wants *ruleset_wants(const struct ruleset *ruleset)
     return &ruleset->wants;
 }
 
+void ruleset_check_secrets(const struct ruleset *ruleset, const char *const *names, struct findings *findings)
+{
+    for (const struct secret_use *use = ruleset->secrets; use; use = use->next) {
+        const char *const *name = names;
+        const char *near;
+
+        while (*name && strcmp(*name, use->name) != 0)
+            name++;
+        if (*name)
+            continue;
+        finding_error(findings, use->at, "the configuration has no secret '%s'", use->name);
+        near = text_closest(text_of(use->name), names);
+        if (near)
+            finding_hint(findings, "did you mean ${secret.%s}?", near);
+        else
+            finding_hint(findings, "add it there: secrets: { %s: 'env:%s' }", use->name, use->name);
+    }
+}
+
 const struct settings *ruleset_settings(const struct ruleset *ruleset)
 {
     return &ruleset->settings;

@@ -48,6 +48,9 @@ const struct rule *ruleset_rule(const struct ruleset *ruleset, size_t i);
 const struct rule *ruleset_find(const struct ruleset *ruleset, struct text name);
 /* ruleset_wants: what some rule uses (core/maker.h). */
 const struct wants *ruleset_wants(const struct ruleset *ruleset);
+/* ruleset_check_secrets: adds an error for each ${secret.NAME} that is none of the NULL-terminated names. */
+void ruleset_check_secrets(const struct ruleset *ruleset, const char *const *names,
+                           struct findings *findings);
 /* ruleset_settings: zone, hours, languages; lends. */
 const struct settings *ruleset_settings(const struct ruleset *ruleset);
 /* ruleset_longest: the largest send_within, in ms. */

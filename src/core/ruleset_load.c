@@ -1,5 +1,6 @@
 #include "core/ruleset_load.h"
 
+#include "core/lookup_build.h"
 #include "core/rule_build.h"
 #include "core/rule_goto.h"
 #include "core/settings_build.h"
@@ -26,7 +27,7 @@ struct loading {
     const struct ruleset_file *files;
     struct ruleset_file zone; /* path NULL: UTC */
     bool (*read_zone)(const char *name, struct buf *out);
-    struct named_list replies, rows, hours;
+    struct named_list replies, rows, hours, lookups;
     struct maker maker;
     struct rule_context context;
 };
@@ -104,7 +105,11 @@ static bool collect_named(struct loading *loading, struct named_list *list, cons
 static bool collect_names(struct loading *loading)
 {
     if (!collect_named(loading, &loading->rows, "rows", "row", &row_schema) ||
-        !collect_named(loading, &loading->replies, "replies", "reply", &message_schema))
+        !collect_named(loading, &loading->replies, "replies", "reply", &message_schema) ||
+        !collect_named(loading, &loading->lookups, "lookups", "lookup", &lookup_schema))
+        return false;
+    loading->context.forms = lookup_forms(&loading->maker, &loading->lookups);
+    if (!loading->context.forms)
         return false;
     for (size_t i = 0; i < loading->replies.count; i++) {
         struct named *reply = &loading->replies.items[i];
@@ -332,6 +337,7 @@ static void warn(struct loading *loading)
                     "no rule has 'default': a tap that no rule takes is only counted");
     named_warn_unused(&loading->replies, loading->findings);
     named_warn_unused(&loading->rows, loading->findings);
+    named_warn_unused(&loading->lookups, loading->findings);
 }
 
 /* --- the whole ---------------------------------------------------------------------------------------------------- */
@@ -374,6 +380,7 @@ static bool load(struct loading *loading)
     ruleset->taps = ruleset_index_new(ruleset->rules, ruleset->count, INDEX_TAP, ruleset->arena);
     ruleset->texts = ruleset_index_new(ruleset->rules, ruleset->count, INDEX_TEXT, ruleset->arena);
     ruleset->wants = loading->maker.wants;
+    ruleset->secrets = loading->maker.secrets;
     for (size_t i = 0; i < ruleset->count; i++)
         if (ruleset->rules[i].send_within_ms > ruleset->longest)
             ruleset->longest = ruleset->rules[i].send_within_ms;
@@ -408,6 +415,7 @@ static void prepare(struct loading *loading, const struct ruleset_channel *chann
         .maker = &loading->maker,
         .replies = &loading->replies,
         .rows = &loading->rows,
+        .lookups = &loading->lookups,
         .channels = channels,
         .n_channels = n_channels,
     };

@@ -17,6 +17,7 @@ struct ruleset {
     size_t source_len;
     unsigned char hash[SIGN_MAX];
     struct wants wants;
+    const struct secret_use *secrets; /* that lookups use */
     int64_t longest;
     struct pattern_pool *pool;
     struct settings settings;

@@ -1,7 +1,9 @@
 #include "core/step_build.h"
 
+#include "core/lookup_build.h"
 #include "core/names.h"
 #include "core/rule_goto.h"
+#include "core/rule_lookups.h"
 
 #include <string.h>
 
@@ -46,7 +48,7 @@ static const struct schema_key step_keys[] = {
     { "choose", &choose_schema, .help = "branches, the first whose 'when' holds" },
     { "reply", &reply_schema, .help = "what is sent" },
     { "do", &do_schema, .help = "steps in another order; stands alone" },
-    { "lookup", .later = "lookup" },
+    { "lookup", &lookup_step_schema, .help = "what is asked" },
     { "set", &set_schema, .help = "variables of the chat" },
     { "inbox", &inbox_schema, .help = "a note, a tag, ... in the helpdesk" },
     { "quiet", &quiet_schema, .help = "so long no text rule and no default answers; 0s ends it" },
@@ -65,7 +67,7 @@ static const struct schema_key branch_keys[] = {
     { "choose", &choose_schema, .help = "branches, the first whose 'when' holds" },
     { "reply", &reply_schema, .help = "what is sent" },
     { "do", &do_schema, .help = "steps in another order; stands alone" },
-    { "lookup", .later = "lookup" },
+    { "lookup", &lookup_step_schema, .help = "what is asked" },
     { "set", &set_schema, .help = "variables of the chat" },
     { "inbox", &inbox_schema, .help = "a note, a tag, ... in the helpdesk" },
     { "quiet", &quiet_schema, .help = "so long no text rule and no default answers; 0s ends it" },
@@ -86,6 +88,7 @@ struct steps {
     struct step *list;
     size_t count, room;
     struct names_given given; /* here */
+    struct names_lookups lookups;
 };
 
 #define wrong(steps, at, ...) (finding_error((steps)->context->maker->findings, (at), __VA_ARGS__), false)
@@ -200,6 +203,20 @@ static bool add_reply(struct steps *steps, const struct node *node)
     return good;
 }
 
+/* --- lookups ------------------------------------------------------------------------------------------------------ */
+
+static bool add_lookup(struct steps *steps, const struct node *node)
+{
+    struct rule_context *context = steps->context;
+    size_t i = add_step(steps, STEP_LOOKUP, node->at);
+
+    if (i == SIZE_MAX)
+        return false;
+    steps->list[i].lookup = lookup_build(context->maker, context->lookups, context->forms, node);
+    return lookup_enter(context->maker, context->lookups, context->forms, node, &steps->lookups) &&
+           steps->list[i].lookup;
+}
+
 /* --- variables, inbox, quiet, goto -------------------------------------------------------------------------------- */
 
 static bool check_variable(struct steps *steps, const struct node *key)
@@ -305,6 +322,7 @@ static bool add_branch(struct steps *steps, const struct node *node, size_t choo
     struct names names = before ? *before : (struct names){ 0 };
     struct names_guard guard = { NULL, false, names.guards };
     const struct names_given given = steps->given;
+    const struct names_lookup *asked = steps->lookups.last;
     const struct condition *when;
     bool good = condition_build(maker, node_get(node, "when"), &when);
 
@@ -318,6 +336,7 @@ static bool add_branch(struct steps *steps, const struct node *node, size_t choo
     good = add_map(steps, node) && good;
     maker->names = before;
     steps->given = given;
+    rule_lookups_leave(&steps->lookups, asked);
     return good && (last || add_step(steps, STEP_JUMP, node->at) != SIZE_MAX);
 }
 
@@ -396,7 +415,7 @@ static bool add_map(struct steps *steps, const struct node *map)
         const char *key;
         bool (*add)(struct steps *steps, const struct node *node);
     } order[] = {
-        { "set", add_set },       { "inbox", add_inbox }, { "quiet", add_quiet },
+        { "lookup", add_lookup }, { "set", add_set },     { "inbox", add_inbox }, { "quiet", add_quiet },
         { "choose", add_choose }, { "reply", add_reply }, { "goto", add_goto },
     };
     const struct node *list = node_get(map, "do");
@@ -441,12 +460,15 @@ static bool add_blocks(struct steps *steps, const struct node *map, struct rule 
     bool good;
 
     steps->given.n = 0;
+    rule_lookups_leave(&steps->lookups, NULL);
     good = add_block(steps, node_get(map, "not_found"), &rule->not_found);
     steps->given.n = 0;
     names.handled = false;
+    rule_lookups_leave(&steps->lookups, NULL);
     maker->names = before ? &names : NULL;
     good = add_block(steps, node_get(map, "on_error"), &rule->on_error) && good;
     maker->names = before;
+    rule_lookups_leave(&steps->lookups, NULL);
     return add_block(steps, node_get(map, "on_refused"), &rule->on_refused) && good;
 }
 
@@ -458,7 +480,10 @@ bool step_build(const struct node *map, struct rule_context *context, struct rul
     bool good;
 
     names.given = &steps.given;
+    names.lookups = &steps.lookups;
     context->maker->names = before ? &names : NULL;
+    if (!rule_lookups_carried(context, rule, &steps.lookups))
+        return wrong(&steps, map->at, "out of memory");
     good = add_map(&steps, map);
     good = add_blocks(&steps, map, rule) && good;
     context->maker->names = before;

@@ -1,7 +1,9 @@
 #include "core/template.h"
 
+#include "core/address.h"
 #include "core/doc.h"
 #include "core/limits.h"
+#include "core/lookup_build.h"
 #include "core/names.h"
 
 #include <stdlib.h>
@@ -16,6 +18,7 @@ struct part {
     struct text otherwise; /* p == NULL: no default */
     struct filter *filters;
     size_t n_filters;
+    const struct pattern *language; /* NULL: not known */
 };
 
 struct template
@@ -25,6 +28,8 @@ struct template
     size_t count;
     struct template **variants; /* NULL: one for all languages */
     const char *const *languages;
+    const struct text *hosts; /* NULL: none; else it is an address that a lookup gives */
+    size_t n_hosts;
 };
 
 struct reader {
@@ -82,6 +87,11 @@ static bool is_again(const struct reader *reader)
     } while (0)
 #define hint(reader, ...) finding_hint((reader)->maker->findings, __VA_ARGS__)
 
+static bool is_address(const struct template *template)
+{
+    return template->leaf == LEAF_URL || template->leaf == LEAF_LOOKUP;
+}
+
 static void add_filter(struct reader *reader, struct text word, struct part *part)
 {
     struct filter *filter = &part->filters[part->n_filters++];
@@ -92,7 +102,7 @@ static void add_filter(struct reader *reader, struct text word, struct part *par
         wrong(reader, "%s", fault.text);
         if (near)
             hint(reader, "did you mean '%s'?", near);
-    } else if (filter->kind == FILTER_URL && reader->template->leaf == LEAF_URL && !is_again(reader)) {
+    } else if (filter->kind == FILTER_URL && is_address(reader->template) && !is_again(reader)) {
         finding_add(reader->maker->findings, FINDING_WARNING, here(reader),
                     "in a url every value is percent-encoded already; '|url' does it twice");
     }
@@ -150,6 +160,7 @@ static void add_path(struct reader *reader, struct text path, struct text otherw
     if (!names_check(reader->maker, &part.path, otherwise.p ? NAMES_OPTIONAL : NAMES_VALUE, reader->node,
                      from, to - from))
         reader->good = false;
+    part.language = names_field(reader->maker->names, &part.path);
     end_literal(reader);
     reader->template->parts[reader->template->count++] = part;
 }
@@ -269,20 +280,52 @@ static size_t authority_end(struct text text)
     return 0;
 }
 
+/* One value of an answer and nothing else. What it is of is not known before there are names. */
+static bool is_answer(struct reader *reader)
+{
+    struct template *template = reader->template;
+    const struct part *part = &template->parts[0];
+    const struct names *names = reader->maker->names;
+    const struct lookup_form *form;
+
+    if (template->leaf != LEAF_URL || template->count != 1 || part->n_filters || part->otherwise.p)
+        return false;
+    form = names_form(names, &part->path);
+    if (!form)
+        return (!names || !names->all) && part->path.count > 1 &&
+               !names_reserved(text_of(part->path.words[0]));
+    template->hosts = lookup_form_hosts(form, &template->n_hosts);
+    if (template->hosts)
+        return true;
+    wrong(reader, "where an address of lookup '%s' may lead is not said", part->path.words[0]);
+    hint(reader, "add to the lookup: hosts: [ www.example.com ]");
+    return true;
+}
+
 static void check_address(struct reader *reader)
 {
     const struct template *template = reader->template;
     struct text head = template->count ? template->parts[0].text : text_of("");
+    bool (*check)(struct text url, struct fault * fault) =
+        template->leaf == LEAF_LOOKUP ? address_check : limits_url;
     struct fault fault;
 
-    if (template->count < 2 && (template->count == 0 || template->parts[0].literal))
+    if (template->leaf == LEAF_URL && template->count < 2 &&
+        (template->count == 0 || template->parts[0].literal))
         return; /* static: the limits look at it */
     reader->from = 0;
     reader->to = reader->node->text.n;
+    if (is_answer(reader))
+        return;
+    if (template->count < 2 && template->count && template->parts[0].literal) {
+        if (!is_again(reader) && !check(head, &fault))
+            wrong(reader, "the url %s", fault.text);
+        return;
+    }
     if (!template->parts[0].literal || !authority_end(head))
         wrong(reader,
               "the scheme and host of a url must be written out; ${...} may stand behind the host's '/'");
-    else if (!limits_url(head, &fault))
+    else if (!check(head, &fault))
         wrong(reader, "the url %s", fault.text);
 }
 
@@ -304,7 +347,7 @@ static struct template *compile_text(struct maker *maker, const struct node *nod
     }
     template->leaf = leaf;
     read_template(&reader);
-    if (reader.good && leaf == LEAF_URL)
+    if (reader.good && is_address(template))
         check_address(&reader);
     return reader.good ? template : NULL;
 }
@@ -418,7 +461,8 @@ bool template_part(const struct template *template, size_t i, struct template_pa
                                    .text = part->text,
                                    .otherwise = part->otherwise,
                                    .filters = part->filters,
-                                   .n_filters = part->n_filters };
+                                   .n_filters = part->n_filters,
+                                   .language = part->language };
     if (part->literal)
         out->kind = TEMPLATE_LITERAL;
     else if (part->capture && part->n_filters == 0)
@@ -448,7 +492,7 @@ static bool has_dots(struct text url)
 
 static void add_value(const struct template *template, struct text value, struct buf *out)
 {
-    if (template->leaf == LEAF_URL)
+    if (is_address(template) && !template->hosts)
         filter_encode(value, out);
     else
         buf_text(out, value);
@@ -518,6 +562,23 @@ static const struct template *in_language(const struct template *template, struc
     return template_variant(template, 0);
 }
 
+bool template_lacks(const struct template *whole, struct json_object *scope)
+{
+    const struct template *template = in_language(whole, scope);
+    struct path_room room;
+
+    for (size_t i = 0; i < template->count; i++)
+        if (!template->parts[i].literal && !template->parts[i].otherwise.p &&
+            !path_text(scope, &template->parts[i].path, &room).p)
+            return true;
+    return false;
+}
+
+bool template_allows(const struct template *template, struct text url)
+{
+    return !template->hosts || address_allowed(url, template->hosts, template->n_hosts);
+}
+
 bool template_render(const struct template *whole, struct json_object *scope, size_t max, struct arena *arena,
                      struct text *out, struct fault *fault)
 {
@@ -527,7 +588,7 @@ bool template_render(const struct template *whole, struct json_object *scope, si
 
     if (good && buf.failed)
         good = fault_set(fault, "is longer than %zu bytes", max);
-    if (good && template->leaf == LEAF_URL && template->count > 1 && has_dots(buf_get(&buf)))
+    if (good && is_address(template) && template->count > 1 && has_dots(buf_get(&buf)))
         good = fault_set(fault, "a value would make the path of the url lead elsewhere ('..')");
     if (good) {
         *out = arena_text(arena, buf_get(&buf));

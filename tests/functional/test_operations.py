@@ -74,7 +74,7 @@ def test_check_finds_each_mistake_at_its_place():
         (rule + "\treply: { text: a }\n", "5:1", "tab", ""),
         ("rules:\n  - { name: r, tap: 'a:(?<id>[0-9+', reply: { text: a } }\n", "2:", "missing", ""),
         (rule + "    reply: { text: a }\n  - { name: r, tap: b, reply: { text: b } }\n", "6:5", "two rules are called 'r'", ""),
-        (rule + "    lookup: orders\n    reply: { text: a }\n", "5:", "not supported by this version", ""),
+        (rule + "    lookup: orders\n    reply: { text: a }\n", "5:13", "no lookup is called 'orders'", ""),
         ('rules:\n  - name: r\n    text: a\n    reply: { text: Your order #5 is here }\n', "4:", "#", ""),
     ]
     with Daemon(start=False) as daemon:

@@ -1,0 +1,6 @@
+#include "base/arena.h"
+#include "core/address.h"
+#include "core/doc.h"
+#include "core/lookup.h"
+#include "core/ruleset.h"
+#include "tests/unit/unit.h"
