@@ -139,11 +139,12 @@ static bool fits(const struct template *template, struct text value)
     return open || value.n == 0;
 }
 
+/* The data of a key is not shown. */
 static bool fits_button(const struct message_button *button, const struct shown_button *pressed, bool label)
 {
-    if (button->url || !button->callback_data != !pressed->data.p)
+    if (button->url || (pressed->data.p && !button->callback_data))
         return false;
-    if (button->callback_data && !fits(button->callback_data, pressed->data))
+    if (pressed->data.p && !fits(button->callback_data, pressed->data))
         return false;
     return !label || fits(button->text, pressed->label);
 }

@@ -1,5 +1,6 @@
 #include "app/engine.h"
 
+#include "app/cache.h"
 #include "app/engine_state.h"
 #include "base/log.h"
 #include "base/now.h"
@@ -15,8 +16,9 @@
 #define CONTACT_MAX ((size_t)16 << 10)
 #define CACHE_MAX ((size_t)16 << 20)
 #define ARENA_MAX (256u << 20)
-#define LOOK_MS 250   /* how often the command line's changes are looked for */
-#define LAST_TRIES 20 /* of a store that fails while stopping, LOOK_MS apart at most */
+#define ANSWER_MAX ((size_t)64 << 10) /* of a lookup, to be kept */
+#define LOOK_MS 250                   /* how often the command line's changes are looked for */
+#define LAST_TRIES 20                 /* of a store that fails while stopping, LOOK_MS apart at most */
 
 /* --- the cycle ------------------------------------------------------------------------------------------------------ */
 
@@ -27,6 +29,8 @@ static void note_result(struct engine *engine, struct result_mail *result)
 
     if (result->job.kind == JOB_SEND)
         engine->sends_in_flight--;
+    else if (result->job.kind == JOB_LOOKUP)
+        lookup_count(engine, &result->job, -1);
     else if (source && source->in_flight > 0) /* it may have been removed and come back */
         source->in_flight--;
     if (engine->results_due == 0 || engine->n_results == engine->room_results) {
@@ -222,8 +226,9 @@ struct engine *engine_new(const struct engine_setup *setup, struct fault *fault)
     engine->arena = arena_new(ARENA_MAX);
     engine->scratch = pattern_scratch_new();
     engine->contacts = cache_new(CONTACT_MAX, CACHE_MAX);
+    engine->answers = cache_new(ANSWER_MAX, CACHE_MAX);
     engine->accepts = calloc(BATCH_ITEMS, sizeof(struct accept_mail *));
-    if (!engine->arena || !engine->scratch || !engine->contacts || !engine->accepts ||
+    if (!engine->arena || !engine->scratch || !engine->contacts || !engine->answers || !engine->accepts ||
         !open_store(engine, fault) || !engine_adopt(engine, generation_ref(setup->generation))) {
         engine_free(engine);
         return NULL;
@@ -260,6 +265,7 @@ void engine_free(struct engine *engine)
         ruleset_free(engine->old[i].ruleset);
     store_close(engine->store);
     cache_free(engine->contacts);
+    cache_free(engine->answers);
     pattern_scratch_free(engine->scratch);
     arena_free(engine->arena);
     generation_unref(engine->generation);

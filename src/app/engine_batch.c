@@ -84,6 +84,8 @@ static void undo(struct engine *engine)
         engine->results_due--;
         if (job->kind == JOB_SEND)
             engine->sends_in_flight--;
+        else if (job->kind == JOB_LOOKUP)
+            lookup_count(engine, job, -1);
         else if (engine_source(engine, text_of(job->owner)))
             engine_source(engine, text_of(job->owner))->in_flight--;
     }

@@ -79,7 +79,8 @@ struct said {
     int64_t chat, at;
     uint64_t hash;
 };
-#define SAID 4096 /* a power of two; a newer one takes the place of an older */
+#define LOOKUP_KINDS 64 /* places that count lookups under way, by name */
+#define SAID 4096       /* a power of two; a newer one takes the place of an older */
 
 struct engine {
     struct engine_setup setup;
@@ -105,8 +106,9 @@ struct engine {
     size_t n_results, room_results;
     struct entered entered; /* handed in by engine_enter */
     struct outbox outbox;
-    int sends_in_flight;
-    size_t results_due; /* of requests of both kinds */
+    int sends_in_flight, lookups_in_flight, lookups_of[LOOKUP_KINDS];
+    struct cache *answers; /* of lookups */
+    size_t results_due;    /* of requests of both kinds */
     struct store_counts counts, delta;
     int64_t shown[RUN_STATES]; /* the counts that the metrics have */
 
@@ -208,6 +210,9 @@ bool fetch_advance(struct engine *engine, const struct source *source, struct en
 
 enum refusal { REFUSED_NOT, REFUSED_NOT_ISSUED, REFUSED_USED, REFUSED_EXPIRED };
 const char *refusal_name(enum refusal refusal); /* "not_issued", "used", "expired" */
+/* guard_reason: kept with an entry that nobody takes; guard_refused: the name that belongs to it, p == NULL: it is no such reason. */
+const char *guard_reason(enum refusal refusal);
+struct text guard_refused(struct text reason);
 
 /* What the store knows of the chat that an entry is from. */
 struct known {
@@ -239,6 +244,11 @@ void stage_match(struct engine *engine, const struct source *source, struct entr
 void run_work(struct engine *engine, struct chat_row *chat);
 /* run_failed: a request of the run's step was refused for good. True: it goes on with its on_error steps; else it has ended. */
 bool run_failed(struct engine *engine, struct run_row *run, struct text reason);
+/* lookup_settle (T5): what a lookup was answered; lookup_count: one more, or less, is under way. */
+void lookup_settle(struct engine *engine, const struct result_mail *result);
+void lookup_count(struct engine *engine, const struct job *job, int by);
+/* lookup_sample_of: what the rules give as an example of the answer; for the sandbox, inside of a transaction. */
+struct json_object *lookup_sample_of(struct engine *engine, const struct job *job);
 /* inbox_settle (T5): how an inbox action ended. */
 void inbox_settle(struct engine *engine, const struct result_mail *result);
 /* stage_send (T4): claims due chats and starts their next send. */

@@ -33,19 +33,19 @@ struct accept_mail {
 };
 
 /* What a request was made for; comes back with its result. */
-enum job_kind { JOB_SEND, JOB_FETCH, JOB_INBOX };
+enum job_kind { JOB_SEND, JOB_FETCH, JOB_INBOX, JOB_LOOKUP };
 
 struct job {
     enum job_kind kind;
-    int64_t run, chat; /* JOB_SEND, JOB_INBOX */
+    int64_t run, chat; /* of all but JOB_FETCH */
     int step, n, attempt;
     int64_t stored_at;
     int64_t entry; /* JOB_FETCH */
     enum fetch_kind fetch;
-    char owner[65]; /* the channel's, the source's name */
+    char owner[65]; /* the channel's, the source's, the lookup's name */
 };
 
-#define REQUEST_HEADERS 4
+#define REQUEST_HEADERS 24
 
 struct request_mail {
     struct mail mail;

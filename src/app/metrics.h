@@ -14,6 +14,7 @@ enum metric {
     METRIC_UNMATCHED,     /* source */
     METRIC_SENDS,         /* channel, outcome */
     METRIC_FETCHES,       /* source, result */
+    METRIC_LOOKUPS,       /* lookup, result */
     METRIC_MATCH_LIMITS,  /* no labels: patterns that reached their bound on effort */
     METRIC_RUNS,          /* state (gauge) */
     METRIC_WAITING,       /* kind (gauge): notifications, entries that are stored and not finished */

@@ -1,6 +1,7 @@
 #include "app/play.h"
 
 #include "app/talk.h"
+#include "core/doc.h"
 
 #define SHOWN_MAX 300
 
@@ -134,6 +135,77 @@ static void check_buttons(struct play *play, const struct node *wanted, const st
     buf_char(play->why, '\n');
 }
 
+static const struct sandbox_action *find_action(const struct sandbox_outcome *outcome, struct text name)
+{
+    for (size_t i = 0; i < outcome->n_actions; i++)
+        if (text_eq(outcome->actions[i].action, name))
+            return &outcome->actions[i];
+    return NULL;
+}
+
+/* All that is wanted was done; an empty map: nothing was. */
+static bool has_actions(const struct node *wanted, const struct sandbox_outcome *outcome)
+{
+    for (size_t i = 0; i < wanted->count; i++) {
+        const struct sandbox_action *action = find_action(outcome, wanted->keys[i]->text);
+        const struct node *value = wanted->items[i];
+
+        if (value->plain && node_is(value, "false")
+                ? action != NULL
+                : !action || (action->value.p && !text_eq(action->value, value->text)))
+            return false;
+    }
+    return wanted->count || !outcome->n_actions;
+}
+
+static void add_actions(struct buf *why, const struct sandbox_outcome *outcome)
+{
+    for (size_t i = 0; i < outcome->n_actions; i++) {
+        buf_printf(why, "%s%.*s: ", i ? ", " : "", TEXT_ARG(outcome->actions[i].action));
+        add_shown(why, outcome->actions[i].value.p ? outcome->actions[i].value : text_of("true"));
+    }
+    buf_str(why, outcome->n_actions ? "" : "nothing");
+}
+
+static void check_inbox(struct play *play, const struct node *wanted, const struct sandbox_outcome *outcome)
+{
+    if (!wanted || has_actions(wanted, outcome))
+        return;
+    begin_line(play);
+    buf_str(play->why, "inbox: it got ");
+    add_actions(play->why, outcome);
+    buf_char(play->why, '\n');
+}
+
+static void check_chat(struct play *play, const struct node *wanted, const struct sandbox_outcome *outcome)
+{
+    struct fault fault;
+    struct json_object *chat = outcome->chat.p ? doc_parse(outcome->chat, &fault) : NULL;
+
+    for (size_t i = 0; wanted && i < wanted->count; i++) {
+        struct text got = doc_str(chat, wanted->keys[i]->text.p);
+        const struct node *value = wanted->items[i];
+
+        if (node_is_null(value) ? !got.p : got.p && text_eq(got, value->text))
+            continue;
+        begin_line(play);
+        buf_printf(play->why, "chat: %.*s is ", TEXT_ARG(wanted->keys[i]->text));
+        add_shown(play->why, got.p ? got : text_of("not set"));
+        buf_char(play->why, '\n');
+    }
+    json_object_put(chat);
+}
+
+static void check_refused(struct play *play, const struct node *wanted, const struct sandbox_outcome *outcome)
+{
+    if (!wanted || text_eq(wanted->text, outcome->refused.p ? outcome->refused : TEXT_NONE))
+        return;
+    begin_line(play);
+    buf_printf(play->why, "refused: expected '%.*s', got '%.*s'\n", TEXT_ARG(wanted->text),
+               outcome->refused.p ? (int)outcome->refused.n : 2,
+               outcome->refused.p ? outcome->refused.p : "no");
+}
+
 /* --- steps ----------------------------------------------------------------------------------------------------------- */
 
 static bool no_button(struct play *play, struct text label, struct fault *fault)
@@ -169,6 +241,8 @@ static bool take_turn(struct play *play, const struct test_step *step, struct ta
 {
     if (step->deed == DEED_PRESS)
         return press(play, step->what, turn, fault);
+    if (step->deed == DEED_ATTACHMENT)
+        return talk_attach(play->talk, &step->attachment, turn, fault);
     return talk_say(play->talk, step->deed == DEED_TAP ? ENTRY_TAP : ENTRY_TEXT, step->what, turn, fault);
 }
 
@@ -189,15 +263,42 @@ static void play_step(struct play *play)
     check_run(play, &turn.outcome);
     check_replies(play, step->expect.replies, &turn);
     check_buttons(play, step->expect.buttons, &turn);
+    check_inbox(play, step->expect.inbox, &turn.outcome);
+    check_chat(play, step->expect.chat, &turn.outcome);
+    check_refused(play, step->expect.refused, &turn.outcome);
     if (!play->good)
         add_messages(play, &turn);
+}
+
+static bool find_lookup(const struct test_lookups *lookups, struct text name, struct sandbox_answer *out)
+{
+    for (size_t i = 0; i < lookups->count; i++)
+        if (text_eq(lookups->items[i].name, name)) {
+            *out = (struct sandbox_answer){ lookups->items[i].status, lookups->items[i].body };
+            return true;
+        }
+    return false;
+}
+
+/* The latest step that says something of it, else the case. */
+static bool answer_lookup(void *context, struct text name, struct text url, struct sandbox_answer *out)
+{
+    const struct play *play = context;
+
+    (void)url;
+    for (size_t i = play->step + 1; i-- > 0;)
+        if (find_lookup(&play->test->steps[i].lookups, name, out))
+            return true;
+    return find_lookup(&play->test->lookups, name, out);
 }
 
 bool play_case(struct generation *generation, const struct test_case *test, struct coverage *coverage,
                struct buf *why)
 {
-    const struct sandbox_setup setup = { .generation = generation, .start_at = test->start_at };
     struct play play = { .coverage = coverage, .test = test, .why = why, .good = true };
+    const struct sandbox_setup setup = {
+        .generation = generation, .start_at = test->start_at, .lookup = answer_lookup, .context = &play
+    };
     struct fault fault = { "" };
 
     play.talk = talk_new(&setup, test->contact, &fault);

@@ -1,6 +1,6 @@
 #include "app/sandbox.h"
 
-#include "app/engine_state.h"
+#include "app/stage_run.h"
 #include "core/doc.h"
 
 #include <stdlib.h>
@@ -20,8 +20,14 @@ struct sandbox {
     struct health *health;
     struct arena *arena;
     const struct source *source;
+    bool (*lookup)(void *context, struct text name, struct text url, struct sandbox_answer *out);
+    void *context;
     struct sandbox_sent *sent; /* by the entry under work */
     size_t n_sent;
+    struct sandbox_action *actions;
+    size_t n_actions;
+    struct sandbox_asked *asked;
+    size_t n_asked;
     int64_t messages;
 };
 
@@ -71,6 +77,10 @@ struct sandbox *sandbox_new(const struct sandbox_setup *setup, struct fault *fau
     struct sandbox *sandbox = calloc(1, sizeof(*sandbox));
 
     fault_set(fault, "out of memory");
+    if (sandbox) {
+        sandbox->lookup = setup->lookup;
+        sandbox->context = setup->context;
+    }
     if (sandbox && make_parts(sandbox) && find_source(sandbox, setup, fault) &&
         make_engine(sandbox, setup, fault))
         return sandbox;
@@ -112,25 +122,122 @@ void sandbox_advance(struct sandbox *sandbox, int64_t ms)
 
 /* --- the loop's part --------------------------------------------------------------------------------------------------- */
 
+/* The rule where the run is now may be another one than that which took the entry. */
 static bool note_sent(struct sandbox *sandbox, const struct request_mail *request)
 {
     struct store *store = sandbox->engine->store;
     struct sandbox_sent *sent = &sandbox->sent[sandbox->n_sent];
     struct run_row run;
+    struct going going;
     struct fault fault;
     bool found;
 
     if (sandbox->n_sent == SENT_MAX || store_begin(store, &fault) != STORE_OK)
         return false;
-    found = store_get_run(store, request->job.run, sandbox->arena, &run);
-    store_rollback(store);
-    *sent = (struct sandbox_sent){ .rule = found ? run.rule : TEXT_NONE,
-                                   .channel = arena_text(sandbox->arena, text_of(request->job.owner)),
+    *sent = (struct sandbox_sent){ .channel = arena_text(sandbox->arena, text_of(request->job.owner)),
                                    .body = arena_text(sandbox->arena, text_of(request->body)),
-                                   .step = request->job.step,
                                    .n = request->job.n };
+    found = store_get_run(store, request->job.run, sandbox->arena, &run);
+    if (found && run_resume(&going, sandbox->engine, &run)) {
+        sent->rule = text_of(going.rule->name);
+        sent->step = request->job.step - going.base;
+    }
+    if (found)
+        run_close(&going);
+    store_rollback(store);
     sandbox->n_sent++;
-    return found && sent->channel.p && sent->body.p;
+    return sent->rule.p && sent->channel.p && sent->body.p;
+}
+
+static struct text member(struct sandbox *sandbox, struct json_object *doc, const char *key)
+{
+    struct text value = doc_str(doc, key);
+
+    return value.p ? arena_text(sandbox->arena, value) : TEXT_NONE;
+}
+
+/* Of an action that takes two requests the first is noted. */
+static bool note_action(struct sandbox *sandbox, const struct job *job)
+{
+    struct store *store = sandbox->engine->store;
+    struct sandbox_action *action = &sandbox->actions[sandbox->n_actions];
+    struct json_object *doc = NULL;
+    struct send_row *sends;
+    struct fault fault;
+    size_t n;
+
+    if (sandbox->n_actions == SENT_MAX || store_begin(store, &fault) != STORE_OK)
+        return false;
+    n = store_step_sends(store, job->run, job->step, sandbox->arena, &sends);
+    for (size_t i = 0; i < n; i++)
+        if (sends[i].n == job->n)
+            doc = doc_parse(sends[i].body, &fault);
+    store_rollback(store);
+    *action = (struct sandbox_action){ member(sandbox, doc, "action"), member(sandbox, doc, "value") };
+    json_object_put(doc);
+    if (!sandbox->n_actions || !text_eq(action[-1].action, action->action))
+        sandbox->n_actions++;
+    return action->action.p;
+}
+
+static bool note_asked(struct sandbox *sandbox, const struct request_mail *request)
+{
+    struct sandbox_asked *asked = &sandbox->asked[sandbox->n_asked];
+
+    if (sandbox->n_asked == SENT_MAX)
+        return false;
+    *asked = (struct sandbox_asked){ arena_text(sandbox->arena, text_of(request->job.owner)),
+                                     arena_text(sandbox->arena, text_of(request->url)) };
+    sandbox->n_asked++;
+    return asked->name.p && asked->url.p;
+}
+
+static bool note(struct sandbox *sandbox, const struct request_mail *request)
+{
+    switch (request->job.kind) {
+    case JOB_SEND:
+        return note_sent(sandbox, request);
+    case JOB_INBOX:
+        return note_action(sandbox, &request->job);
+    case JOB_LOOKUP:
+        return note_asked(sandbox, request);
+    case JOB_FETCH:
+        break;
+    }
+    return true;
+}
+
+/* The answer that the rules give as an example. */
+static char *print_sample(struct sandbox *sandbox, const struct job *job)
+{
+    struct store *store = sandbox->engine->store;
+    struct json_object *sample;
+    struct buf out = BUF(1u << 20);
+    struct fault fault;
+
+    if (store_begin(store, &fault) != STORE_OK)
+        return NULL;
+    sample = lookup_sample_of(sandbox->engine, job);
+    store_rollback(store);
+    if (sample)
+        doc_print(sample, &out);
+    json_object_put(sample);
+    return buf_take(&out);
+}
+
+static void answer_lookup(struct sandbox *sandbox, const struct request_mail *request,
+                          struct result_mail *result)
+{
+    struct sandbox_answer answer;
+
+    result->status = 200;
+    if (sandbox->lookup &&
+        sandbox->lookup(sandbox->context, text_of(request->job.owner), text_of(request->url), &answer)) {
+        result->status = answer.status;
+        result->body = text_dup(answer.body);
+    } else {
+        result->body = print_sample(sandbox, &request->job);
+    }
 }
 
 static bool answer(struct sandbox *sandbox, const struct request_mail *request)
@@ -141,8 +248,12 @@ static bool answer(struct sandbox *sandbox, const struct request_mail *request)
         return false;
     result->job = request->job;
     result->left = result->whole = true;
-    result->status = request->job.kind == JOB_FETCH ? 404 : 200; /* there is no inbox to read from */
-    result->body = text_dup(text_of("{\"id\":\"1\"}"));
+    if (request->job.kind == JOB_LOOKUP) {
+        answer_lookup(sandbox, request, result);
+    } else {
+        result->status = request->job.kind == JOB_FETCH ? 404 : 200; /* there is no inbox to read from */
+        result->body = text_dup(text_of("{\"id\":\"1\"}"));
+    }
     result->body_size = result->body ? strlen(result->body) : 0;
     mailbox_post_reserved(sandbox->in, &result->mail);
     return true;
@@ -160,8 +271,7 @@ static bool take_requests(struct sandbox *sandbox, bool *any)
         if (one->kind != MAIL_REQUEST)
             continue;
         *any = true;
-        if (request->job.kind == JOB_SEND)
-            ok = note_sent(sandbox, request) && ok;
+        ok = note(sandbox, request) && ok;
         ok = answer(sandbox, request) && ok;
     }
     mail_free_all(mail);
@@ -191,13 +301,6 @@ static bool run_all(struct sandbox *sandbox, struct fault *fault)
 
 /* --- what became of it ------------------------------------------------------------------------------------------------- */
 
-static struct text member(struct sandbox *sandbox, struct json_object *doc, const char *key)
-{
-    struct text value = doc_str(doc, key);
-
-    return value.p ? arena_text(sandbox->arena, value) : TEXT_NONE;
-}
-
 static void describe_end(const struct run_row *run, struct sandbox_outcome *out)
 {
     out->run_state = run->state;
@@ -214,6 +317,7 @@ static void describe_run(struct sandbox *sandbox, const struct run_row *run, str
     out->rule = run->rule;
     describe_end(run, out);
     out->how = member(sandbox, doc, "how");
+    out->refused = member(sandbox, doc, "refused");
     if (captures)
         doc_print(captures, &print);
     out->captures = arena_text(sandbox->arena, captures ? buf_get(&print) : text_of("{}"));
@@ -247,7 +351,26 @@ static bool describe_runs(struct sandbox *sandbox, struct run_row *runs, size_t 
     return true;
 }
 
-static bool describe(struct sandbox *sandbox, int64_t id, struct sandbox_outcome *out, struct fault *fault)
+static void describe_chat(struct sandbox *sandbox, const struct sandbox_entry *what,
+                          struct sandbox_outcome *out)
+{
+    struct json_object *scope = json_object_new_object();
+    struct buf print = BUF(1u << 20);
+    struct chat_row chat;
+
+    if (scope &&
+        store_find_chat(sandbox->engine->store, engine_chat_channel(sandbox->engine, sandbox->source),
+                        what->user_id, sandbox->arena, &chat) &&
+        guard_add_variables(sandbox->engine, chat.id, scope)) {
+        doc_print(doc_key(scope, "chat"), &print);
+        out->chat = arena_text(sandbox->arena, buf_get(&print));
+    }
+    buf_free(&print);
+    json_object_put(scope);
+}
+
+static bool describe(struct sandbox *sandbox, const struct sandbox_entry *what, int64_t id,
+                     struct sandbox_outcome *out, struct fault *fault)
 {
     struct store *store = sandbox->engine->store;
     struct entry_row entry;
@@ -255,7 +378,12 @@ static bool describe(struct sandbox *sandbox, int64_t id, struct sandbox_outcome
     size_t n;
     bool found;
 
-    *out = (struct sandbox_outcome){ .sent = sandbox->sent, .n_sent = sandbox->n_sent };
+    *out = (struct sandbox_outcome){ .sent = sandbox->sent,
+                                     .n_sent = sandbox->n_sent,
+                                     .actions = sandbox->actions,
+                                     .n_actions = sandbox->n_actions,
+                                     .asked = sandbox->asked,
+                                     .n_asked = sandbox->n_asked };
     if (store_begin(store, fault) != STORE_OK)
         return false;
     found = store_get_entry(store, id, sandbox->arena, &entry);
@@ -264,6 +392,9 @@ static bool describe(struct sandbox *sandbox, int64_t id, struct sandbox_outcome
         found = describe_runs(sandbox, runs, n, out);
     else if (found)
         out->reason = entry.reason.p ? entry.reason : text_of(entry_state_name(entry.state));
+    if (found && !n)
+        out->refused = guard_refused(entry.reason);
+    describe_chat(sandbox, what, out);
     store_rollback(store);
     return found || fault_set(fault, "out of memory");
 }
@@ -282,18 +413,21 @@ bool sandbox_enter(struct sandbox *sandbox, const struct sandbox_entry *what, st
                            .said_at = sandbox_now(sandbox),
                            .fetched = true,
                            .contact_read = true,
-                           .contact_doc = what->contact };
+                           .contact_doc = what->contact,
+                           .attachment = what->attachment };
     int64_t id;
     bool ok;
 
     buf_printf(&message, "%lld", (long long)++sandbox->messages);
     entry.message = buf_get(&message);
     sandbox->sent = arena_array(sandbox->arena, SENT_MAX, sizeof(*sandbox->sent));
-    sandbox->n_sent = 0;
+    sandbox->actions = arena_array(sandbox->arena, SENT_MAX, sizeof(*sandbox->actions));
+    sandbox->asked = arena_array(sandbox->arena, SENT_MAX, sizeof(*sandbox->asked));
+    sandbox->n_sent = sandbox->n_actions = sandbox->n_asked = 0;
+    if (!sandbox->sent || !sandbox->actions || !sandbox->asked)
+        return fault_set(fault, "out of memory");
     id = engine_enter(sandbox->engine, sandbox->source, &entry);
-    ok = sandbox->sent && run_all(sandbox, fault) && describe(sandbox, id, out, fault);
-    if (!sandbox->sent)
-        fault_set(fault, "out of memory");
+    ok = run_all(sandbox, fault) && describe(sandbox, what, id, out, fault);
     buf_free(&message);
     return ok;
 }

@@ -9,10 +9,19 @@
 
 struct sandbox;
 
+/* What a lookup is answered: a status with a body; false: by its sample. */
+struct sandbox_answer {
+    int status;
+    struct text body;
+};
+
 struct sandbox_setup {
     struct generation *generation; /* the sandbox takes a reference of its own */
     const char *source, *channel;  /* NULL: the first source, its channel */
     int64_t start_at;              /* Unix ms, not 0 */
+    /* NULL: all lookups are answered by their samples. The body is lent until the next call. */
+    bool (*lookup)(void *context, struct text name, struct text url, struct sandbox_answer *out);
+    void *context;
 };
 
 /* sandbox_new: NULL with a fault. */
@@ -26,12 +35,23 @@ struct sandbox_entry {
     enum entry_kind kind;
     struct text data, user_id;
     struct text contact; /* a JSON object: what rules see as `contact`; p == NULL: none */
+    struct attachment attachment;
 };
 
 /* One request to Octopods: message n of the rule's step. */
 struct sandbox_sent {
     struct text rule, channel, body;
     int step, n;
+};
+
+/* Something that was done in the helpdesk. */
+struct sandbox_action {
+    struct text action, value; /* "note" and its words; value p == NULL: it has none */
+};
+
+/* A lookup that was asked. */
+struct sandbox_asked {
+    struct text name, url;
 };
 
 struct sandbox_outcome {
@@ -43,6 +63,12 @@ struct sandbox_outcome {
     size_t n_rules;
     const struct sandbox_sent *sent;
     size_t n_sent;
+    const struct sandbox_action *actions;
+    size_t n_actions;
+    const struct sandbox_asked *asked;
+    size_t n_asked;
+    struct text chat;    /* the chat's variables: a JSON object; p == NULL: none */
+    struct text refused; /* "not_issued", "used", "expired"; p == NULL: it was not */
 };
 
 /* sandbox_enter: an entry now, and all that follows from it. Time moves on as far as the rates want it. What `out` points to

@@ -14,11 +14,31 @@
 #define KEYBOARD_MAX (32u << 10)
 #define SAID_MS 600000
 
+static const struct {
+    const char *name, *reason;
+} refusals[] = {
+    [REFUSED_NOT] = { "", "out of memory" },
+    [REFUSED_NOT_ISSUED] = { "not_issued", "refused: no such button was sent to this chat" },
+    [REFUSED_USED] = { "used", "refused: the button was used" },
+    [REFUSED_EXPIRED] = { "expired", "refused: the button is too old" },
+};
+
 const char *refusal_name(enum refusal refusal)
 {
-    static const char *const names[] = { "", "not_issued", "used", "expired" };
+    return refusals[refusal].name;
+}
 
-    return names[refusal];
+const char *guard_reason(enum refusal refusal)
+{
+    return refusals[refusal].reason;
+}
+
+struct text guard_refused(struct text reason)
+{
+    for (size_t i = REFUSED_NOT_ISSUED; i < sizeof(refusals) / sizeof(*refusals); i++)
+        if (text_is(reason, refusals[i].reason))
+            return text_of(refusals[i].name);
+    return TEXT_NONE;
 }
 
 /* --- variables --------------------------------------------------------------------------------------------------------- */

@@ -15,12 +15,15 @@
 
 /* --- one request ------------------------------------------------------------------------------------------------------- */
 
-/* The row's body: what is asked, without the token. */
-static bool print_request(struct engine *engine, const struct inbox_request *request, struct text *out)
+/* The row's body: what is asked, without the token, and for people what it is for. */
+static bool print_request(struct engine *engine, const struct inbox_action *action,
+                          const struct inbox_request *request, struct text *out)
 {
     struct json_object *doc = json_object_new_object();
     struct buf buf = BUF(BODY_MAX);
-    bool ok = doc && doc_add_text(doc, "method", text_of(request->method)) &&
+    bool ok = doc && doc_add_text(doc, "action", text_of(inbox_kind_name(action->kind))) &&
+              doc_add_text(doc, "value", request->value) &&
+              doc_add_text(doc, "method", text_of(request->method)) &&
               doc_add_text(doc, "url", request->url) && doc_add_text(doc, "body", request->body);
 
     if (ok)
@@ -140,7 +143,7 @@ static bool add_request(struct going *going, const struct source *source, const 
     row->channel = text_of(source_name(source));
     row->kind = SEND_INBOX;
     row->state = SEND_READY;
-    if (!print_request(engine, &request, &row->body))
+    if (!print_request(engine, action, &request, &row->body))
         return fault_set(fault, "out of memory");
     store_add_sends(engine->store, row, 1);
     return true;

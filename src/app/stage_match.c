@@ -149,18 +149,6 @@ static bool is_tap(const struct match *match, const struct ruleset_question *que
             (question->kind == ENTRY_TAP || question->looks_like_tap || question->issued));
 }
 
-static const char *refusal_reason(enum refusal refusal)
-{
-    static const char *const reasons[] = {
-        [REFUSED_NOT] = "out of memory",
-        [REFUSED_NOT_ISSUED] = "refused: no such button was sent to this chat",
-        [REFUSED_USED] = "refused: the button was used",
-        [REFUSED_EXPIRED] = "refused: the button is too old",
-    };
-
-    return reasons[refusal];
-}
-
 /* An entry on its way to its runs. */
 struct matching {
     struct engine *engine;
@@ -231,7 +219,7 @@ static bool make_run(struct matching *m)
         return false;
     }
     if (!pass_guards(m, &refusal, &button)) {
-        done(row, ENTRY_DONE, refusal_reason(refusal));
+        done(row, ENTRY_DONE, guard_reason(refusal));
         return false;
     }
     run.rule = text_of(m->match->rule->name);

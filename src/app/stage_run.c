@@ -67,7 +67,7 @@ bool run_open(struct going *going, struct fault *fault)
     return make_scope(going) || fault_set(fault, "out of memory");
 }
 
-static void close_run(struct going *going)
+void run_close(struct going *going)
 {
     json_object_put(going->scope);
     json_object_put(going->doc);
@@ -151,6 +151,32 @@ enum go run_fail(struct going *going, struct text reason)
     store_unspend(engine->store, going->run->chat, going->run->id);
     going->run->step = going->base + (int)going->rule->on_error;
     return GO_ON;
+}
+
+enum go run_not_found(struct going *going, struct text reason)
+{
+    if (going->rule->not_found == RULE_NO_STEP)
+        return run_fail(going, reason);
+    going->run->step = going->base + (int)going->rule->not_found;
+    return GO_ON;
+}
+
+bool run_keep_answer(struct going *going, const char *as, struct json_object *value)
+{
+    struct json_object *scope = doc_key(going->doc, "scope");
+    struct buf out = BUF(DOC_MAX);
+    bool good;
+
+    going->changed = true;
+    good = add(scope, as, json_object_get(value)) &&
+           (!going->scope || add(going->scope, as, json_object_get(value)));
+    json_object_put(value);
+    doc_print(going->doc, &out);
+    good = good && !out.failed;
+    if (!good)
+        json_object_object_del(scope, as);
+    buf_free(&out);
+    return good;
 }
 
 /* What a run came to that went through all of its steps. */
@@ -276,7 +302,6 @@ static enum go quiet_step(struct going *going, const struct step *step)
 static enum go work_on_step(struct going *going)
 {
     const struct step *step = &going->rule->steps[going->run->step - going->base];
-    struct fault fault;
 
     switch (step->kind) {
     case STEP_REPLY:
@@ -293,10 +318,9 @@ static enum go work_on_step(struct going *going)
     case STEP_INBOX:
         return inbox_step(going, step);
     case STEP_LOOKUP:
-        break;
+        return lookup_step(going, step);
     }
-    fault_set(&fault, "a step of this kind is not carried out yet");
-    return fail(going, &fault);
+    return GO_ENDED;
 }
 
 /* --- the head run -------------------------------------------------------------------------------------------------------- */
@@ -340,7 +364,7 @@ static enum go go_through(struct going *going)
     if (go == GO_ON)
         return end_run(going);
     if (go == GO_RELEASED && (going->run->step != begun_at || going->changed))
-        store_step_run(going->engine->store, going->run->id, going->run->step, printed(going));
+        run_store(going);
     return go;
 }
 
@@ -363,22 +387,33 @@ static enum go work_on_run(struct engine *engine, struct chat_row *chat, struct 
             store_begin_run(engine->store, run->id);
         go = go_through(&going);
     }
-    close_run(&going);
+    run_close(&going);
     return go;
+}
+
+bool run_resume(struct going *going, struct engine *engine, struct run_row *run)
+{
+    *going = (struct going){ .engine = engine, .run = run, .rule = engine_rule(engine, run) };
+    return going->rule && find_place(going);
+}
+
+void run_store(struct going *going)
+{
+    store_step_run(going->engine->store, going->run->id, going->run->step, printed(going));
 }
 
 bool run_failed(struct engine *engine, struct run_row *run, struct text reason)
 {
-    struct going going = { .engine = engine, .run = run, .rule = engine_rule(engine, run) };
+    struct going going;
     bool on = false;
 
-    if (!going.rule || !find_place(&going))
+    if (!run_resume(&going, engine, run)) {
         engine_set_run(engine, run, RUN_FAILED, reason);
-    else if (run_fail(&going, reason) == GO_ON) {
-        store_step_run(engine->store, run->id, run->step, printed(&going));
+    } else if (run_fail(&going, reason) == GO_ON) {
+        run_store(&going);
         on = true;
     }
-    close_run(&going);
+    run_close(&going);
     return on;
 }
 

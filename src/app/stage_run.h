@@ -1,6 +1,6 @@
 #pragma once
 
-/* A run on its way through the steps of its rule. Private to app/stage_*.c.
+/* A run on its way through the steps of its rule. Private to app/stage_*.c and app/sandbox.c.
 
    What a run keeps is its document: { user, data, how, scope, captures }, and once it needs them: at, base, jumps (where a `goto`
    led), failed (why on_error runs), refused (why on_refused runs). Its step counts on over the rules that it goes through: `base`
@@ -29,6 +29,14 @@ struct going {
 bool run_open(struct going *going, struct fault *fault) CHECKED;
 /* run_fail: a step came to nothing: on_error runs, once; else the run ends. */
 enum go run_fail(struct going *going, struct text reason);
+/* run_not_found: a lookup found nothing: not_found runs; without it as run_fail. */
+enum go run_not_found(struct going *going, struct text reason);
+/* run_keep_answer: what a lookup found, under the name that the rule gives it; takes the value. False: there is too much of it. */
+bool run_keep_answer(struct going *going, const char *as, struct json_object *value) CHECKED;
+/* run_resume: where a stored run is. False: its rules cannot be had. run_store: its place and document, and the end. */
+bool run_resume(struct going *going, struct engine *engine, struct run_row *run) CHECKED;
+void run_store(struct going *going);
+void run_close(struct going *going);
 /* run_hold: a person has to look. */
 enum go run_hold(struct going *going, const char *reason);
 /* run_release: the chat is looked at again at due_at; 0: when something comes. */
@@ -38,4 +46,5 @@ enum go run_stop_here(const struct going *going);
 
 /* The kinds of steps that ask somebody outside; each gives GO_ON when all of it is done. */
 enum go send_step(struct going *going, const struct step *step);
+enum go lookup_step(struct going *going, const struct step *step);
 enum go inbox_step(struct going *going, const struct step *step);

@@ -214,6 +214,8 @@ void stage_settle(struct engine *engine, const struct batch *batch)
             settle_send(engine, result);
         else if (result->job.kind == JOB_INBOX)
             inbox_settle(engine, result);
+        else if (result->job.kind == JOB_LOOKUP)
+            lookup_settle(engine, result);
         else
             fetch_settle(engine, result);
     }

@@ -129,6 +129,18 @@ bool talk_say(struct talk *talk, enum entry_kind kind, struct text data, struct 
     return sandbox_enter(talk->sandbox, &entry, &turn->outcome, fault) && read_messages(talk, turn, fault);
 }
 
+bool talk_attach(struct talk *talk, const struct attachment *attachment, struct talk_turn *turn,
+                 struct fault *fault)
+{
+    const struct sandbox_entry entry = { .kind = ENTRY_TEXT,
+                                         .data = text_of(""),
+                                         .user_id = text_of(USER_ID),
+                                         .contact = talk->contact,
+                                         .attachment = *attachment };
+
+    return sandbox_enter(talk->sandbox, &entry, &turn->outcome, fault) && read_messages(talk, turn, fault);
+}
+
 bool talk_press(struct talk *talk, const struct talk_choice *choice, struct talk_turn *turn,
                 struct fault *fault)
 {

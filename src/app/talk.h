@@ -35,6 +35,9 @@ struct talk_choice {
 const struct talk_choice *talk_choices(const struct talk *talk, size_t *n);
 /* talk_find: by label, without regard to white space at its ends; NULL if it is not there. */
 const struct talk_choice *talk_find(const struct talk *talk, struct text label);
+/* talk_attach: a file without words. */
+bool talk_attach(struct talk *talk, const struct attachment *attachment, struct talk_turn *turn,
+                 struct fault *fault) CHECKED;
 /* talk_press: a button's tap, a key's text. False with a fault for a button that opens an address. */
 bool talk_press(struct talk *talk, const struct talk_choice *choice, struct talk_turn *turn,
                 struct fault *fault) CHECKED;

@@ -162,9 +162,14 @@ static bool add_capture(struct flow *flow, const struct flow_button *button, enu
                         const struct template_part *part)
 {
     const int group = flow_model_group(flow, button, side, part->text);
+    const struct rule *rule = flow->rules[button->rule].rule;
     const struct flow_regex *regex = side == FLOW_DEFAULT ? NULL : &flow->rules[button->rule].regex[side];
     const struct flow_node *inside;
 
+    if (side == FLOW_DEFAULT && rule->n_origins) { /* a rule that led here took it, whatever it is */
+        flow_code_any(&flow->code, flow->sets);
+        return true;
+    }
     if (group == 0) {
         flow_code_text(&flow->code, flow->sets, part->otherwise);
         return part->otherwise.p != NULL;
@@ -250,7 +255,7 @@ static bool add_button(struct flow *flow, struct flow_button button)
     if (button.node && button.node->kind == NODE_MAP)
         button.node = node_get(button.node, button.key ? "text" : "callback_data");
     for (size_t i = 0; template_part(button.template, i, &part); i++)
-        button.open |= part.kind == TEMPLATE_OTHER &&
+        button.open |= (part.kind == TEMPLATE_OTHER || (part.kind == TEMPLATE_CAPTURE && rule->n_origins)) &&
                        flow_model_group(flow, &button, FLOW_TAP, part.text) == 0 &&
                        flow_model_group(flow, &button, FLOW_TEXT, part.text) == 0;
     button.start[FLOW_TAP] = button.start[FLOW_TEXT] = button.start[FLOW_DEFAULT] = -1;
@@ -261,7 +266,7 @@ static bool add_button(struct flow *flow, struct flow_button button)
         add_program(flow, out, FLOW_TAP);
     if (rule->text)
         add_program(flow, out, FLOW_TEXT);
-    if (rule->otherwise != DEFAULT_NO)
+    if (rule->otherwise != DEFAULT_NO || rule->n_origins)
         add_program(flow, out, FLOW_DEFAULT);
     return !flow->mem.out;
 }

@@ -230,6 +230,7 @@ bool inbox_request(const struct source *source, const struct inbox_action *actio
         return fault_set(fault, "source '%s' needs admin_id: the teammate who does it", source->name);
     if (action->text && !template_render(action->text, scope, TEXT_MAX, arena, &asking.text, fault))
         return fault_wrap(fault, "%s", names[action->kind]);
+    out->value = asking.text;
     asking.body = json_object_new_object();
     good = asking.body && (is_intercom ? intercom(&asking, i) : hubspot(&asking));
     good = good ? print(&asking, fault) : fault_set(fault, "%s: out of memory", names[action->kind]);

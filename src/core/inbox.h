@@ -37,6 +37,7 @@ bool inbox_build(struct maker *maker, const struct node *map, const struct inbox
 struct inbox_request {
     const char *method;
     struct text url, body; /* in the arena */
+    struct text value;     /* the note, the tag, the id; p == NULL: the action has none */
 };
 
 /* inbox_requests: how many requests the action takes; 0: this kind of source has no such thing. */

@@ -2,6 +2,7 @@
 
 #include "base/now.h"
 #include "core/doc.h"
+#include "core/lookup.h"
 #include "core/schema.h"
 #include "core/yaml.h"
 
@@ -14,9 +15,11 @@
 #define CASES_MAX 10000
 #define START_AT 1767614400000 /* 2026-01-05T12:00:00Z, a Monday */
 
-static const char *const deed_names[] = {
-    [DEED_NONE] = "none", [DEED_TAP] = "tap", [DEED_TEXT] = "text", [DEED_PRESS] = "press"
-};
+static const char *const deed_names[] = { [DEED_NONE] = "none",
+                                          [DEED_TAP] = "tap",
+                                          [DEED_TEXT] = "text",
+                                          [DEED_PRESS] = "press",
+                                          [DEED_ATTACHMENT] = "attachment" };
 
 const char *deed_name(enum deed deed)
 {
@@ -93,13 +96,38 @@ static const struct schema labels_schema = { .kind = SCHEMA_LIST,
                                              .what = "a list of labels",
                                              .item = &any_text };
 
+static const char *const refused_words[] = { "used", "expired", "not_issued", NULL };
+static const struct schema refused_schema = { .kind = SCHEMA_WORD, .words = refused_words };
+static const struct schema_key expected_inbox_keys[] = {
+    { "note", &any_text, .help = "the whole note" },
+    { "assign_team", &any_text, .help = "the team's id" },
+    { "assign_teammate", &any_text, .help = "the teammate's id" },
+    { "tag", &any_text, .help = "the tag's name" },
+    { "snooze", &flag, .help = "true: the conversation is put to sleep" },
+    { "close", &flag, .help = "true: it is closed" },
+    { NULL },
+};
+static const struct schema inbox_expected = { .kind = SCHEMA_MAP,
+                                              .what = "a map of inbox actions",
+                                              .keys = expected_inbox_keys };
+
+static const struct schema_key attachment_keys[] = {
+    { "type", &any_text, .required = true, .help = "media type such as image/png" },
+    { "url", &any_text, .help = "where the file is" },
+    { "name", &any_text, .help = "its name" },
+    { NULL },
+};
+static const struct schema attachment_schema = { .kind = SCHEMA_MAP,
+                                                 .what = "a file: { type, url, name }",
+                                                 .keys = attachment_keys };
+
 static const struct schema_key expect_keys[] = {
     { "rule", &any_text, .help = "the rule that takes it; none: no rule does" },
     { "replies", &expected_replies, .help = "the messages, each with what must be true of it; []: silence" },
     { "buttons", &labels_schema, .help = "the labels of all buttons or keys that were sent, in order" },
-    { "inbox", .later = "inbox" },
-    { "chat", .later = "chat" },
-    { "refused", .later = "refused" },
+    { "inbox", &inbox_expected, .help = "what is done in the helpdesk, among other things; {}: nothing" },
+    { "chat", &any_map, .help = "variables of the chat after it; null: there is none of the name" },
+    { "refused", &refused_schema, .help = "why the guards refuse the press" },
     { NULL },
 };
 static const struct schema expect_schema = { .kind = SCHEMA_MAP,
@@ -112,8 +140,8 @@ static const struct schema_key case_step_keys[] = {
     { "press", &any_text, .help = "the label of a button or key that is there" },
     { "after", &after_schema, .help = "how much later than the step before; 10s" },
     { "expect", &expect_schema, .help = "what must follow" },
-    { "attachment", .later = "attachment" },
-    { "lookups", .later = "lookups" },
+    { "attachment", &attachment_schema, .help = "a file that the customer sends, without words" },
+    { "lookups", &any_map, .help = "what lookups are answered from this step on: JSON, not_found or error" },
     { NULL },
 };
 static const struct schema case_step = { .kind = SCHEMA_MAP, .what = "a step", .keys = case_step_keys };
@@ -129,8 +157,10 @@ static const struct schema_key case_keys[] = {
     { "tap", &any_text, .help = "a case of one step: see steps" },
     { "text", &any_text, .help = "a case of one step: see steps" },
     { "expect", &expect_schema, .help = "of the one step" },
-    { "attachment", .later = "attachment" },
-    { "lookups", .later = "lookups" },
+    { "press", &any_text, .help = "a case of one step: see steps" },
+    { "attachment", &attachment_schema, .help = "a case of one step: see steps" },
+    { "lookups", &any_map,
+      .help = "what lookups are answered: JSON, not_found or error; by their samples without" },
     { NULL },
 };
 static const struct schema case_schema = { .kind = SCHEMA_MAP, .what = "a case", .keys = case_keys };
@@ -172,7 +202,7 @@ static struct json_object *json_of(const struct node *node)
     return out;
 }
 
-static struct text read_contact(struct reading *reading, const struct node *node)
+static struct text read_json(struct reading *reading, const struct node *node, const char *what)
 {
     struct buf print = BUF(CONTACT_MAX);
     struct json_object *doc;
@@ -184,12 +214,52 @@ static struct text read_contact(struct reading *reading, const struct node *node
     doc_print(doc, &print);
     out = print.failed ? TEXT_NONE : arena_text(reading->arena, buf_get(&print));
     if (!out.p) {
-        finding_error(reading->findings, node->at, "the contact is too large");
+        finding_error(reading->findings, node->at, "%s is too large", what);
         reading->good = false;
     }
     buf_free(&print);
     json_object_put(doc);
     return out;
+}
+
+static bool is_known_lookup(const struct reading *reading, struct text name)
+{
+    for (size_t i = 0; i < ruleset_count(reading->ruleset); i++) {
+        const struct rule *rule = ruleset_rule(reading->ruleset, i);
+
+        for (size_t k = 0; k < rule->n_steps; k++)
+            if (rule->steps[k].kind == STEP_LOOKUP && text_is(name, lookup_name(rule->steps[k].lookup)))
+                return true;
+    }
+    return false;
+}
+
+static void read_lookup(struct reading *reading, const struct node *key, const struct node *node,
+                        struct test_lookup *out)
+{
+    *out = (struct test_lookup){ key->text, 200, TEXT_NONE };
+    if (!is_known_lookup(reading, key->text)) {
+        finding_error(reading->findings, key->at, "no rule asks a lookup '%.*s'", TEXT_ARG(key->text));
+        reading->good = false;
+    }
+    if (node_is(node, "not_found"))
+        out->status = 404;
+    else if (node_is(node, "error"))
+        out->status = 500;
+    else
+        out->body = read_json(reading, node, "the answer");
+}
+
+static struct test_lookups read_lookups(struct reading *reading, const struct node *map)
+{
+    size_t n = map ? map->count : 0;
+    struct test_lookup *items = arena_array(reading->arena, n + 1, sizeof(*items));
+
+    if (!items)
+        reading->good = false;
+    for (size_t i = 0; items && i < n; i++)
+        read_lookup(reading, map->keys[i], map->items[i], &items[i]);
+    return (struct test_lookups){ items, items ? n : 0 };
 }
 
 static void check_rule(struct reading *reading, const struct node *rule)
@@ -210,12 +280,26 @@ static void read_expect(struct reading *reading, const struct node *node, struct
     out->rule = node_get(node, "rule");
     out->replies = node_get(node, "replies");
     out->buttons = node_get(node, "buttons");
+    out->inbox = node_get(node, "inbox");
+    out->chat = node_get(node, "chat");
+    out->refused = node_get(node, "refused");
     check_rule(reading, out->rule);
+}
+
+static struct attachment read_attachment(const struct node *map)
+{
+    struct attachment out = { .type = node_get(map, "type")->text };
+
+    if (node_get(map, "url"))
+        out.url = node_get(map, "url")->text;
+    if (node_get(map, "name"))
+        out.name = node_get(map, "name")->text;
+    return out;
 }
 
 static void read_step(struct reading *reading, const struct node *node, struct test_step *out)
 {
-    static const enum deed deeds[] = { DEED_TAP, DEED_TEXT, DEED_PRESS };
+    static const enum deed deeds[] = { DEED_TAP, DEED_TEXT, DEED_PRESS, DEED_ATTACHMENT };
     size_t n = 0;
 
     *out = (struct test_step){ .at = node->at, .after_ms = schema_duration(node, "after", -1) };
@@ -226,12 +310,15 @@ static void read_step(struct reading *reading, const struct node *node, struct t
             continue;
         out->deed = deeds[i];
         out->what = what->text;
+        if (what->kind == NODE_MAP)
+            out->attachment = read_attachment(what);
         n++;
     }
     if (n != 1) {
         finding_error(reading->findings, node->at,
-                      n ? "a step is one of tap, text, press" : "nothing is done in this step");
-        finding_hint(reading->findings, "write one of: tap: DATA, text: WORDS, press: LABEL");
+                      n ? "a step is one of tap, text, press, attachment" : "nothing is done in this step");
+        finding_hint(reading->findings,
+                     "write one of: tap: DATA, text: WORDS, press: LABEL, attachment: { type: TYPE }");
         reading->good = false;
     }
     read_expect(reading, node_get(node, "expect"), &out->expect);
@@ -240,7 +327,7 @@ static void read_step(struct reading *reading, const struct node *node, struct t
 static const struct node *steps_of(struct reading *reading, const struct node *node)
 {
     const struct node *steps = node_get(node, "steps");
-    const char *const alone[] = { "tap", "text", "expect" };
+    const char *const alone[] = { "tap", "text", "press", "attachment", "expect" };
 
     for (size_t i = 0; steps && i < sizeof(alone) / sizeof(*alone); i++) {
         if (!node_get(node, alone[i]))
@@ -259,13 +346,17 @@ static bool read_case(struct reading *reading, const struct node *node, struct t
     *out = (struct test_case){ .at = node->at,
                                .name = schema_text(node, "name", ""),
                                .start_at = START_AT,
-                               .contact = read_contact(reading, node_get(node, "contact")),
+                               .contact = read_json(reading, node_get(node, "contact"), "the contact"),
                                .count = steps ? steps->count : 1 };
     if (at)
         reading->good = now_parse(at->text.p, &out->start_at) && reading->good;
     out->steps = arena_array(reading->arena, out->count, sizeof(*out->steps));
-    for (size_t i = 0; out->steps && i < out->count; i++)
+    out->lookups = read_lookups(reading, node_get(node, "lookups"));
+    for (size_t i = 0; out->steps && i < out->count; i++) {
         read_step(reading, steps ? steps->items[i] : node, &out->steps[i]);
+        if (steps)
+            out->steps[i].lookups = read_lookups(reading, node_get(steps->items[i], "lookups"));
+    }
     return out->steps != NULL;
 }
 

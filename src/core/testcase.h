@@ -6,21 +6,38 @@
 #include "core/finding.h"
 #include "core/ruleset.h"
 
-enum deed { DEED_NONE, DEED_TAP, DEED_TEXT, DEED_PRESS };
+enum deed { DEED_NONE, DEED_TAP, DEED_TEXT, DEED_PRESS, DEED_ATTACHMENT };
 
-const char *deed_name(enum deed deed); /* "tap", "text", "press" */
+const char *deed_name(enum deed deed); /* "tap", "text", "press", "attachment" */
 
 struct test_expect {
     const struct node *rule;    /* NULL: not said; the text "none": no rule */
     const struct node *replies; /* NULL: not said; a list of maps */
     const struct node *buttons; /* NULL: not said; a list of labels */
+    const struct node *inbox;   /* NULL: not said; a map of actions, all that were done */
+    const struct node *chat;    /* NULL: not said; a map of variables; null: there is none of the name */
+    const struct node *refused; /* NULL: not said */
+};
+
+/* What a lookup is answered in a case. */
+struct test_lookup {
+    struct text name;
+    int status;       /* 200, 404, 500 */
+    struct text body; /* JSON */
+};
+
+struct test_lookups {
+    const struct test_lookup *items;
+    size_t count;
 };
 
 struct test_step {
     struct place at;
     enum deed deed;
-    struct text what; /* data, text, label */
-    int64_t after_ms; /* -1: not said */
+    struct text what;             /* data, text, label */
+    struct attachment attachment; /* DEED_ATTACHMENT */
+    struct test_lookups lookups;  /* before those of the case */
+    int64_t after_ms;             /* -1: not said */
     struct test_expect expect;
 };
 
@@ -29,6 +46,7 @@ struct test_case {
     struct text name;
     int64_t start_at;    /* Unix ms */
     struct text contact; /* JSON object; p == NULL: none */
+    struct test_lookups lookups;
     struct test_step *steps;
     size_t count;
 };

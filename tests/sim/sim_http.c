@@ -21,7 +21,7 @@
 #include <sys/socket.h>
 
 #define ANSWER_MAX (1024u << 20)
-#define REQUEST_MAX (4 << 20)
+#define REQUEST_MAX (16 << 20)
 #define HEADERS_MAX (64 << 10)
 
 static const struct sim_service *const services[] = { &sim_octopods, &sim_hubspot, &sim_intercom, &sim_shop,
