@@ -1,12 +1,14 @@
 # The real daemon against the simulator. Each file prints TAP; they run side by side.
 functional_tests = \
 	tests/functional/test_beside.py \
+	tests/functional/test_flows.py \
 	tests/functional/test_frontdoor.py \
 	tests/functional/test_generic.py \
 	tests/functional/test_hubspot.py \
 	tests/functional/test_idle.py \
 	tests/functional/test_intercom.py \
 	tests/functional/test_language.py \
+	tests/functional/test_lookups.py \
 	tests/functional/test_main_job.py \
 	tests/functional/test_operations.py \
 	tests/functional/test_rules.py \
@@ -17,4 +19,6 @@ functional_tests = \
 if HAVE_PYTHON
 TESTS += $(functional_tests)
 endif
-EXTRA_DIST += $(functional_tests) tests/functional/harness.py
+EXTRA_DIST += $(functional_tests) tests/functional/harness.py \
+	tests/flows/01-orders.yaml tests/flows/01-orders.test.yaml tests/flows/02-returns.yaml tests/flows/03-hours.yaml \
+	tests/flows/03-hours.test.yaml tests/flows/06-handover.yaml
