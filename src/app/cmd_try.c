@@ -38,10 +38,23 @@ static void print_matched(const struct sandbox_outcome *outcome)
         fprintf(stderr, "captures: %.*s\n", TEXT_ARG(outcome->captures));
 }
 
+static void print_done(const struct sandbox_outcome *outcome)
+{
+    for (size_t i = 0; i < outcome->n_asked; i++)
+        fprintf(stderr, "lookup: %.*s, answered by its sample: %.*s\n", TEXT_ARG(outcome->asked[i].name),
+                TEXT_ARG(outcome->asked[i].url));
+    for (size_t i = 0; i < outcome->n_actions; i++)
+        fprintf(stderr, "inbox: %.*s%s%.*s\n", TEXT_ARG(outcome->actions[i].action),
+                outcome->actions[i].value.p ? ": " : "", TEXT_ARG(outcome->actions[i].value));
+    if (outcome->refused.p)
+        fprintf(stderr, "refused: %.*s\n", TEXT_ARG(outcome->refused));
+}
+
 static int report(const struct sandbox_outcome *outcome)
 {
     if (outcome->rule.p)
         print_matched(outcome);
+    print_done(outcome);
     for (size_t i = 0; i < outcome->n_sent; i++)
         printf("%.*s\n", TEXT_ARG(outcome->sent[i].body));
     fflush(stdout);

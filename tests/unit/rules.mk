@@ -1,5 +1,5 @@
 rules_tests = tests/unit/test_pattern tests/unit/test_outcome tests/unit/test_template \
-	tests/unit/test_message tests/unit/test_rules tests/unit/test_steps tests/unit/test_values
+	tests/unit/test_message tests/unit/test_rules tests/unit/test_steps tests/unit/test_values tests/unit/test_lookup
 if HAVE_CMOCKA
 check_PROGRAMS += $(rules_tests)
 TESTS += $(rules_tests)
@@ -26,3 +26,6 @@ tests_unit_test_values_SOURCES = tests/unit/test_values.c
 tests_unit_test_values_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_values_LDADD = $(CORE_TEST_LIBS)
 EXTRA_DIST += tests/unit/rules_findings.txt
+tests_unit_test_lookup_SOURCES = tests/unit/test_lookup.c
+tests_unit_test_lookup_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_lookup_LDADD = $(CORE_TEST_LIBS)
