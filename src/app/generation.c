@@ -140,6 +140,41 @@ static bool check_secrets(const struct whole *whole, struct findings *findings)
     return findings_count(findings, FINDING_ERROR) == errors;
 }
 
+static bool acts_in_inbox(const struct ruleset *ruleset)
+{
+    for (size_t i = 0; i < ruleset_count(ruleset); i++) {
+        const struct rule *rule = ruleset_rule(ruleset, i);
+
+        for (size_t k = 0; k < rule->n_steps; k++)
+            if (rule->steps[k].kind == STEP_INBOX)
+                return true;
+    }
+    return false;
+}
+
+/* What rules do in the helpdesk is done in a teammate's name, with the source's token. */
+static void check_inbox(const struct whole *whole, struct findings *findings)
+{
+    const struct config *config = whole->config;
+
+    if (!acts_in_inbox(whole->ruleset))
+        return;
+    for (size_t i = 0; i < config->n_sources; i++) {
+        const struct source *source = config->sources[i];
+        bool intercom = strcmp(source_kind(source), "intercom") == 0;
+        const char *lacks = !source_token_ref(source)              ? "token"
+                            : !source_admin_id(source) && intercom ? "admin_id"
+                                                                   : NULL;
+
+        if (!lacks || strcmp(source_kind(source), "generic") == 0)
+            continue;
+        finding_add(findings, FINDING_WARNING, (struct place){ NULL },
+                    "rules act in the inbox, and source '%s' has no %s: there they will fail",
+                    source_name(source), lacks);
+        finding_hint(findings, "add it to the source in the configuration");
+    }
+}
+
 static bool read_rules(struct whole *whole, struct findings *findings)
 {
     const struct config *config = whole->config;
@@ -156,6 +191,8 @@ static bool read_rules(struct whole *whole, struct findings *findings)
     rulefiles_free(&files);
     free(channels);
     whole->public.ruleset = whole->ruleset;
+    if (whole->ruleset)
+        check_inbox(whole, findings);
     return whole->ruleset && check_secrets(whole, findings);
 }
 

@@ -33,7 +33,8 @@ SIM = os.path.abspath(os.environ.get("SIM", "tests/sim/callbackd-sim"))
 PAGES = ["callbackd.8", "callbackd.yaml.5", "callbackd-rules.5"]
 
 CONFIG = "channels: { shop: { key: env:KEY } }\nsecrets: { SHOP_TOKEN: env:SHOP_TOKEN }\nsources:\n"
-SOURCE = "  - { name: any, kind: intercom, path: /any, secrets: [ env:SECRET ], channel: shop }\n"
+SOURCE = "  - { name: any, kind: intercom, path: /any, secrets: [ env:SECRET ], channel: shop,\n" \
+    "      token: env:TOKEN, admin_id: '814860' }\n"
 RULES = "rules: [ { name: any, default: true, final: true, reply: { text: any } } ]\n"
 
 

@@ -337,6 +337,8 @@ def test_what_the_inbox_refuses_leads_to_on_error():
         daemon.tap("<p>all:4</p>")  # no admin_id
         assert texts(sim, 1) == ["not done"]
         assert "admin_id" in runs(daemon, "done")[0]["reason"]
+        out = daemon.run("check")[1]
+        assert "source 'intercom' has no admin_id: there they will fail" in out, out
 
 
 @test

@@ -2,8 +2,8 @@
 #include "core/address.h"
 #include "core/doc.h"
 #include "core/lookup.h"
-#include "core/ruleset.h"
 #include "core/rule.h"
+#include "core/ruleset.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
