@@ -341,7 +341,7 @@ static void go_on(struct flow_effort *effort, int at)
 /* From a position back to it in two ways by one text, which goes into `round`. */
 static bool find_round(struct flow_effort *effort, int position, struct buf *round)
 {
-    int chain[2 * POSITIONS_MAX], n = 0, hit = -1;
+    int chain[2 * POSITIONS_MAX] = { 0 }, n = 0, hit = -1;
 
     effort->round++;
     effort->n_pairs = 0;
