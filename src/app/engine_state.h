@@ -107,6 +107,7 @@ struct engine {
     struct entered entered; /* handed in by engine_enter */
     struct outbox outbox;
     int sends_in_flight, lookups_in_flight, lookups_of[LOOKUP_KINDS];
+    int64_t lookup_turn;   /* when the last of those looks again that wait for a place */
     struct cache *answers; /* of lookups */
     size_t results_due;    /* of requests of both kinds */
     struct store_counts counts, delta;

@@ -175,7 +175,8 @@ static bool note_action(struct sandbox *sandbox, const struct job *job)
     store_rollback(store);
     *action = (struct sandbox_action){ member(sandbox, doc, "action"), member(sandbox, doc, "value") };
     json_object_put(doc);
-    if (!sandbox->n_actions || !text_eq(action[-1].action, action->action))
+    if (!sandbox->n_actions || !text_eq(action[-1].action, action->action) ||
+        !text_eq(action[-1].value, action->value))
         sandbox->n_actions++;
     return action->action.p;
 }

@@ -16,7 +16,8 @@
 #define RETRY_BASE_MS 1000
 #define RETRY_MAX_MS 10000
 #define POSTS_MAX 3 /* of one request that gets no answer */
-#define LATER_MS 100
+#define TURN_MS 2   /* between two chats that look again for a place */
+#define FIRST_TURN_MS 20
 #define BODY_MAX (256u << 10)
 
 /* --- bounds ------------------------------------------------------------------------------------------------------------- */
@@ -139,8 +140,19 @@ static enum go wait(struct going *going, int64_t at)
     return GO_RELEASED;
 }
 
-static enum go fail(struct going *going, const struct fault *fault)
+/* Those that wait look again one after the other, so that a shop that hangs costs little however many they are. */
+static enum go wait_turn(struct going *going)
 {
+    struct engine *engine = going->engine;
+    int64_t at = engine->now + FIRST_TURN_MS, next = engine->lookup_turn + TURN_MS;
+
+    engine->lookup_turn = next > at ? next : at;
+    return wait(going, engine->lookup_turn);
+}
+
+static enum go fail(struct going *going, const struct lookup *lookup, struct fault *fault)
+{
+    fault_wrap(fault, "lookup %s", lookup_name(lookup));
     return run_fail(going, arena_text(going->engine->arena, text_of(fault->text)));
 }
 
@@ -148,17 +160,17 @@ static enum go start(struct going *going, const struct lookup *lookup, const str
 {
     struct engine *engine = going->engine;
     struct request_mail *request;
-    struct fault fault;
+    struct fault fault = { "out of memory" };
 
     if (engine->stopping)
         return run_stop_here(going);
     if (send->due_at > engine->now)
         return wait(going, send->due_at);
     if (!has_room(engine, lookup_name(lookup)))
-        return wait(going, engine->now + LATER_MS);
+        return wait_turn(going);
     request = make_request(going, lookup, send, &fault);
     if (!request)
-        return fail(going, &fault);
+        return fail(going, lookup, &fault);
     store_start_send(engine->store, send->run, send->step, send->n, send->attempt + 1, engine->owner,
                      engine->now);
     lookup_count(engine, &request->job, 1);
@@ -232,9 +244,17 @@ static enum go ask(struct going *going, const struct lookup *lookup, const struc
     struct fault fault = { "the request is too large" };
 
     if (!print_request(going->engine, request, &row.body))
-        return fail(going, &fault);
+        return fail(going, lookup, &fault);
     store_add_sends(going->engine->store, &row, 1);
     return start(going, lookup, &row);
+}
+
+static enum go missed(struct going *going, const struct lookup *lookup)
+{
+    struct fault fault;
+
+    fault_set(&fault, "lookup %s finds nothing", lookup_name(lookup));
+    return run_not_found(going, arena_text(going->engine->arena, text_of(fault.text)));
 }
 
 static enum go begin(struct going *going, const struct lookup *lookup)
@@ -244,9 +264,9 @@ static enum go begin(struct going *going, const struct lookup *lookup)
 
     switch (lookup_render(lookup, going->scope, going->engine->arena, &request, &fault)) {
     case LOOKUP_NOT_FOUND:
-        return run_not_found(going, arena_text(going->engine->arena, text_of(fault.text)));
+        return missed(going, lookup);
     case LOOKUP_FAILED:
-        return fail(going, &fault);
+        return fail(going, lookup, &fault);
     case LOOKUP_FOUND:
         break;
     }
@@ -265,7 +285,7 @@ enum go lookup_step(struct going *going, const struct step *step)
     size_t n;
 
     if (!run_open(going, &fault))
-        return fail(going, &fault);
+        return fail(going, step->lookup, &fault);
     n = store_step_sends(engine->store, going->run->id, going->run->step, engine->arena, &sends);
     if (n == 0)
         return begin(going, step->lookup);
@@ -326,64 +346,76 @@ static enum lookup_verdict read_answer(struct going *going, const struct lookup 
 }
 
 /* Where the run goes on. */
-static void move_on(struct going *going, enum lookup_verdict verdict, const struct fault *why)
+static void move_on(struct going *going, const struct lookup *lookup, enum lookup_verdict verdict,
+                    struct fault *why)
 {
-    struct text reason = arena_text(going->engine->arena, text_of(why->text));
     enum go go = GO_ON;
 
     if (verdict == LOOKUP_FOUND)
         going->run->step++;
     else if (verdict == LOOKUP_NOT_FOUND)
-        go = run_not_found(going, reason);
+        go = missed(going, lookup);
     else
-        go = run_fail(going, reason);
+        go = fail(going, lookup, why);
     if (go == GO_ON)
         run_store(going);
 }
 
-static void settle(struct going *going, const struct step *step, const struct result_mail *result)
+static void keep_answer(struct going *going, const struct lookup *lookup, struct text body)
+{
+    struct lookup_request request;
+    struct fault fault;
+
+    if (lookup_cache_ms(lookup) > 0 &&
+        lookup_render(lookup, going->scope, going->engine->arena, &request, &fault) == LOOKUP_FOUND)
+        keep_in_cache(going, lookup, request.url, body);
+}
+
+/* What ends the run may be tried again by a person: then it is not ok. */
+static enum send_state state_after(struct going *going, enum lookup_verdict verdict)
+{
+    return verdict == LOOKUP_FOUND || (verdict == LOOKUP_NOT_FOUND && run_knows_not_found(going))
+               ? SEND_OK
+               : SEND_FAILED;
+}
+
+static struct send_row row_of(const struct job *job)
+{
+    return (struct send_row){ .run = job->run,
+                              .step = job->step,
+                              .n = job->n,
+                              .attempt = job->attempt,
+                              .kind = SEND_LOOKUP,
+                              .state = SEND_READY };
+}
+
+static void settle(struct going *going, const struct lookup *lookup, const struct result_mail *result)
 {
     struct engine *engine = going->engine;
-    const struct lookup *lookup = step->lookup;
+    struct send_row row = row_of(&result->job);
     struct fault why = { "" };
     enum lookup_verdict verdict = read_answer(going, lookup, result, &why);
     bool again = verdict == LOOKUP_FAILED && lookup_posts(lookup) && result->status == 0 &&
                  result->job.attempt < POSTS_MAX;
-    struct send_row row = {
-        .run = result->job.run,
-        .step = result->job.step,
-        .n = result->job.n,
-        .attempt = result->job.attempt,
-        .kind = SEND_LOOKUP,
-        .state = again                      ? SEND_READY
-                 : verdict == LOOKUP_FAILED ? SEND_FAILED
-                                            : SEND_OK,
-        .reason = arena_text(engine->arena, text_of(verdict == LOOKUP_FAILED ? why.text : verdicts[verdict]))
-    };
 
-    if (verdict == LOOKUP_NOT_FOUND)
-        fault_set(&why, "lookup %s finds nothing", lookup_name(lookup));
-    else if (verdict == LOOKUP_FAILED)
-        fault_wrap(&why, "lookup %s", lookup_name(lookup));
     log_result(result, verdict, &why);
     count(engine, lookup, again ? "retry" : verdicts[verdict]);
+    row.reason = arena_text(engine->arena, text_of(verdict == LOOKUP_FAILED ? why.text : verdicts[verdict]));
     if (again)
         row.due_at = engine->now + retry_delay(row.attempt, RETRY_BASE_MS, RETRY_MAX_MS,
                                                result->retry_after_ms, arc4random());
-    if (!store_settle_send(engine->store, &row))
+    else
+        row.state = state_after(going, verdict);
+    if (!store_settle_send(engine->store, &row) || again)
         return;
-    if (verdict == LOOKUP_FOUND && lookup_cache_ms(lookup) > 0) {
-        struct lookup_request request;
-
-        if (lookup_render(lookup, going->scope, engine->arena, &request, &why) == LOOKUP_FOUND)
-            keep_in_cache(going, lookup, request.url, text_make(result->body, result->body_size));
-    }
-    if (!again)
-        move_on(going, verdict, &why);
+    if (verdict == LOOKUP_FOUND)
+        keep_answer(going, lookup, text_make(result->body, result->body_size));
+    move_on(going, lookup, verdict, &why);
 }
 
 void lookup_settle(struct engine *engine, const struct result_mail *result)
 {
+    struct send_row row = row_of(&result->job);
     struct run_row run;
     struct going going;
     const struct step *step = NULL;
@@ -394,7 +426,9 @@ void lookup_settle(struct engine *engine, const struct result_mail *result)
     if (run_resume(&going, engine, &run))
         step = step_of(&going, &result->job);
     if (step)
-        settle(&going, step, result);
+        settle(&going, step->lookup, result);
+    else
+        (void)!store_settle_send(engine->store, &row); /* the walk sees why it cannot go on */
     run_close(&going);
     settle_go_on(engine, result->job.chat);
 }

@@ -13,6 +13,8 @@
 #define VARIABLES_MAX 50
 #define VALUE_MAX 1024
 #define DOC_MAX (512u << 10)
+#define ANSWERS_MAX \
+    (448u << 10) /* of a document with lookups' answers: what a run keeps later has room yet */
 
 /* --- what the run keeps ------------------------------------------------------------------------------------------------ */
 
@@ -153,9 +155,18 @@ enum go run_fail(struct going *going, struct text reason)
     return GO_ON;
 }
 
+/* Once, as on_error: a lookup among these steps may find nothing, either. */
+bool run_knows_not_found(struct going *going)
+{
+    struct fault fault;
+
+    return going->rule->not_found != RULE_NO_STEP && read_doc(going, &fault) &&
+           !doc_str(going->doc, "missed").p;
+}
+
 enum go run_not_found(struct going *going, struct text reason)
 {
-    if (going->rule->not_found == RULE_NO_STEP)
+    if (!run_knows_not_found(going) || !keep_text(going, "missed", reason))
         return run_fail(going, reason);
     going->run->step = going->base + (int)going->rule->not_found;
     return GO_ON;
@@ -164,7 +175,7 @@ enum go run_not_found(struct going *going, struct text reason)
 bool run_keep_answer(struct going *going, const char *as, struct json_object *value)
 {
     struct json_object *scope = doc_key(going->doc, "scope");
-    struct buf out = BUF(DOC_MAX);
+    struct buf out = BUF(ANSWERS_MAX);
     bool good;
 
     going->changed = true;
@@ -173,8 +184,11 @@ bool run_keep_answer(struct going *going, const char *as, struct json_object *va
     json_object_put(value);
     doc_print(going->doc, &out);
     good = good && !out.failed;
-    if (!good)
+    if (!good) {
         json_object_object_del(scope, as);
+        if (going->scope)
+            json_object_object_del(going->scope, as);
+    }
     buf_free(&out);
     return good;
 }

@@ -3,7 +3,7 @@
 /* A run on its way through the steps of its rule. Private to app/stage_*.c and app/sandbox.c.
 
    What a run keeps is its document: { user, data, how, scope, captures }, and once it needs them: at, base, jumps (where a `goto`
-   led), failed (why on_error runs), refused (why on_refused runs). Its step counts on over the rules that it goes through: `base`
+   led), failed (why on_error runs), missed (why not_found runs), refused (why on_refused runs). Its step counts on over the rules that it goes through: `base`
    is that of the first step of the rule where it is, so that no two of its sends have the same place. */
 
 #include "app/engine_state.h"
@@ -29,8 +29,9 @@ struct going {
 bool run_open(struct going *going, struct fault *fault) CHECKED;
 /* run_fail: a step came to nothing: on_error runs, once; else the run ends. */
 enum go run_fail(struct going *going, struct text reason);
-/* run_not_found: a lookup found nothing: not_found runs; without it as run_fail. */
+/* run_not_found: a lookup found nothing: not_found runs, once; else as run_fail. run_knows_not_found: it would run. */
 enum go run_not_found(struct going *going, struct text reason);
+bool run_knows_not_found(struct going *going);
 /* run_keep_answer: what a lookup found, under the name that the rule gives it; takes the value. False: there is too much of it. */
 bool run_keep_answer(struct going *going, const char *as, struct json_object *value) CHECKED;
 /* run_resume: where a stored run is. False: its rules cannot be had. run_store: its place and document, and the end. */

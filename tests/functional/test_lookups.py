@@ -22,6 +22,7 @@ lookups:
     url: '%(shop)s/api/orders/${id}'
     cache: 1h
     sample: %(sample)s
+  hollow: { url: '%(shop)s/api/orders/${x}', sample: { status: shipped } }
   return:
     url: '%(shop)s/api/returns'
     method: POST
@@ -72,6 +73,13 @@ rules:
     reply: { text: '${order.status}' }
     not_found: { do: [ { lookup: { name: kept, as: other } }, { reply: { text: '${other.status}' } } ] }
     on_error: { reply: { text: nothing at all } }
+  - name: hollow
+    tap: 'hollow(:(?<x>.+))?'
+    dedup: 0s
+    lookup: hollow
+    reply: { text: '${hollow.status}' }
+    not_found: { do: [ { lookup: { name: hollow, as: again } }, { reply: { text: '${again.status}' } } ] }
+    on_error: { reply: { text: nothing to ask for } }
   - name: return
     tap: 'return:(?<id>.+)'
     dedup: 0s
@@ -160,6 +168,10 @@ def test_nothing_found():
         assert "finds nothing" in runs(daemon, "failed")[0]["reason"]
         # and steps for it that find nothing either do not begin again
         assert taps(daemon, sim, "missed:ORD-4040") == ["nothing at all"]
+        # a value of the address is missing: nobody is asked
+        before = len(sim.requests("/shop"))
+        assert taps(daemon, sim, "hollow", "hollow:ORD-1001") == ["nothing to ask for", "shipped"]
+        assert len(sim.requests("/shop")) == before + 1
 
 
 ODD = [
