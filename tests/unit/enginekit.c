@@ -38,7 +38,20 @@ static const char rules_default[] =
     "    dedup: 0s\n"
     "    reply:\n"
     "      - { text: 'first ${id}', buttons: [ [ { text: A, callback_data: 'track:${id}' } ] ] }\n"
-    "      - { text: 'second ${id}', buttons: [ [ { text: B, callback_data: 'track:${id}' } ] ] }\n";
+    "      - { text: 'second ${id}', buttons: [ [ { text: B, callback_data: 'track:${id}' } ] ] }\n"
+    "  - name: asks\n"
+    "    tap: 'asks:(?<id>[A-Z0-9-]+)'\n"
+    "    dedup: 0s\n"
+    "    do:\n"
+    "      - { lookup: order, set: { last: '${order.status}' } }\n"
+    "      - { reply: { text: 'asked ${id}: ${order.status}' } }\n"
+    "      - { lookup: book, reply: { text: 'booked ${id}: ${book.number}, ${chat.last}' } }\n"
+    "    on_error:\n"
+    "      reply: [ { text: 'asked ${id} in vain' }, { text: 'booked ${id} not' } ]\n"
+    "lookups:\n"
+    "  order: { url: 'https://shop.example/orders/${id}', cache: 1h, sample: { status: shipped } }\n"
+    "  book: { url: 'https://shop.example/books', method: POST, body: { id: '${id}' }, sample: { number: "
+    "B-1 } }\n";
 
 void kit_write(struct kit *kit, const char *name, const char *text)
 {
@@ -479,3 +492,9 @@ const char kit_hubspot_message[] =
     "TRUNCATED\","
     "\"createdAt\":\"2026-07-14T06:58:20.480Z\",\"senders\":[{\"actorId\":\"V-1\",\"deliveryIdentifier\":"
     "{\"type\":\"CHANNEL_SPECIFIC_OPAQUE_ID\",\"value\":\"700000001\"}}]}";
+
+void kit_answer_lookup(struct kit *kit, struct request_mail *request)
+{
+    kit_answer(kit, request, true, 200,
+               strcmp(request->method, "POST") == 0 ? "{\"number\":\"B-7\"}" : "{\"status\":\"shipped\"}");
+}

@@ -81,3 +81,5 @@ void kit_settled(struct kit *kit);
 void kit_intercom(char *out, size_t size, int number, const char *user, const char *text);
 void kit_hubspot(char *out, size_t size, int number);
 extern const char kit_hubspot_message[];
+/* kit_answer_lookup: what the shop says to the lookups of enginekit.c's rules. */
+void kit_answer_lookup(struct kit *kit, struct request_mail *request);

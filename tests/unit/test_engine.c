@@ -25,6 +25,7 @@ static const struct way ways[] = {
     { "intercom", "track:ORD-7", { "Order ORD-7 is on its way." } },
     { "intercom", "two:ORD-7", { "first ORD-7", "second ORD-7" } },
     { "hubspot", NULL, { "Order ORD-7 is on its way." } },
+    { "intercom", "asks:ORD-7", { "asked ORD-7", "booked ORD-7" } },
 };
 
 static void way_body(const struct way *way, char *body)
@@ -43,7 +44,10 @@ static struct request_mail *next_send(struct kit *kit)
 
         if (!request || request->job.kind == JOB_SEND)
             return request;
-        kit_answer(kit, request, true, 200, kit_hubspot_message);
+        if (request->job.kind == JOB_LOOKUP)
+            kit_answer_lookup(kit, request);
+        else
+            kit_answer(kit, request, true, 200, kit_hubspot_message);
     }
 }
 

@@ -390,6 +390,147 @@ static void branches_are_gone_through(void **state)
     kit_close(&kit);
 }
 
+/* --- lookups --------------------------------------------------------------------------------------------------------------- */
+
+static void deliver_asks(struct kit *kit, int number)
+{
+    char body[KIT_BODY];
+
+    kit_intercom(body, sizeof(body), number, "700000001", "asks:ORD-7");
+    kit_deliver(kit, "intercom", body);
+}
+
+static struct request_mail *next_lookup(struct kit *kit, const char *method, int attempt)
+{
+    struct request_mail *request = kit_request(kit);
+
+    assert_non_null(request);
+    assert_int_equal(request->job.kind, JOB_LOOKUP);
+    assert_string_equal(request->method, method);
+    assert_int_equal(request->job.attempt, attempt);
+    assert_true(request->public_only);
+    return request;
+}
+
+static const char *key_of(const struct request_mail *request)
+{
+    for (int i = 0; request->headers[i]; i++)
+        if (strncmp(request->headers[i], "Idempotency-Key: ", 17) == 0)
+            return request->headers[i];
+    return NULL;
+}
+
+/* A restart loses nothing of what was answered, asks again what was not, and a POST has its key whenever it is made. */
+static void lookups_go_on_after_a_crash(void **state)
+{
+    struct request_mail *request;
+    struct kit kit;
+    char *key;
+
+    (void)state;
+    kit_open(&kit, true, NULL);
+    kit_start(&kit);
+    deliver_asks(&kit, 1);
+    request = next_lookup(&kit, "GET", 1);
+    assert_string_equal(request->url, "https://shop.example/orders/ORD-7");
+    assert_null(request->body);
+    assert_null(key_of(request));
+    kit_crash(&kit, request);
+    kit_start(&kit);
+    kit_answer_lookup(&kit, next_lookup(&kit, "GET", 2));
+    expect_sent(&kit, "asked ORD-7: shipped");
+    request = next_lookup(&kit, "POST", 1);
+    assert_string_equal(request->body, "{\"id\":\"ORD-7\"}");
+    key = text_dup(text_of(key_of(request)));
+    kit_crash(&kit, request);
+    kit_start(&kit);
+    request = next_lookup(&kit, "POST", 2);
+    assert_string_equal(key_of(request), key);
+    kit_answer(&kit, request, true, 0, "");
+    request = next_lookup(&kit, "POST", 3);
+    assert_string_equal(key_of(request), key);
+    kit_answer_lookup(&kit, request);
+    expect_sent(&kit, "booked ORD-7: B-7, shipped");
+    kit_until_runs(&kit, "done", 1);
+    kit_stop(&kit);
+    kit_settled(&kit);
+    kit_close(&kit);
+    free(key);
+}
+
+/* The second run has the first one's answer, but asks for its own booking, which never comes. */
+static void answers_are_used_again(void **state)
+{
+    struct request_mail *request;
+    struct kit kit;
+    char *key;
+
+    (void)state;
+    kit_open(&kit, false, NULL);
+    kit_start(&kit);
+    deliver_asks(&kit, 1);
+    kit_answer_lookup(&kit, next_lookup(&kit, "GET", 1));
+    expect_sent(&kit, "asked ORD-7: shipped");
+    request = next_lookup(&kit, "POST", 1);
+    key = text_dup(text_of(key_of(request)));
+    kit_answer_lookup(&kit, request);
+    expect_sent(&kit, "booked ORD-7: B-7, shipped");
+    deliver_asks(&kit, 2);
+    expect_sent(&kit, "asked ORD-7: shipped");
+    for (int i = 1; i <= 3; i++) {
+        request = next_lookup(&kit, "POST", i);
+        assert_string_not_equal(key_of(request), key);
+        kit_answer(&kit, request, i % 2, 0, "");
+    }
+    expect_sent(&kit, "asked ORD-7 in vain");
+    expect_sent(&kit, "booked ORD-7 not");
+    kit_until_runs(&kit, "done", 2);
+    kit_stop(&kit);
+    kit_settled(&kit);
+    kit_close(&kit);
+    free(key);
+}
+
+/* Those that find no place wait for one, and nobody else waits with them. */
+static void lookups_have_places(void **state)
+{
+    struct request_mail *first, *second;
+    struct kit kit;
+    char body[KIT_BODY], user[24];
+
+    (void)state;
+    kit_open_with(&kit, false, NULL, "limits: { lookups: 4 }\n");
+    kit_start(&kit);
+    for (int i = 0; i < 8; i++) {
+        char text[24];
+
+        snprintf(user, sizeof(user), "70000000%d", i);
+        snprintf(text, sizeof(text), "asks:ORD-%d", i);
+        kit_intercom(body, sizeof(body), i, user, text);
+        kit_deliver(&kit, "intercom", body);
+    }
+    first = next_lookup(&kit, "GET", 1);
+    second = next_lookup(&kit, "GET", 1); /* half of the places */
+    kit_intercom(body, sizeof(body), 8, "700000008", "track:ORD-7");
+    kit_deliver(&kit, "intercom", body);
+    expect_sent(&kit, "Order ORD-7 is on its way.");
+    kit_answer_lookup(&kit, first);
+    kit_answer_lookup(&kit, second);
+    for (int i = 0; i < 6 + 8 + 16; i++) { /* GETs, POSTs, messages */
+        struct request_mail *request = kit_request(&kit);
+
+        assert_non_null(request);
+        if (request->job.kind == JOB_LOOKUP)
+            kit_answer_lookup(&kit, request);
+        else
+            kit_answer_ok(&kit, request);
+    }
+    kit_until_runs(&kit, "done", 9);
+    kit_stop(&kit);
+    kit_settled(&kit);
+    kit_close(&kit);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -403,6 +544,9 @@ int main(void)
         cmocka_unit_test(double_taps),
         cmocka_unit_test(an_answer_that_cannot_be_stored),
         cmocka_unit_test(branches_are_gone_through),
+        cmocka_unit_test(lookups_go_on_after_a_crash),
+        cmocka_unit_test(answers_are_used_again),
+        cmocka_unit_test(lookups_have_places),
     };
 
     return cmocka_run_group_tests_name("engine_work", tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include "app/sandbox.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define START 1784000000000
@@ -14,7 +15,8 @@ static const char slow_config[] =
     "listen: 127.0.0.1:0\n"
     "rules: [ rules.yaml ]\n"
     "sources:\n"
-    "  - { name: one, kind: intercom, path: /1, secrets: [ env:NONE_SUCH ], channel: shop }\n"
+    "  - { name: one, kind: intercom, path: /1, secrets: [ env:NONE_SUCH ], channel: shop, token: "
+    "env:NONE_SUCH, admin_id: '7' }\n"
     "  - { name: two, kind: intercom, path: /2, secrets: [ env:NONE_SUCH ], channel: plain }\n"
     "channels:\n"
     "  shop: { url: http://127.0.0.1:9, key: env:NONE_SUCH, chat_rate: { rate: 1/s, burst: 1 } }\n"
@@ -29,7 +31,16 @@ static const char rules[] =
     "      buttons: [ [ { text: Refresh, callback_data: 'track:${id}' } ] ]\n"
     "  - { name: two, text: two, reply: [ { text: first }, { text: second }, { text: third } ] }\n"
     "  - { name: who, text: who, reply: { text: 'You are ${contact.name}.' } }\n"
-    "  - { name: old, default: true, reply: { text: 'That is too old.' } }\n";
+    "  - { name: old, default: true, reply: { text: 'That is too old.' } }\n"
+    "  - { name: shop, tap: 'shop:(?<id>.*)', dedup: 0s, lookup: order, reply: { text: '${order.status}' },\n"
+    "      not_found: { reply: { text: nothing } }, on_error: { reply: { text: down } } }\n"
+    "  - { name: human, tap: human, set: { topic: '${contact.name:-none}' }, quiet: 1h,\n"
+    "      inbox: { note: 'Asks ${chat.topic}.', assign_team: 814, snooze: 1h, close: true }, reply: { text: "
+    "Soon. } }\n"
+    "  - { name: once, tap: once, single_use: true, reply: { text: Done. }, on_refused: { reply: { text: No. "
+    "} } }\n"
+    "lookups:\n"
+    "  order: { url: 'https://shop.example/orders/${id}', sample: { status: packed } }\n";
 
 struct box {
     struct kit kit;
@@ -203,11 +214,88 @@ static void test_channels(void **state)
     close_box(&box);
 }
 
+/* --- what is asked and done outside -------------------------------------------------------------------------------------- */
+
+static bool shop(void *context, struct text name, struct text url, struct sandbox_answer *out)
+{
+    is(name, "order");
+    is(url, "https://shop.example/orders/1");
+    out->status = (int)strtol(context, NULL, 10);
+    out->body = text_of("{\"status\":\"told\"}");
+    return out->status != 1;
+}
+
+static void test_lookups(void **state)
+{
+    static const struct {
+        const char *status, *text; /* 1: the callback leaves it to the sample */
+    } rows[] = {
+        { "200", "told" }, { "404", "nothing" }, { "500", "down" }, { "0", "down" }, { "1", "packed" }
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct box box;
+        struct sandbox_outcome out;
+        struct sandbox_setup setup = { .start_at = START, .lookup = shop, .context = (void *)rows[i].status };
+        struct fault fault;
+
+        open_box(&box, NULL, NULL);
+        is(enter(&box, ENTRY_TAP, "shop:1", NULL).rule, "shop");
+        sandbox_free(box.sandbox);
+        setup.generation = box.generation;
+        box.sandbox = sandbox_new(&setup, &fault);
+        out = enter(&box, ENTRY_TAP, "shop:1", NULL);
+        assert_int_equal(out.n_sent, 1);
+        assert_non_null(strstr(out.sent[0].body.p, rows[i].text));
+        close_box(&box);
+    }
+}
+
+static void test_inbox(void **state)
+{
+    struct box box;
+    struct sandbox_outcome out;
+
+    (void)state;
+    open_box(&box, NULL, NULL);
+    out = enter(&box, ENTRY_TAP, "human", "{\"name\":\"Anna\"}");
+    assert_int_equal(out.run_state, RUN_DONE);
+    assert_int_equal(out.n_actions, 4);
+    is(out.actions[0].action, "note");
+    is(out.actions[0].value, "Asks Anna.");
+    is(out.actions[1].action, "assign_team");
+    is(out.actions[1].value, "814");
+    is(out.actions[2].action, "snooze");
+    is(out.actions[3].action, "close");
+    is(out.chat, "{\"topic\":\"Anna\"}"); /* and not that it is quiet */
+    out = enter(&box, ENTRY_TEXT, "two", NULL);
+    assert_null(out.rule.p);
+    assert_int_equal(out.n_actions, 0);
+    close_box(&box);
+}
+
+static void test_refused(void **state)
+{
+    struct box box;
+    struct sandbox_outcome out;
+
+    (void)state;
+    open_box(&box, NULL, NULL);
+    out = enter(&box, ENTRY_TAP, "once", NULL);
+    is(out.rule, "once");
+    is(out.refused, "not_issued");
+    assert_non_null(strstr(out.sent[0].body.p, "No."));
+    assert_null(enter(&box, ENTRY_TAP, "shop:1", NULL).refused.p);
+    close_box(&box);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tap),  cmocka_unit_test(test_unmatched),  cmocka_unit_test(test_contact),
-        cmocka_unit_test(test_time), cmocka_unit_test(test_tap_window), cmocka_unit_test(test_channels),
+        cmocka_unit_test(test_tap),     cmocka_unit_test(test_unmatched),  cmocka_unit_test(test_contact),
+        cmocka_unit_test(test_time),    cmocka_unit_test(test_tap_window), cmocka_unit_test(test_channels),
+        cmocka_unit_test(test_lookups), cmocka_unit_test(test_inbox),      cmocka_unit_test(test_refused),
     };
 
     return cmocka_run_group_tests_name("sandbox", tests, NULL, NULL);
