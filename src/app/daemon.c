@@ -88,8 +88,12 @@ static void reload(void *arg)
 
 static void adopt(struct daemon *daemon, struct generation *generation)
 {
+    const struct config_limits *limits = &generation->config->limits;
+
     generation_unref(daemon->generation);
     daemon->generation = generation_ref(generation);
+    mailbox_set_bounds(daemon->to_engine, limits->queue_items, limits->queue_bytes);
+    xfer_set_limits(daemon->xfer, limits->sends, 2 * limits->sends);
     log_setup((enum log_level)generation->config->log_level, generation->config->log_json);
     frontdoor_adopt(daemon->door, generation);
     if (daemon->pages)

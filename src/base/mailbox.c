@@ -71,6 +71,14 @@ struct mailbox *mailbox_new(size_t items, size_t bytes)
     return box;
 }
 
+void mailbox_set_bounds(struct mailbox *box, size_t items, size_t bytes)
+{
+    pthread_mutex_lock(&box->lock);
+    box->max_items = items;
+    box->max_bytes = bytes;
+    pthread_mutex_unlock(&box->lock);
+}
+
 void mailbox_free(struct mailbox *box)
 {
     if (!box)
@@ -104,7 +112,8 @@ bool mailbox_post(struct mailbox *box, struct mail *mail)
     bool room;
 
     pthread_mutex_lock(&box->lock);
-    room = box->items < box->max_items && mail->bytes <= box->max_bytes - box->bytes;
+    room = box->items < box->max_items && box->bytes <= box->max_bytes &&
+           mail->bytes <= box->max_bytes - box->bytes;
     if (room) {
         bool was_empty = empty(box);
 

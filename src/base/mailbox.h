@@ -20,6 +20,8 @@ struct mailbox;
 
 /* mailbox_new: at most `items` plain messages of `bytes` in all wait. NULL when memory or descriptors are out. */
 struct mailbox *mailbox_new(size_t items, size_t bytes) CHECKED;
+/* mailbox_set_bounds: from now on; what waits already stays. */
+void mailbox_set_bounds(struct mailbox *box, size_t items, size_t bytes);
 void mailbox_free(struct mailbox *box);
 /* mailbox_post: hands the message over; false at a bound: it stays the caller's. */
 bool mailbox_post(struct mailbox *box, struct mail *mail) CHECKED;

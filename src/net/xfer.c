@@ -489,6 +489,18 @@ bool xfer_start(struct xfer *xfer, const struct xfer_request *request,
 
 /* --- the whole --- */
 
+static bool set_limits(CURLM *multi, int per_host, int total)
+{
+    return !(curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)per_host) ||
+             curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)total) ||
+             curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)total));
+}
+
+void xfer_set_limits(struct xfer *xfer, int per_host, int total)
+{
+    (void)set_limits(xfer->multi, per_host, total); /* numbers: they cannot be refused */
+}
+
 static bool set_multi(struct xfer *xfer, int per_host, int total)
 {
     CURLM *multi = xfer->multi;
@@ -496,10 +508,8 @@ static bool set_multi(struct xfer *xfer, int per_host, int total)
              curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, xfer) ||
              curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer_wanted) ||
              curl_multi_setopt(multi, CURLMOPT_TIMERDATA, xfer) ||
-             curl_multi_setopt(multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING) ||
-             curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)per_host) ||
-             curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)total) ||
-             curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)total));
+             curl_multi_setopt(multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING)) &&
+           set_limits(multi, per_host, total);
 }
 
 struct xfer *xfer_new(struct loop *loop, int per_host, int total, struct fault *fault)

@@ -150,6 +150,13 @@ static void test_mailbox_bounds_and_order(void **state)
     assert_int_equal(got->kind, 2);
     free(got);
     assert_null(mailbox_take(box, 10, 50, 1));
+    mailbox_set_bounds(box, 2, 10);
+    assert_false(mailbox_post(box, &(struct mail){ .bytes = 11 }));
+    mailbox_set_bounds(box, 2, 11);
+    assert_true(mailbox_post(box, mail(4, 11)));
+    mailbox_set_bounds(box, 2, 5); /* less than what waits */
+    assert_false(mailbox_post(box, &(struct mail){ .bytes = 1 }));
+    free(mailbox_take(box, 10, 50, 0));
     free(spare);
     mailbox_free(box);
 }
