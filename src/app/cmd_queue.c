@@ -254,6 +254,17 @@ static int usage(void)
     return EXIT_USAGE;
 }
 
+/* The daemon's time, as far as the store tells it: the clock may have been set back since. */
+static void take_time(struct queue *queue)
+{
+    int64_t id, at;
+
+    store_newest(queue->store, &id, &at);
+    queue->now = now_wall_ms();
+    if (queue->now < at)
+        queue->now = at;
+}
+
 /* Everything of one call is one transaction. Nothing is printed during it: a terminal that is stopped, or a pager, would hold up
    the daemon, which waits for the same lock. */
 static enum store_status change(struct queue *queue, const struct action *action, int argc, char **argv,
@@ -265,6 +276,7 @@ static enum store_status change(struct queue *queue, const struct action *action
     if (status != STORE_OK)
         return status;
     setvbuf(stdout, until_committed, _IOFBF, sizeof(until_committed));
+    take_time(queue);
     *code = action->run(queue, argc, argv);
     status = store_commit(queue->store, fault);
     if (status != STORE_OK)
@@ -319,7 +331,7 @@ int cmd_queue(int argc, char **argv)
 {
     const char *path = CMDLINE_CONFIG, *state = NULL, *chat = NULL, *source = NULL, *rule = NULL,
                *after = NULL, *limit = NULL, *format = "text";
-    struct queue queue = { .limit = 50, .now = now_wall_ms() };
+    struct queue queue = { .limit = 50 };
     const struct cmdline_option options[] = { { "c", &path, NULL },
                                               { "all", NULL, &queue.filter.all },
                                               { "state", &state, NULL },

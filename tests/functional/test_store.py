@@ -385,5 +385,24 @@ def test_done_things_go_after_their_time():
         assert len(sim.sends()) == 3
 
 
+@test
+def test_retry_after_the_clock_was_set_back():
+    """What the store has is of a later time than the clock shows: so is what is sent anew."""
+    with Sim() as sim, Daemon(sim, RULES) as daemon:
+        sim.fault(status=422)
+        daemon.tap("track:1")
+        wait_for(lambda: [i for i in everything(daemon) if i["state"] == "failed"], "the run that failed")
+        assert daemon.terminate() == 0
+        with database(daemon) as db:
+            db.execute("UPDATE run SET stored_at = stored_at + 7200000, expires_at = expires_at + 7200000")
+            run, stored_at = db.execute("SELECT id, stored_at FROM run").fetchone()
+        code, _, err = daemon.run("queue", "retry", str(run))
+        assert code == 0, err
+        with database(daemon) as db:
+            assert db.execute("SELECT expires_at > ? FROM run", (stored_at,)).fetchone() == (1,)
+        daemon.serve()
+        assert text_of(sim.wait_sends(1)[0]) == "order 1"
+
+
 if __name__ == "__main__":
     main()
