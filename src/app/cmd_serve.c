@@ -4,6 +4,20 @@
 
 #include <stdio.h>
 
+/* For the program that reads the log, once it is known that there is one; a person reads them as `check` prints them. */
+static void tell(const struct generation *generation, struct findings *findings)
+{
+    const struct finding *finding;
+
+    if (!generation || !generation->config->log_json) {
+        cmdline_findings(findings, false);
+        return;
+    }
+    log_setup((enum log_level)generation->config->log_level, true);
+    for (size_t i = 0; (finding = findings_get(findings, i)); i++)
+        generation_log_finding(finding->level == FINDING_NOTE ? LOG_INFO : LOG_WARN, "rules", finding);
+}
+
 int cmd_serve(int argc, char **argv)
 {
     const char *path = CMDLINE_CONFIG;
@@ -19,7 +33,7 @@ int cmd_serve(int argc, char **argv)
     findings = findings_new();
     generation = findings ? generation_load(path, SECRETS_NEEDED, findings) : NULL;
     if (findings)
-        cmdline_findings(findings, false);
+        tell(generation, findings);
     findings_free(findings);
     return generation ? daemon_run(path, generation) : EXIT_CONFIG;
 }

@@ -17,16 +17,25 @@
 #define CACHE_MAX ((size_t)16 << 20)
 #define ARENA_MAX (256u << 20)
 #define ANSWER_MAX ((size_t)64 << 10) /* of a lookup, to be kept */
-#define LOOK_MS 250                   /* how often the command line's changes are looked for */
-#define LAST_TRIES 20                 /* of a store that fails while stopping, LOOK_MS apart at most */
+#define LAST_TRIES 20                 /* of a store that fails while stopping, ENGINE_LOOK_MS apart at most */
 
 /* --- the cycle ------------------------------------------------------------------------------------------------------ */
+
+/* Who is asked may repeat our key in what it says of an error: neither the log nor the store gets to see it. */
+static void conceal_secrets(const struct engine *engine, struct result_mail *result)
+{
+    if (result->body)
+        generation_conceal(engine->generation, result->body, result->body_size);
+    if (result->error)
+        generation_conceal(engine->generation, result->error, strlen(result->error));
+}
 
 /* engine_request has made room for it. */
 static void note_result(struct engine *engine, struct result_mail *result)
 {
     struct source_state *source = engine_source(engine, text_of(result->job.owner));
 
+    conceal_secrets(engine, result);
     if (result->job.kind == JOB_SEND)
         engine->sends_in_flight--;
     else if (result->job.kind == JOB_LOOKUP)
@@ -78,12 +87,12 @@ static void sort_mail(struct engine *engine, struct mail *mail)
 
 static int64_t sleep_ms(const struct engine *engine)
 {
-    int64_t ms =
-        engine->wake_at ? engine->wake_at - schedule_now((struct schedule *)&engine->schedule) : LOOK_MS;
+    int64_t ms = engine->wake_at ? engine->wake_at - schedule_now((struct schedule *)&engine->schedule)
+                                 : ENGINE_LOOK_MS;
 
     if (engine->more && !engine->store_down)
         return 0;
-    return ms < 0 ? 0 : ms > LOOK_MS ? LOOK_MS : ms;
+    return ms < 0 ? 0 : ms > ENGINE_LOOK_MS ? ENGINE_LOOK_MS : ms;
 }
 
 static bool all_quiet(const struct engine *engine)

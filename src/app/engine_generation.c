@@ -118,17 +118,6 @@ static bool can_follow(const struct config *now, const struct config *next, stru
     return ok;
 }
 
-static void log_finding(const struct finding *finding)
-{
-    struct buf place = BUF(1024);
-
-    if (finding->at.document)
-        buf_printf(&place, "%s:%d:%d", finding->at.document->path, finding->at.line, finding->at.column);
-    log_error("reload refused", log_str("at", place.len ? place.data : "-"), log_str("error", finding->text),
-              log_str("hint", finding->hint));
-    buf_free(&place);
-}
-
 static void refuse(struct engine *engine, struct findings *findings)
 {
     const struct finding *finding;
@@ -144,7 +133,7 @@ static void refuse(struct engine *engine, struct findings *findings)
                      findings_count(findings, FINDING_ERROR), finding->text);
             health_set(engine->setup.health, HEALTH_RELOAD, line);
         }
-        log_finding(finding);
+        generation_log_finding(LOG_ERROR, "reload refused", finding);
     }
 }
 

@@ -21,6 +21,7 @@
 #define TRIES_MAX 3 /* of a notification, of an entry, that the program did not outlive */
 #define CHANNEL_FAILURES 3
 #define ENGINE_STORE_RETRY_MS 1000
+#define ENGINE_LOOK_MS 250 /* how often the command line's changes are looked for */
 
 struct channel_state {
     char name[NAME_BYTES];

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SECRET_LEAST 8 /* bytes of one that is looked for in answers */
+
 struct source_secrets {
     struct text *secrets;
     size_t count;
@@ -222,6 +224,20 @@ struct generation *generation_load(const char *path, enum secrets_need secrets, 
     return &whole->public;
 }
 
+void generation_log_finding(enum log_level level, const char *message, const struct finding *finding)
+{
+    struct buf place = BUF(1024);
+
+    if (finding->at.document)
+        buf_printf(&place, "%s:%d:%d", finding->at.document->path, finding->at.line, finding->at.column);
+    log_write(level, message,
+              (struct log_field[]){ log_str("at", place.len ? place.data : "-"),
+                                    log_str(level == LOG_ERROR ? "error" : "text", finding->text),
+                                    log_str("hint", finding->hint),
+                                    { NULL } });
+    buf_free(&place);
+}
+
 struct generation *generation_with(struct generation *generation, struct ruleset *ruleset)
 {
     struct whole *whole = calloc(1, sizeof(*whole));
@@ -288,6 +304,31 @@ struct text generation_secret(const struct generation *generation, const char *n
         if (strcmp(whole->config->secrets[i].name, name) == 0)
             return whole->values[i];
     return TEXT_NONE;
+}
+
+static void conceal(struct text secret, char *bytes, size_t n)
+{
+    if (!secret.p || secret.n < SECRET_LEAST)
+        return;
+    for (size_t i = 0; i + secret.n <= n; i++)
+        if (bytes[i] == secret.p[0] && memcmp(bytes + i, secret.p, secret.n) == 0)
+            memset(bytes + i, '*', secret.n);
+}
+
+void generation_conceal(const struct generation *generation, char *bytes, size_t n)
+{
+    const struct whole *whole = whole_of(generation);
+
+    for (size_t i = 0; whole->sources && i < whole->config->n_sources; i++) {
+        for (size_t j = 0; j < whole->sources[i].count; j++)
+            conceal(whole->sources[i].secrets[j], bytes, n);
+        conceal(whole->sources[i].token, bytes, n);
+    }
+    for (size_t i = 0; whole->keys && i < whole->config->n_channels; i++)
+        conceal(whole->keys[i], bytes, n);
+    for (size_t i = 0; whole->values && i < whole->config->n_secrets; i++)
+        conceal(whole->values[i], bytes, n);
+    conceal(whole->admin_token, bytes, n);
 }
 
 struct text generation_admin_token(const struct generation *generation)

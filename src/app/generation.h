@@ -3,6 +3,7 @@
 /* A generation: configuration, secrets and rules that belong together, loaded as a whole and then only read. Counted
    references: the engine, the loop and mails under way each hold one. */
 
+#include "base/log.h"
 #include "core/config.h"
 #include "core/finding.h"
 #include "core/ruleset.h"
@@ -24,6 +25,8 @@ struct generation *generation_load(const char *path, enum secrets_need secrets,
 /* generation_with: the same configuration with other rules, which it takes; without secrets. NULL when memory is out: the rules
    are freed. */
 struct generation *generation_with(struct generation *generation, struct ruleset *ruleset) CHECKED;
+/* generation_log_finding: as one line of the log. */
+void generation_log_finding(enum log_level level, const char *message, const struct finding *finding);
 struct generation *generation_ref(struct generation *generation);
 void generation_unref(struct generation *generation);
 
@@ -36,3 +39,6 @@ struct text generation_channel_key(const struct generation *generation, const st
 /* generation_secret: of the configuration's `secrets`; p == NULL: there is none. */
 struct text generation_secret(const struct generation *generation, const char *name);
 struct text generation_admin_token(const struct generation *generation);
+/* generation_conceal: puts '*' over every secret that stands in the bytes, in place; shorter ones than 8 bytes would hit what is none,
+   and stay. */
+void generation_conceal(const struct generation *generation, char *bytes, size_t n);

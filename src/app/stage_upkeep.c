@@ -5,7 +5,6 @@
 #include "base/log.h"
 
 #define PAGE 256
-#define LOOK_MS 250
 #define EXPIRE_MS 1000
 #define PRUNE_MS 1000
 #define SEEN_MS (7LL * 86400 * 1000)
@@ -122,7 +121,7 @@ void stage_upkeep(struct engine *engine)
 {
     if (engine->stopping)
         return;
-    if (is_due(engine, &engine->look_at, LOOK_MS))
+    if (is_due(engine, &engine->look_at, ENGINE_LOOK_MS))
         look(engine);
     if (is_due(engine, &engine->expire_at, EXPIRE_MS)) {
         expire_runs(engine);

@@ -339,6 +339,22 @@ def test_reload_takes_sources_keys_and_limits():
         assert daemon.post("/webhooks/moved", b"x" * 4096, headers) == 413
 
 
+@test
+def test_reload_takes_the_number_of_sends():
+    with Sim() as sim, Daemon(sim, RULES, config={"limits": {"sends": 1, "queue_items": 100}}, channel={"timeout": "60s"}) as daemon:
+        sim.fault(times=4, accept_then="hang")
+        daemon.tap("track:1", user="1")
+        sim.wait_requests(1, SEND)
+        daemon.config["limits"] = {"sends": 4, "queue_items": 200}
+        daemon.write_config()
+        daemon.send_signal(signal.SIGHUP)
+        wait_reloads(daemon, 1)
+        assert reloads(daemon) == (1, 0)
+        for user in ("2", "3", "4"):
+            daemon.tap("track:" + user, user=user)
+        sim.wait_requests(4, SEND)  # all of them under way at once
+
+
 # --- admin -----------------------------------------------------------------------------------------------------------------
 
 @test
@@ -685,7 +701,8 @@ def test_explain():
 
 @test
 def test_json_log_is_json():
-    with Sim() as sim, Daemon(sim, RULES, config={"log": "json", "log_level": "debug"}) as daemon:
+    warned = RULES + "  - { name: slashes, tap: '/slashes/', reply: { text: a } }\n"
+    with Sim() as sim, Daemon(sim, warned, config={"log": "json", "log_level": "debug"}) as daemon:
         sim.fault(status=422, body='no "quotes"\\ or \n lines \t \u00e9 \u2028 \U0001f600')
         daemon.tap('track:"\\ <b>\u00e9</b> \u0001')
         daemon.post_intercom(intercom_replied("track:1"), secret="wrong")
@@ -699,6 +716,8 @@ def test_json_log_is_json():
             <= {line["msg"] for line in lines}
         assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["time"]) for line in lines)
         assert all(line["level"] in ("debug", "info", "warn", "error") for line in lines)
+        warning = next(line for line in lines if line["msg"] == "rules")
+        assert warning["level"] == "warn" and "rules.yaml:4:" in warning["at"] and "slashes" in warning["text"], warning
         send = next(line for line in lines if line["msg"] == "send")
         assert send["outcome"] == "failed" and send["status"] == 422 and '"quotes"' in send["reason"], send
 

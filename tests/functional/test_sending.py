@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What becomes of a send, by what Octopods answers or does not, and in which order and at which pace sends leave."""
 
+import os
 import signal
 import socket
 
@@ -190,6 +191,24 @@ def test_released_by_hand():
         code, out, err = daemon.run("queue", "release", "--channel", "shop")
         assert code == 0 and "shop is open" in out, (code, out, err)
         expect_open(sim, daemon)
+
+
+@test
+def test_a_key_that_is_repeated_in_an_answer_is_not_kept():
+    key = "a-key-that-octopods-repeats"
+    with Sim("--key", key) as sim, Daemon(sim, RULES, env={"SHOP_KEY": key}) as daemon:
+        sim.fault(status=422, times=1, body={"error": {"message": f"{key} may not send this"}})
+        daemon.tap("one:1")
+        run = wait_runs(daemon, "failed")[0]
+        sim.control("DELETE", "faults")
+        sim.fault(status=401, times=1, body={"error": f"wrong key {key}"})
+        daemon.tap("one:2")
+        daemon.wait_log("CHANNEL PAUSED")
+        assert "*" * len(key) in show(daemon, run) and "*" * len(key) in daemon.log_text()
+        assert key not in show(daemon, run) + daemon.log_text() + daemon.page("/readyz")[1]
+        for name in os.listdir(daemon.folder):
+            with open(daemon.path(name), "rb") as file:
+                assert key.encode() not in file.read(), name
 
 
 @test
