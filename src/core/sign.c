@@ -25,10 +25,12 @@ static const unsigned char *bytes_of(struct text text)
     return (const unsigned char *)(text.p ? text.p : "");
 }
 
-/* Looking up an algorithm costs as much as hashing a kilobyte, so it is done once; only read afterwards, by both threads. */
+/* Looking up an algorithm costs as much as hashing a kilobyte, so it is done once; only read afterwards, by both threads. All of
+   them or none: the first use is the hash of the rules, without which nothing starts. */
 static struct {
     EVP_MD *md[2];
     EVP_MAC_CTX *hmac[2]; /* without a key; copied for each use */
+    bool all;
 } found;
 static once_flag once = ONCE_FLAG_INIT;
 
@@ -51,9 +53,11 @@ static void find_all(void)
 {
     EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 
+    found.all = true;
     for (size_t i = 0; i < sizeof(hashes) / sizeof(*hashes); i++) {
         found.md[i] = EVP_MD_fetch(NULL, hashes[i].name, NULL);
         found.hmac[i] = find_hmac(mac, hashes[i].name);
+        found.all = found.all && found.md[i] && found.hmac[i];
     }
     EVP_MAC_free(mac);
 }
@@ -76,7 +80,7 @@ bool sign_hmac(enum sign_hash hash, struct text key, const struct text *parts, s
     bool ok;
 
     call_once(&once, find_all);
-    ctx = found.hmac[hash] ? EVP_MAC_CTX_dup(found.hmac[hash]) : NULL;
+    ctx = found.all ? EVP_MAC_CTX_dup(found.hmac[hash]) : NULL;
     ok = ctx && mac_run(ctx, key, parts, n, out);
     EVP_MAC_CTX_free(ctx);
     return ok;
@@ -99,7 +103,7 @@ bool sign_digest(enum sign_hash hash, const struct text *parts, size_t n, unsign
     bool ok;
 
     call_once(&once, find_all);
-    ctx = found.md[hash] ? EVP_MD_CTX_new() : NULL;
+    ctx = found.all ? EVP_MD_CTX_new() : NULL;
     ok = ctx && digest_run(ctx, found.md[hash], parts, n, out);
     EVP_MD_CTX_free(ctx);
     return ok;
