@@ -306,6 +306,7 @@ static bool answers(const struct rule *rule)
 static bool check_guards(const struct node *node, const struct rule *rule, struct rule_context *context)
 {
     const struct node *refused = node_get(node, "on_refused"), *text = node_get(node, "text");
+    const struct node *otherwise = node_get(node, "default");
     bool good = true;
 
     if (refused && !rule->require_issued) {
@@ -317,6 +318,13 @@ static bool check_guards(const struct node *node, const struct rule *rule, struc
         finding_error(context->maker->findings, text->at,
                       "rule '%s' takes only what was sent to the chat, and a text never was", rule->name);
         finding_hint(context->maker->findings, "give it a 'tap' only");
+        good = false;
+    }
+    if (otherwise && rule->require_issued) {
+        finding_error(context->maker->findings, otherwise->at,
+                      "rule '%s' takes only what was sent to the chat; as the default it would take all else",
+                      rule->name);
+        finding_hint(context->maker->findings, "let another rule be the default");
         good = false;
     }
     return good;
