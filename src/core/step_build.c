@@ -447,7 +447,7 @@ static void close_blocks(struct steps *steps, const struct rule *rule)
     const size_t begins[] = { rule->not_found, rule->on_error, rule->on_refused };
 
     for (size_t i = 0; i < sizeof(begins) / sizeof(*begins); i++)
-        if (begins[i] != RULE_NO_STEP && begins[i] > 0)
+        if (begins[i] != RULE_NO_STEP)
             steps->list[begins[i] - 1].to = steps->count;
 }
 
@@ -477,14 +477,12 @@ bool step_build(const struct node *map, struct rule_context *context, struct rul
     struct steps steps = { .context = context };
     const struct names *before = context->maker->names;
     struct names names = before ? *before : (struct names){ 0 };
-    bool good;
+    bool good = rule_lookups_carried(context, rule, &steps.lookups) || wrong(&steps, map->at, "out of memory");
 
     names.given = &steps.given;
     names.lookups = &steps.lookups;
     context->maker->names = before ? &names : NULL;
-    if (!rule_lookups_carried(context, rule, &steps.lookups))
-        return wrong(&steps, map->at, "out of memory");
-    good = add_map(&steps, map);
+    good = add_map(&steps, map) && good;
     good = add_blocks(&steps, map, rule) && good;
     context->maker->names = before;
     if (good)
