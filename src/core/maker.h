@@ -13,7 +13,6 @@ struct pattern_pool;
 struct wants {
     bool contact;
     bool conversation; /* other than its id */
-    bool chat;         /* what is kept of a chat: variables, quiet, keys that carry data */
     bool ledger;       /* which buttons were sent: guards, tokens */
 };
 

@@ -38,15 +38,10 @@ static void build_fields(struct builder *builder, const struct node *node, struc
     if (!map)
         return;
     out->token = schema_bool(node, "token", false);
+    builder->maker->wants.ledger |= out->token;
     out->url = message_leaf(builder, node_get(node, "url"), LEAF_URL, "url", limits_url);
     out->callback_data = message_leaf(builder, node_get(node, "callback_data"), LEAF_TEXT, "callback_data",
                                       out->token ? limits_token_data : limits_data);
-}
-
-static void note_wants(struct builder *builder, const struct message_button *button, bool keyboard)
-{
-    builder->maker->wants.chat |= keyboard && button->callback_data;
-    builder->maker->wants.ledger |= button->token;
 }
 
 static void build_button(struct builder *builder, const struct node *node, bool keyboard,
@@ -73,7 +68,6 @@ static void build_button(struct builder *builder, const struct node *node, bool 
     }
     message_enter_when(builder, out->when, &guarded);
     build_fields(builder, node, out);
-    note_wants(builder, out, keyboard);
     message_leave(builder, &guarded);
 }
 

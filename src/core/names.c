@@ -436,7 +436,6 @@ bool names_check(struct maker *maker, const struct path *path, enum names_use us
     if (which >= 0 ? !check_reserved(&check, which) : !check_own(&check))
         return false;
     maker->wants.contact |= path_first(path, "contact") || path_first(path, "lang");
-    maker->wants.chat |= path_first(path, "chat");
     maker->wants.conversation |= may_lack(path, "conversation", "id");
     if (use == NAMES_VALUE)
         warn_missing(&check);

@@ -346,14 +346,6 @@ static bool check_use(const struct node *node, const struct rule *rule, struct r
     return false;
 }
 
-static bool has_flow_steps(const struct rule *rule)
-{
-    for (size_t i = 0; i < rule->n_steps; i++)
-        if (rule->steps[i].kind == STEP_SET || rule->steps[i].kind == STEP_QUIET)
-            return true;
-    return false;
-}
-
 /* `when` and the steps. `captures` NULL: a pattern does not compile, so every name would be unknown; only the rest is
    checked. */
 static bool build_rest(const struct node *node, struct rule_context *context, const struct captures *captures,
@@ -419,7 +411,6 @@ bool rule_build(struct rule_context *context, struct rule *rule)
         good = known = false;
     }
     good = build_rest(rule->node, context, known ? &captures : NULL, rule) && good;
-    context->maker->wants.chat |= has_flow_steps(rule);
     context->maker->wants.ledger |= rule->require_issued;
     if (good)
         rule_lookups_warn(context, rule);

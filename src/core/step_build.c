@@ -477,7 +477,8 @@ bool step_build(const struct node *map, struct rule_context *context, struct rul
     struct steps steps = { .context = context };
     const struct names *before = context->maker->names;
     struct names names = before ? *before : (struct names){ 0 };
-    bool good = rule_lookups_carried(context, rule, &steps.lookups) || wrong(&steps, map->at, "out of memory");
+    bool good =
+        rule_lookups_carried(context, rule, &steps.lookups) || wrong(&steps, map->at, "out of memory");
 
     names.given = &steps.given;
     names.lookups = &steps.lookups;
