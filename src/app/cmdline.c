@@ -26,38 +26,76 @@ const struct cmd cmd_table[] = {
     { NULL, NULL, NULL, NULL }
 };
 
-static const struct cmdline_option *find_option(const struct cmdline_option *options, struct text word)
+struct parsing {
+    char **argv;
+    int argc;
+    const struct cmdline_option *options;
+    uint64_t given; /* by the option's number */
+};
+
+static void say_unknown(const struct parsing *parsing, const char *word, struct text name)
 {
-    for (; options->name; options++)
-        if (text_is(word, options->name))
-            return options;
-    return NULL;
+    const char *names[CMDLINE_VALUES] = { NULL }, *near;
+
+    for (size_t i = 0; parsing->options[i].name && i + 1 < CMDLINE_VALUES; i++)
+        names[i] = parsing->options[i].name;
+    near = text_closest(name, names);
+    fprintf(stderr, "callbackd: unknown option '%s'", word);
+    if (near)
+        fprintf(stderr, "; did you mean '%s%s'?", near[1] ? "--" : "-", near);
+    fputc('\n', stderr);
+}
+
+static bool keep_value(struct parsing *parsing, const struct cmdline_option *option, const char *word,
+                       const char *value)
+{
+    const uint64_t bit = UINT64_C(1) << (option - parsing->options);
+
+    if (option->values && option->values->count < CMDLINE_VALUES) {
+        option->values->items[option->values->count++] = value;
+        return true;
+    }
+    if (!option->values && !(parsing->given & bit)) {
+        parsing->given |= bit;
+        *option->value = value;
+        return true;
+    }
+    fprintf(stderr, "callbackd: '%s' is given %s\n", word, option->values ? "too often" : "twice");
+    return false;
 }
 
 /* One option at argv[i]; returns how many words it takes, 0 after saying what is wrong. */
-static int take_option(int argc, char **argv, int i, const struct cmdline_option *options)
+static int take_option(struct parsing *parsing, int i)
 {
-    struct text word = text_of(argv[i] + (argv[i][1] == '-' ? 2 : 1)), name = word, value = TEXT_NONE;
-    const struct cmdline_option *option;
+    char *const word = parsing->argv[i];
+    struct text name = text_of(word + (word[1] == '-' ? 2 : 1)), value = TEXT_NONE;
+    const struct cmdline_option *option = parsing->options;
 
-    text_cut(word, '=', &name, &value);
-    option = find_option(options, name);
-    if (!option || (option->flag && value.p)) {
-        fprintf(stderr, "callbackd: unknown option '%s'\n", argv[i]);
+    text_cut(name, '=', &name, &value);
+    while (option->name && !text_is(name, option->name))
+        option++;
+    if (!option->name) {
+        say_unknown(parsing, word, name);
         return 0;
     }
     if (option->flag) {
+        if (value.p)
+            fprintf(stderr, "callbackd: '--%s' takes no value\n", option->name);
         *option->flag = true;
-        return 1;
+        return !value.p;
     }
-    *option->value = value.p ? value.p : i + 1 < argc ? argv[i + 1] : NULL;
-    if (!*option->value)
-        fprintf(stderr, "callbackd: '%s' needs a value\n", argv[i]);
-    return !*option->value ? 0 : value.p ? 1 : 2;
+    if (!value.p && i + 1 == parsing->argc) {
+        fprintf(stderr, "callbackd: '%s' needs a value\n", word);
+        return 0;
+    }
+    if (!keep_value(parsing, option, word, value.p ? value.p : parsing->argv[i + 1]))
+        return 0;
+    return value.p ? 1 : 2;
 }
 
 bool cmdline_parse(int argc, char **argv, const struct cmdline_option *options, int *n)
 {
+    struct parsing parsing = { argv, argc, options, 0 };
     bool only_words = false;
 
     *n = 0;
@@ -67,7 +105,7 @@ bool cmdline_parse(int argc, char **argv, const struct cmdline_option *options, 
         if (!only_words && strcmp(argv[i], "--") == 0)
             only_words = true;
         else if (!only_words && argv[i][0] == '-' && argv[i][1])
-            used = take_option(argc, argv, i, options);
+            used = take_option(&parsing, i);
         else
             argv[++*n] = argv[i];
         if (!used)

@@ -10,14 +10,23 @@
 
 #define CMDLINE_CONFIG "/etc/callbackd/callbackd.yaml"
 
+#define CMDLINE_VALUES 64
+
+/* What an option was given that may stand several times. */
+struct cmdline_values {
+    const char *items[CMDLINE_VALUES];
+    size_t count;
+};
+
 struct cmdline_option {
     const char *name;   /* without "--"; "c" is -c */
-    const char **value; /* takes a value */
+    const char **value; /* takes a value, once */
     bool *flag;         /* takes none */
+    struct cmdline_values *values;
 };
 
 /* cmdline_parse: options may stand anywhere; what is none is moved to argv[1..], its number in *n. False after saying on standard
-   error what is wrong. */
+   error what is wrong. At most 64 options. */
 bool cmdline_parse(int argc, char **argv, const struct cmdline_option *options, int *n) CHECKED;
 /* cmdline_findings: prints them. */
 void cmdline_findings(struct findings *findings, bool to_stdout);

@@ -363,4 +363,38 @@ def the_schema_is_for_editors():
     assert '"callback_data"' in done.stdout and '"send_within"' in done.stdout
 
 
+# --- what all have in common -----------------------------------------------------------------------------------------------
+
+
+def outcome(folder, words, **streams):
+    """Exit code and standard error."""
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, **streams}
+    done = subprocess.run([CALLBACKD, *words], cwd=folder.path, encoding="utf-8", stderr=subprocess.PIPE, timeout=PATIENCE,
+                          check=False, **streams)
+    return done.returncode, done.stderr
+
+
+@test
+def options_that_cannot_be_meant():
+    with Folder() as folder:
+        for words, complaint in [(["try", "-c", "callbackd.yaml", "-c", "b", "menu"], "'-c' is given twice"),
+                                 (["check", "--format=json", "--format", "text"], "'--format' is given twice"),
+                                 (["check", "--stirct"], "unknown option '--stirct'; did you mean '--strict'?"),
+                                 (["check", "--strict=yes"], "'--strict' takes no value"),
+                                 (["graph", "--format"], "'--format' needs a value"), (["chek"], "no subcommand 'chek'")]:
+            code, err = outcome(folder, words)
+            assert code == 2 and complaint in err and "usage" in err, err
+
+
+@test
+def output_that_cannot_be_written():
+    with Folder() as folder, open("/dev/full", "w", encoding="utf-8") as full:
+        folder.write("a.test.yaml", CASES)
+        for words in [["check"], ["check", "--format", "json"], ["try", "menu"], ["test", "a.test.yaml"], ["graph"], ["chat"]]:
+            code, err = outcome(folder, [words[0], "-c", "callbackd.yaml", *words[1:]], stdout=full)
+            assert code == 4 and "callbackd: standard output: " in err, (words, code, err)
+        for words in [["--version"], ["--help"], ["check", "--schema"]]:
+            assert outcome(folder, words, stdout=full)[0] == 4, words
+
+
 main()

@@ -45,6 +45,8 @@ static void options(void **state)
         { { "-c" }, false, NULL, NULL, false, NULL },
         { { "--al" }, false, NULL, NULL, false, NULL },
         { { "--nothing", "x" }, false, NULL, NULL, false, NULL },
+        { { "-c", "a", "x", "-c", "a" }, false, NULL, NULL, false, NULL },
+        { { "--all", "--all" }, true, "default", NULL, true, "" },
     };
 
     (void)state;
@@ -73,6 +75,29 @@ static void options(void **state)
         if (format)
             assert_string_equal(format, cases[i].format);
     }
+}
+
+static void values_of_one_option(void **state)
+{
+    struct cmdline_values values = { .count = 0 };
+    const struct cmdline_option table[] = { { "v", NULL, NULL, &values }, { NULL, NULL, NULL } };
+    char *few[] = { (char *)"try", (char *)"-v", (char *)"a", (char *)"x", (char *)"--v=b" };
+    char *many[CMDLINE_VALUES + 2] = { (char *)"try" };
+    int n;
+
+    (void)state;
+    assert_true(cmdline_parse(COUNT(few), few, table, &n));
+    assert_int_equal(n, 1);
+    assert_int_equal(values.count, 2);
+    assert_string_equal(values.items[0], "a");
+    assert_string_equal(values.items[1], "b");
+    for (size_t i = 1; i < COUNT(many); i++)
+        many[i] = (char *)"-v=c";
+    values.count = 0;
+    assert_true(cmdline_parse(CMDLINE_VALUES + 1, many, table, &n));
+    assert_int_equal(values.count, CMDLINE_VALUES);
+    values.count = 0;
+    assert_false(cmdline_parse(CMDLINE_VALUES + 2, many, table, &n));
 }
 
 static void ages(void **state)
@@ -175,11 +200,9 @@ static void odd_addresses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(options),
-        cmocka_unit_test(ages),
-        cmocka_unit_test(every_command_has_its_help),
-        cmocka_unit_test(notifies),
-        cmocka_unit_test(odd_addresses),
+        cmocka_unit_test(options),  cmocka_unit_test(values_of_one_option),
+        cmocka_unit_test(ages),     cmocka_unit_test(every_command_has_its_help),
+        cmocka_unit_test(notifies), cmocka_unit_test(odd_addresses),
     };
 
     /* What cmdline_parse says of wrong options is no test's output. */
