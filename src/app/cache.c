@@ -37,10 +37,16 @@ static void forget(struct cache *cache, struct slot *slot)
     *slot = (struct slot){ 0 };
 }
 
+void cache_clear(struct cache *cache)
+{
+    for (size_t i = 0; i < SLOTS; i++)
+        forget(cache, &cache->slots[i]);
+}
+
 void cache_free(struct cache *cache)
 {
-    for (size_t i = 0; cache && i < SLOTS; i++)
-        forget(cache, &cache->slots[i]);
+    if (cache)
+        cache_clear(cache);
     free(cache);
 }
 

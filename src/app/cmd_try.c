@@ -1,8 +1,10 @@
 /* `callbackd try`: what one tap or text would send. */
 
+#include "app/answers.h"
 #include "app/cmd.h"
 #include "app/cmdline.h"
-#include "app/sandbox.h"
+#include "app/live.h"
+#include "app/told.h"
 #include "base/log.h"
 #include "base/now.h"
 #include "core/doc.h"
@@ -14,63 +16,50 @@
 struct
 try {
     const char *path, *user, *source, *channel, *contact;
-    bool text;
+    struct cmdline_values lookups;
+    bool text, ask;
     struct text data;
+    struct answers answers;
+    struct live *live; /* NULL: nobody is asked */
 };
 
 static const char usage[] =
     "usage: callbackd try -c FILE [--text] [--chat ID] [--source NAME] [--channel NAME] "
-    "[--contact JSON] DATA\n";
+    "[--contact JSON] "
+    "[--lookup NAME=JSON|not_found|error|sample]... [--live] DATA\n";
 
-static const char *why(struct text how)
-{
-    return text_is(how, "tap")    ? "its tap pattern takes it"
-           : text_is(how, "text") ? "its text pattern takes it"
-                                  : "as the default";
-}
-
-static void print_matched(const struct sandbox_outcome *outcome)
-{
-    fprintf(stderr, "rule: %.*s (%s)\n", TEXT_ARG(outcome->rule), why(outcome->how));
-    for (size_t i = 1; i < outcome->n_rules; i++)
-        fprintf(stderr, "then: %.*s\n", TEXT_ARG(outcome->rules[i]));
-    if (!text_is(outcome->captures, "{}"))
-        fprintf(stderr, "captures: %.*s\n", TEXT_ARG(outcome->captures));
-}
-
-static void print_done(const struct sandbox_outcome *outcome)
-{
-    for (size_t i = 0; i < outcome->n_asked; i++)
-        fprintf(stderr, "lookup: %.*s, answered by its sample: %.*s\n", TEXT_ARG(outcome->asked[i].name),
-                TEXT_ARG(outcome->asked[i].url));
-    for (size_t i = 0; i < outcome->n_actions; i++)
-        fprintf(stderr, "inbox: %.*s%s%.*s\n", TEXT_ARG(outcome->actions[i].action),
-                outcome->actions[i].value.p ? ": " : "", TEXT_ARG(outcome->actions[i].value));
-    if (outcome->refused.p)
-        fprintf(stderr, "refused: %.*s\n", TEXT_ARG(outcome->refused));
-}
-
+/* The bodies alone on standard output: a program may want them. */
 static int report(const struct sandbox_outcome *outcome)
 {
-    if (outcome->rule.p)
-        print_matched(outcome);
-    print_done(outcome);
+    told_print(outcome, stderr);
     for (size_t i = 0; i < outcome->n_sent; i++)
         printf("%.*s\n", TEXT_ARG(outcome->sent[i].body));
     fflush(stdout);
-    if (!outcome->rule.p)
-        fprintf(stderr, "nothing is sent: %.*s\n", TEXT_ARG(outcome->reason));
-    else if (outcome->run_state != RUN_DONE)
-        fprintf(stderr, "the run is %s: %.*s\n", run_state_name(outcome->run_state),
-                TEXT_ARG(outcome->reason));
+    told_end(outcome, stderr);
     return outcome->rule.p && outcome->run_state == RUN_DONE ? EXIT_FINE : EXIT_FINDINGS;
 }
 
-static int try_it(const struct try *try, struct generation *generation)
+/* What was given comes first. */
+static enum sandbox_by answer_lookup(void *context, const struct request_mail *request,
+                                     struct result_mail *result)
 {
-    const struct sandbox_setup setup = {
-        .generation = generation, .source = try->source, .channel = try->channel, .start_at = now_wall_ms()
-    };
+    const struct try *try = context;
+    const struct given *answer = answers_find(&try->answers, request->job.owner, 0);
+
+    if (answer || !try->live)
+        return answers_give(answer, result);
+    live_ask(try->live, request, result);
+    return SANDBOX_LIVE;
+}
+
+static int try_it(struct try *try, struct generation *generation)
+{
+    const struct sandbox_setup setup = { .generation = generation,
+                                         .source = try->source,
+                                         .channel = try->channel,
+                                         .start_at = now_wall_ms(),
+                                         .lookup = answer_lookup,
+                                         .context = try };
     const struct sandbox_entry entry = { .kind = try->text ? ENTRY_TEXT : ENTRY_TAP,
                                          .data = try->data,
                                          .user_id = text_of(try->user),
@@ -105,19 +94,58 @@ static bool is_object(const char *json)
     return ok;
 }
 
+/* EXIT_FINE, or the exit code after saying what is wrong. */
+static int prepare(struct try *try, const struct generation *generation)
+{
+    struct fault fault;
+
+    for (size_t i = 0; i < try->lookups.count; i++)
+        if (!answers_set(&try->answers, generation->ruleset, text_of(try->lookups.items[i]), 0, &fault)) {
+            fprintf(stderr, "callbackd: --lookup: %s\n", fault.text);
+            return EXIT_USAGE;
+        }
+    if (try->ask)
+        try->live = live_new(&fault);
+    if (!try->ask || try->live)
+        return EXIT_FINE;
+    fprintf(stderr, "callbackd: --live: %s\n", fault.text);
+    return EXIT_TROUBLE;
+}
+
+static int load_and_try(struct try *try)
+{
+    struct findings *findings = findings_new();
+    struct generation *generation =
+        findings ? generation_load(try->path, try->ask ? SECRETS_OF_RULES : SECRETS_NONE, findings) : NULL;
+    int code = EXIT_CONFIG;
+
+    if (generation) {
+        code = prepare(try, generation);
+        if (code == EXIT_FINE)
+            code = try_it(try, generation);
+    } else if (findings) {
+        cmdline_findings(findings, false);
+    }
+    live_free(try->live);
+    answers_clear(&try->answers);
+    generation_unref(generation);
+    findings_free(findings);
+    return code;
+}
+
 int cmd_try(int argc, char **argv)
 {
     struct try try = { .path = CMDLINE_CONFIG, .user = USER_ID };
-    const struct cmdline_option options[] = { { "c", &try.path, NULL },
-                                              { "text", NULL, &try.text },
-                                              { "chat", &try.user, NULL },
-                                              { "source", &try.source, NULL },
-                                              { "channel", &try.channel, NULL },
-                                              { "contact", &try.contact, NULL },
-                                              { NULL, NULL, NULL } };
-    struct findings *findings;
-    struct generation *generation;
-    int n, code = EXIT_CONFIG;
+    const struct cmdline_option options[] = { { "c", &try.path },
+                                              { "text", .flag = &try.text },
+                                              { "chat", &try.user },
+                                              { "source", &try.source },
+                                              { "channel", &try.channel },
+                                              { "contact", &try.contact },
+                                              { "lookup", .values = &try.lookups },
+                                              { "live", .flag = &try.ask },
+                                              { NULL } };
+    int n;
 
     if (!cmdline_parse(argc, argv, options, &n) || n != 1) {
         fputs(usage, stderr);
@@ -127,13 +155,5 @@ int cmd_try(int argc, char **argv)
         return EXIT_USAGE;
     try.data = text_of(argv[1]);
     log_setup(LOG_ERROR, false);
-    findings = findings_new();
-    generation = findings ? generation_load(try.path, SECRETS_NONE, findings) : NULL;
-    if (generation)
-        code = try_it(&try, generation);
-    else if (findings)
-        cmdline_findings(findings, false);
-    generation_unref(generation);
-    findings_free(findings);
-    return code;
+    return load_and_try(&try);
 }

@@ -214,6 +214,8 @@ struct generation *generation_load(const char *path, enum secrets_need secrets, 
         ok = read_rules(whole, findings);
         if (secrets == SECRETS_NEEDED)
             ok = read_secrets(whole, findings) && ok;
+        else if (secrets == SECRETS_OF_RULES)
+            ok = read_lookup_secrets(whole, findings) && ok;
     }
     if (!ok) {
         if (findings_count(findings, FINDING_ERROR) == 0)

@@ -14,8 +14,9 @@ struct generation {
 };
 
 enum secrets_need {
-    SECRETS_NONE,  /* check, explain, queue: read none, need none */
-    SECRETS_NEEDED /* serve: an empty or missing one refuses */
+    SECRETS_NONE,     /* check, explain, queue: read none, need none */
+    SECRETS_OF_RULES, /* try --live: those that rules may use */
+    SECRETS_NEEDED,   /* serve: an empty or missing one refuses */
 };
 
 /* generation_load: reads the configuration file, its rules and secrets. NULL after adding errors to findings (which may hold

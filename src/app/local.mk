@@ -2,6 +2,7 @@ src_libapp_a_CFLAGS = $(AM_CFLAGS) $(JSON_CFLAGS)
 src_libapp_a_SOURCES = \
 	src/app/adminpages.c src/app/adminpages.h \
 	src/app/against.c src/app/against.h \
+	src/app/answers.c src/app/answers.h \
 	src/app/cache.c src/app/cache.h \
 	src/app/cmd.h \
 	src/app/cmd_chat.c src/app/cmd_chat.h \
@@ -25,6 +26,7 @@ src_libapp_a_SOURCES = \
 	src/app/frontdoor.c src/app/frontdoor.h \
 	src/app/generation.c src/app/generation.h \
 	src/app/health.c src/app/health.h \
+	src/app/live.c src/app/live.h \
 	src/app/mail.c src/app/mail.h \
 	src/app/metrics.c src/app/metrics.h \
 	src/app/notify.c src/app/notify.h \
@@ -46,4 +48,5 @@ src_libapp_a_SOURCES = \
 	src/app/stage_send.c \
 	src/app/stage_settle.c \
 	src/app/stage_upkeep.c \
-	src/app/talk.c src/app/talk.h
+	src/app/talk.c src/app/talk.h \
+	src/app/told.c src/app/told.h

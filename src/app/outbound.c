@@ -7,16 +7,33 @@ struct errand {
     struct result_mail *result;
 };
 
+struct xfer_request outbound_request(const struct request_mail *request)
+{
+    return (struct xfer_request){ .method = request->method,
+                                  .url = request->url,
+                                  .headers = (const char *const *)request->headers,
+                                  .body = request->body ? text_of(request->body) : TEXT_NONE,
+                                  .timeout_ms = request->timeout_ms,
+                                  .connect_timeout_ms = request->connect_timeout_ms,
+                                  .answer_max = request->answer_max,
+                                  .public_only = request->public_only };
+}
+
+void outbound_result(const struct xfer_result *from, struct result_mail *out)
+{
+    out->left = from->left;
+    out->whole = from->whole;
+    out->status = from->status;
+    out->retry_after_ms = from->retry_after_ms;
+    out->took_ms = from->took_ms;
+    out->body = text_dup(from->body);
+    out->body_size = out->body ? from->body.n : 0;
+    out->error = from->error ? text_dup(text_of(from->error)) : NULL;
+}
+
 static void report(struct mailbox *engine, struct result_mail *result, const struct xfer_result *from)
 {
-    result->left = from->left;
-    result->whole = from->whole;
-    result->status = from->status;
-    result->retry_after_ms = from->retry_after_ms;
-    result->took_ms = from->took_ms;
-    result->body = text_dup(from->body);
-    result->body_size = result->body ? from->body.n : 0;
-    result->error = from->error ? text_dup(text_of(from->error)) : NULL;
+    outbound_result(from, result);
     mailbox_post_reserved(engine, &result->mail);
 }
 
@@ -31,14 +48,7 @@ static void done(void *arg, const struct xfer_result *from)
 static bool start(struct xfer *xfer, struct errand *errand, const struct request_mail *request,
                   struct fault *fault)
 {
-    struct xfer_request what = { .method = request->method,
-                                 .url = request->url,
-                                 .headers = (const char *const *)request->headers,
-                                 .body = request->body ? text_of(request->body) : TEXT_NONE,
-                                 .timeout_ms = request->timeout_ms,
-                                 .connect_timeout_ms = request->connect_timeout_ms,
-                                 .answer_max = request->answer_max,
-                                 .public_only = request->public_only };
+    struct xfer_request what = outbound_request(request);
 
     if (!errand || !request->url)
         return fault_set(fault, "out of memory");

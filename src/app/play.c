@@ -252,6 +252,8 @@ static void play_step(struct play *play)
     struct talk_turn turn;
     struct fault fault = { "" };
 
+    if (step->lookups.count)
+        talk_forget_answers(play->talk);
     talk_wait(play->talk, step->after_ms >= 0 ? step->after_ms : play->step ? TALK_PAUSE_MS : 0);
     if (!take_turn(play, step, &turn, &fault)) {
         add_fault(play, &fault);
@@ -270,26 +272,31 @@ static void play_step(struct play *play)
         add_messages(play, &turn);
 }
 
-static bool find_lookup(const struct test_lookups *lookups, struct text name, struct sandbox_answer *out)
+static const struct test_lookup *find_lookup(const struct test_lookups *lookups, const char *name)
 {
     for (size_t i = 0; i < lookups->count; i++)
-        if (text_eq(lookups->items[i].name, name)) {
-            *out = (struct sandbox_answer){ lookups->items[i].status, lookups->items[i].body };
-            return true;
-        }
-    return false;
+        if (text_is(lookups->items[i].name, name))
+            return &lookups->items[i];
+    return NULL;
 }
 
 /* The latest step that says something of it, else the case. */
-static bool answer_lookup(void *context, struct text name, struct text url, struct sandbox_answer *out)
+static enum sandbox_by answer_lookup(void *context, const struct request_mail *request,
+                                     struct result_mail *result)
 {
     const struct play *play = context;
+    const struct test_lookup *answer = NULL;
 
-    (void)url;
-    for (size_t i = play->step + 1; i-- > 0;)
-        if (find_lookup(&play->test->steps[i].lookups, name, out))
-            return true;
-    return find_lookup(&play->test->lookups, name, out);
+    for (size_t i = play->step + 1; i-- > 0 && !answer;)
+        answer = find_lookup(&play->test->steps[i].lookups, request->job.owner);
+    if (!answer)
+        answer = find_lookup(&play->test->lookups, request->job.owner);
+    if (!answer || answer->status == 0)
+        return SANDBOX_SAMPLE;
+    result->status = answer->status;
+    result->body = text_dup(answer->body);
+    result->body_size = result->body ? answer->body.n : 0;
+    return SANDBOX_GIVEN;
 }
 
 bool play_case(struct generation *generation, const struct test_case *test, struct coverage *coverage,

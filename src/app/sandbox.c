@@ -20,7 +20,7 @@ struct sandbox {
     struct health *health;
     struct arena *arena;
     const struct source *source;
-    bool (*lookup)(void *context, struct text name, struct text url, struct sandbox_answer *out);
+    enum sandbox_by (*lookup)(void *context, const struct request_mail *request, struct result_mail *result);
     void *context;
     struct sandbox_sent *sent; /* by the entry under work */
     size_t n_sent;
@@ -120,6 +120,11 @@ void sandbox_advance(struct sandbox *sandbox, int64_t ms)
     engine_advance(sandbox->engine, ms < most ? ms : most > 0 ? most : 0);
 }
 
+void sandbox_forget_answers(struct sandbox *sandbox)
+{
+    cache_clear(sandbox->engine->answers);
+}
+
 /* --- the loop's part --------------------------------------------------------------------------------------------------- */
 
 /* The rule where the run is now may be another one than that which took the entry. */
@@ -181,18 +186,6 @@ static bool note_action(struct sandbox *sandbox, const struct job *job)
     return action->action.p;
 }
 
-static bool note_asked(struct sandbox *sandbox, const struct request_mail *request)
-{
-    struct sandbox_asked *asked = &sandbox->asked[sandbox->n_asked];
-
-    if (sandbox->n_asked == SENT_MAX)
-        return false;
-    *asked = (struct sandbox_asked){ arena_text(sandbox->arena, text_of(request->job.owner)),
-                                     arena_text(sandbox->arena, text_of(request->url)) };
-    sandbox->n_asked++;
-    return asked->name.p && asked->url.p;
-}
-
 static bool note(struct sandbox *sandbox, const struct request_mail *request)
 {
     switch (request->job.kind) {
@@ -200,8 +193,7 @@ static bool note(struct sandbox *sandbox, const struct request_mail *request)
         return note_sent(sandbox, request);
     case JOB_INBOX:
         return note_action(sandbox, &request->job);
-    case JOB_LOOKUP:
-        return note_asked(sandbox, request);
+    case JOB_LOOKUP: /* with its answer */
     case JOB_FETCH:
         break;
     }
@@ -226,38 +218,61 @@ static char *print_sample(struct sandbox *sandbox, const struct job *job)
     return buf_take(&out);
 }
 
-static void answer_lookup(struct sandbox *sandbox, const struct request_mail *request,
+static struct text kept(struct sandbox *sandbox, const char *string)
+{
+    return string ? arena_text(sandbox->arena, text_of(string)) : TEXT_NONE;
+}
+
+static bool note_asked(struct sandbox *sandbox, const struct request_mail *request, enum sandbox_by by,
+                       const struct result_mail *result)
+{
+    struct sandbox_asked *asked = &sandbox->asked[sandbox->n_asked];
+
+    if (sandbox->n_asked == SENT_MAX)
+        return false;
+    *asked = (struct sandbox_asked){ .name = kept(sandbox, request->job.owner),
+                                     .url = kept(sandbox, request->url),
+                                     .body = kept(sandbox, request->body),
+                                     .by = by,
+                                     .status = result->status,
+                                     .took_ms = result->took_ms,
+                                     .error = kept(sandbox, result->error) };
+    sandbox->n_asked++;
+    return asked->name.p && asked->url.p;
+}
+
+static bool answer_lookup(struct sandbox *sandbox, const struct request_mail *request,
                           struct result_mail *result)
 {
-    struct sandbox_answer answer;
+    enum sandbox_by by =
+        sandbox->lookup ? sandbox->lookup(sandbox->context, request, result) : SANDBOX_SAMPLE;
 
-    result->status = 200;
-    if (sandbox->lookup &&
-        sandbox->lookup(sandbox->context, text_of(request->job.owner), text_of(request->url), &answer)) {
-        result->status = answer.status;
-        result->body = text_dup(answer.body);
-    } else {
+    if (by == SANDBOX_SAMPLE) {
+        result->status = 200;
         result->body = print_sample(sandbox, &request->job);
+        result->body_size = result->body ? strlen(result->body) : 0;
     }
+    return note_asked(sandbox, request, by, result);
 }
 
 static bool answer(struct sandbox *sandbox, const struct request_mail *request)
 {
     struct result_mail *result = mail_new(MAIL_RESULT, sizeof(*result));
+    bool ok = true;
 
     if (!result)
         return false;
     result->job = request->job;
     result->left = result->whole = true;
     if (request->job.kind == JOB_LOOKUP) {
-        answer_lookup(sandbox, request, result);
+        ok = answer_lookup(sandbox, request, result);
     } else {
         result->status = request->job.kind == JOB_FETCH ? 404 : 200; /* there is no inbox to read from */
         result->body = text_dup(text_of("{\"id\":\"1\"}"));
+        result->body_size = result->body ? strlen(result->body) : 0;
     }
-    result->body_size = result->body ? strlen(result->body) : 0;
     mailbox_post_reserved(sandbox->in, &result->mail);
-    return true;
+    return ok;
 }
 
 static bool take_requests(struct sandbox *sandbox, bool *any)
@@ -319,6 +334,8 @@ static void describe_run(struct sandbox *sandbox, const struct run_row *run, str
     describe_end(run, out);
     out->how = member(sandbox, doc, "how");
     out->refused = member(sandbox, doc, "refused");
+    out->missed = member(sandbox, doc, "missed");
+    out->failed = member(sandbox, doc, "failed");
     if (captures)
         doc_print(captures, &print);
     out->captures = arena_text(sandbox->arena, captures ? buf_get(&print) : text_of("{}"));

@@ -1,26 +1,28 @@
 #pragma once
 
 /* The daemon's engine on a store in memory, without a thread, network or disk: entries are handed in, requests are taken out and
-   answered 200 at once, and time only moves when it is told to. For `try`, `test` and `chat`. */
+   answered at once, and time only moves when it is told to. For `try`, `test` and `chat`. */
 
 #include "app/generation.h"
+#include "app/mail.h"
 #include "core/entry.h"
 #include "store/store.h"
 
 struct sandbox;
 
-/* What a lookup is answered: a status with a body; false: by its sample. */
-struct sandbox_answer {
-    int status;
-    struct text body;
+/* Who answers a lookup. */
+enum sandbox_by {
+    SANDBOX_SAMPLE, /* its sample in the rules */
+    SANDBOX_GIVEN,  /* whoever uses the sandbox says what */
+    SANDBOX_LIVE,   /* the shop itself */
 };
 
 struct sandbox_setup {
     struct generation *generation; /* the sandbox takes a reference of its own */
     const char *source, *channel;  /* NULL: the first source, its channel */
     int64_t start_at;              /* Unix ms, not 0 */
-    /* NULL: all lookups are answered by their samples. The body is lent until the next call. */
-    bool (*lookup)(void *context, struct text name, struct text url, struct sandbox_answer *out);
+    /* Says who answers, and fills in the result, unless it is the sample. NULL: always the sample. */
+    enum sandbox_by (*lookup)(void *context, const struct request_mail *request, struct result_mail *result);
     void *context;
 };
 
@@ -30,6 +32,8 @@ void sandbox_free(struct sandbox *sandbox);
 int64_t sandbox_now(const struct sandbox *sandbox);
 /* sandbox_advance: lets time pass, up to 2039, where ids end. */
 void sandbox_advance(struct sandbox *sandbox, int64_t ms);
+/* sandbox_forget_answers: lookups that may use an answer again ask anew: others would be answered now. */
+void sandbox_forget_answers(struct sandbox *sandbox);
 
 struct sandbox_entry {
     enum entry_kind kind;
@@ -52,6 +56,11 @@ struct sandbox_action {
 /* A lookup that was asked. */
 struct sandbox_asked {
     struct text name, url;
+    struct text body; /* of a POST; p == NULL: none */
+    enum sandbox_by by;
+    int status; /* 0: there was no answer */
+    int64_t took_ms;
+    struct text error; /* why there was none */
 };
 
 struct sandbox_outcome {
@@ -69,6 +78,8 @@ struct sandbox_outcome {
     size_t n_asked;
     struct text chat;    /* the chat's variables: a JSON object; p == NULL: none */
     struct text refused; /* "not_issued", "used", "expired"; p == NULL: it was not */
+    struct text missed,
+        failed; /* of the first run: why its not_found, its on_error ran; p == NULL: it did not */
 };
 
 /* sandbox_enter: an entry now, and all that follows from it. Time moves on as far as the rates want it. What `out` points to

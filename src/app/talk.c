@@ -47,6 +47,11 @@ void talk_wait(struct talk *talk, int64_t ms)
     sandbox_advance(talk->sandbox, ms);
 }
 
+void talk_forget_answers(struct talk *talk)
+{
+    sandbox_forget_answers(talk->sandbox);
+}
+
 /* --- what can be pressed ----------------------------------------------------------------------------------------------- */
 
 static size_t buttons_of(const struct shown *message)

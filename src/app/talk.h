@@ -13,6 +13,8 @@ struct talk;
 struct talk *talk_new(const struct sandbox_setup *setup, struct text contact, struct fault *fault) CHECKED;
 void talk_free(struct talk *talk);
 void talk_wait(struct talk *talk, int64_t ms);
+/* talk_forget_answers: as sandbox_forget_answers. */
+void talk_forget_answers(struct talk *talk);
 
 struct talk_turn {
     struct sandbox_outcome outcome;

@@ -1,6 +1,7 @@
 #include "core/ruleset_load.h"
 
 #include "core/doc.h"
+#include "core/lookup.h"
 #include "core/rule_build.h"
 
 #include <stdio.h>
@@ -56,6 +57,23 @@ const struct rule *ruleset_find(const struct ruleset *ruleset, struct text name)
         else
             high = middle;
     }
+    return NULL;
+}
+
+const struct lookup *ruleset_lookup(const struct ruleset *ruleset, struct text name, const char **near)
+{
+    *near = NULL;
+    for (size_t i = 0; i < ruleset->count; i++)
+        for (size_t k = 0; k < ruleset->rules[i].n_steps; k++) {
+            const struct step *step = &ruleset->rules[i].steps[k];
+            const char *const names[] = { step->lookup ? lookup_name(step->lookup) : NULL, *near, NULL };
+
+            if (step->kind != STEP_LOOKUP)
+                continue;
+            if (text_is(name, names[0]))
+                return step->lookup;
+            *near = text_closest(name, names);
+        }
     return NULL;
 }
 

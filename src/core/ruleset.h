@@ -46,6 +46,9 @@ struct ruleset *ruleset_read(struct text source, struct fault *fault) CHECKED;
 size_t ruleset_count(const struct ruleset *ruleset);
 const struct rule *ruleset_rule(const struct ruleset *ruleset, size_t i);
 const struct rule *ruleset_find(const struct ruleset *ruleset, struct text name);
+/* ruleset_lookup: one use of the lookup of this name; NULL: no rule asks it. Then *near is the name that was perhaps meant, or
+   NULL. */
+const struct lookup *ruleset_lookup(const struct ruleset *ruleset, struct text name, const char **near);
 /* ruleset_wants: what some rule uses (core/maker.h). */
 const struct wants *ruleset_wants(const struct ruleset *ruleset);
 /* ruleset_check_secrets: adds an error for each ${secret.NAME} that is none of the NULL-terminated names. */

@@ -2,7 +2,6 @@
 
 #include "base/now.h"
 #include "core/doc.h"
-#include "core/lookup.h"
 #include "core/schema.h"
 #include "core/yaml.h"
 
@@ -141,7 +140,8 @@ static const struct schema_key case_step_keys[] = {
     { "after", &after_schema, .help = "how much later than the step before; 10s" },
     { "expect", &expect_schema, .help = "what must follow" },
     { "attachment", &attachment_schema, .help = "a file that the customer sends, without words" },
-    { "lookups", &any_map, .help = "what lookups are answered from this step on: JSON, not_found or error" },
+    { "lookups", &any_map,
+      .help = "what lookups are answered from this step on: JSON, not_found, error or sample" },
     { NULL },
 };
 static const struct schema case_step = { .kind = SCHEMA_MAP, .what = "a step", .keys = case_step_keys };
@@ -160,7 +160,7 @@ static const struct schema_key case_keys[] = {
     { "press", &any_text, .help = "a case of one step: see steps" },
     { "attachment", &attachment_schema, .help = "a case of one step: see steps" },
     { "lookups", &any_map,
-      .help = "what lookups are answered: JSON, not_found or error; by their samples without" },
+      .help = "what lookups are answered: JSON, not_found, error or sample, as without" },
     { NULL },
 };
 static const struct schema case_schema = { .kind = SCHEMA_MAP, .what = "a case", .keys = case_keys };
@@ -222,27 +222,21 @@ static struct text read_json(struct reading *reading, const struct node *node, c
     return out;
 }
 
-static bool is_known_lookup(const struct reading *reading, struct text name)
-{
-    for (size_t i = 0; i < ruleset_count(reading->ruleset); i++) {
-        const struct rule *rule = ruleset_rule(reading->ruleset, i);
-
-        for (size_t k = 0; k < rule->n_steps; k++)
-            if (rule->steps[k].kind == STEP_LOOKUP && text_is(name, lookup_name(rule->steps[k].lookup)))
-                return true;
-    }
-    return false;
-}
-
 static void read_lookup(struct reading *reading, const struct node *key, const struct node *node,
                         struct test_lookup *out)
 {
+    const char *near;
+
     *out = (struct test_lookup){ key->text, 200, TEXT_NONE };
-    if (!is_known_lookup(reading, key->text)) {
+    if (!ruleset_lookup(reading->ruleset, key->text, &near)) {
         finding_error(reading->findings, key->at, "no rule asks a lookup '%.*s'", TEXT_ARG(key->text));
+        if (near)
+            finding_hint(reading->findings, "did you mean '%s'?", near);
         reading->good = false;
     }
-    if (node_is(node, "not_found"))
+    if (node_is(node, "sample"))
+        out->status = 0;
+    else if (node_is(node, "not_found"))
         out->status = 404;
     else if (node_is(node, "error"))
         out->status = 500;

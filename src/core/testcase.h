@@ -22,7 +22,7 @@ struct test_expect {
 /* What a lookup is answered in a case. */
 struct test_lookup {
     struct text name;
-    int status;       /* 200, 404, 500 */
+    int status;       /* 200, 404, 500; 0: its sample */
     struct text body; /* JSON */
 };
 

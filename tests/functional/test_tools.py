@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The tools for people who write rules: they need no store, no network and no secret."""
+"""The tools for people who write rules: they need no store, and no network or secret but for `try --live`."""
 
 import re
 import xml.etree.ElementTree
@@ -62,10 +62,11 @@ class Folder:
         with open(os.path.join(self.path, name), encoding="utf-8") as file:
             return file.read()
 
-    def run(self, command, *words, given=None, wanted=0):
+    def run(self, command, *words, given=None, wanted=0, env=None):
         """Standard output and standard error; the exit code is as wanted."""
         done = subprocess.run([CALLBACKD, command, "-c", "callbackd.yaml", *words], cwd=self.path, encoding="utf-8",
-                              input=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE, check=False)
+                              input=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE, check=False,
+                              env={**os.environ, **(env or {})})
         assert done.returncode == wanted, f"exits {done.returncode}:\n{done.stdout}{done.stderr}"
         return done.stdout, done.stderr
 
@@ -123,6 +124,143 @@ def try_refuses_what_it_cannot_use():
         folder.write("rules/10.yaml", "rules: [ { nam: x } ]")
         _, err = folder.run("try", "a", wanted=3)
         assert "did you mean" in err, err
+
+
+SHOP_RULES = """\
+lookups:
+  orders:
+    url: '%(shop)s/api/customers/${contact.shop_id}/orders'
+    headers: { Authorization: 'Bearer ${secret.SHOP_TOKEN}' }
+    cache: 1h
+    fields: { list.*.id: 'ORD-[0-9]{4,12}' }
+    sample: { list: [ { id: ORD-1001 }, { id: ORD-1002 } ] }
+  order: { url: '%(shop)s/api/orders/${id}', timeout: 1s, sample: { status: shipped } }
+  return: { url: '%(shop)s/api/returns', method: POST, body: { order: '${id}' }, sample: { number: RET-1 } }
+rules:
+  - name: orders
+    tap: orders
+    text: orders
+    lookup: orders
+    reply:
+      text: '${orders.list.count} orders'
+      buttons: [ { repeat: orders.list, as: o, row: [ { text: '${o.id}', callback_data: 'track:${o.id}' } ] } ]
+    not_found: { reply: { text: No such customer. } }
+    on_error: { reply: { text: The shop is down. } }
+  - name: track
+    tap: 'track:(?<id>ORD-[0-9]{4,12})'
+    lookup: order
+    set: { last: '${id}' }
+    reply: { text: 'Order ${id} is ${order.status}.' }
+    not_found: { reply: { text: 'No order ${id}.' } }
+    on_error: { reply: { text: The shop is down. } }
+  - { name: bare, tap: 'bare:(?<id>.+)', lookup: order, reply: { text: '${order.status}' } }
+  - { name: send-back, tap: 'return:(?<id>.+)', lookup: return, reply: { text: 'Booked: ${return.number}' }, on_error: { reply: { text: not booked } } }
+  - name: photo
+    text: '.*'
+    when: { attachment.type: 'image/.+' }
+    do:
+      - inbox: { note: 'A photo: ${attachment.url:-nowhere}', tag: photo, close: true }
+      - set: { photos: { value: '${attachment.name:-a photo}', keep: 30d } }
+      - quiet: 12h
+      - reply: { text: Thank you. }
+  - { name: de, text: de, set: { lang: { value: de, keep: 365d }, topic: language }, reply: { text: Gut. } }
+  - { name: forget, text: forget, set: { topic: null }, reply: { text: Forgotten. } }
+"""
+SHOP_CONFIG = CONFIG + "secrets: { SHOP_TOKEN: env:SHOP_TOKEN }\n"
+SHOP_URL = "https://shop.example.com"
+CUSTOMER = ["--contact", '{"shop_id":77}']
+
+
+def shop_folder(url=SHOP_URL, config=SHOP_CONFIG):
+    folder = Folder(SHOP_RULES % {"shop": url})
+    folder.write("callbackd.yaml", config)
+    return folder
+
+
+def text_of(out):
+    return messages(out)[0]["text"]
+
+
+@test
+def try_is_told_what_lookups_answer():
+    with shop_folder() as folder:
+        out, err = folder.run("try", *CUSTOMER, "orders")
+        assert text_of(out) == "2 orders", out
+        assert err == ("rule: orders (its tap pattern takes it)\n"
+                       "lookup: orders, answered by its sample: https://shop.example.com/api/customers/77/orders\n"), err
+        out, err = folder.run("try", *CUSTOMER, "--lookup", 'orders={"list":[{"id":"ORD-7777"}]}', "orders")
+        assert text_of(out) == "1 orders" and "ORD-7777" in out, out
+        assert "lookup: orders, answered as given, with status 200: https://shop" in err, err
+        out, err = folder.run("try", *CUSTOMER, "--lookup", "order=error", "--lookup", "orders=not_found", "orders")
+        assert text_of(out) == "No such customer.", out
+        assert err.endswith("\nnot_found: lookup orders finds nothing\n"), err
+        out, err = folder.run("try", "--lookup=order = error", "track:ORD-1001")
+        assert text_of(out) == "The shop is down." and err.endswith("\non_error: lookup order: status 500\n"), err
+        out, err = folder.run("try", "--lookup", "order=error", "bare:ORD-1001", wanted=1)
+        assert out == "" and err.endswith("\nthe run is failed: lookup order: status 500\n"), err
+        out, _ = folder.run("try", "--lookup", "order=error", "--lookup", "order=sample", "track:ORD-1001")
+        assert text_of(out) == "Order ORD-1001 is shipped.", out
+        # the URL misses a value: nobody is asked
+        out, err = folder.run("try", "--lookup", "orders=error", "orders")
+        assert text_of(out) == "No such customer." and "lookup: " not in err, err
+        _, err = folder.run("try", "return:ORD-1001")
+        assert "lookup: return, answered by its sample: https://shop.example.com/api/returns\n  body: {\"order\":\"ORD-1001\"}\n" in err, err
+
+
+@test
+def try_refuses_answers_that_cannot_be():
+    with shop_folder() as folder:
+        for words, complaint in [
+                ("ordr=error", "no rule asks a lookup 'ordr'; did you mean 'order'?"), ("x=error", "no rule asks a lookup 'x'"),
+                ("order", "write NAME=JSON"), ("=error", "no rule asks a lookup ''"),
+                ("order=eror", "lookup order: neither JSON nor not_found, error, sample; did you mean error?"),
+                ("order=", "lookup order: "), ("order={", "lookup order: "), ('order={"a":1} x', "lookup order: "),
+                ("order=7", "lookup order: JSON, but neither an object nor a list"), ("order=null", "lookup order: "),
+                ('order={"a":NaN}', "lookup order: "), ('order={"a":"\udcff"}', "lookup order: "),
+                ("order=" + "[" * 70 + "]" * 70, "lookup order: "),
+                ('orders={"list":[{"id":"ORD-1"}]}', "the answer breaks 'fields': list.*.id is not what its pattern takes")]:
+            out, err = folder.run("try", "--lookup", words, "orders", wanted=2)
+            assert out == "" and err.startswith("callbackd: --lookup: ") and complaint in err, err
+
+
+@test
+def try_really_asks():
+    token = {"SHOP_TOKEN": "shop-secret-7d1f"}
+    config = SHOP_CONFIG + "private_hosts: [ 127.0.0.1 ]\n"
+    with Sim("--shop-token", token["SHOP_TOKEN"]) as sim, shop_folder(sim.url + "/shop", config) as folder:
+        out, err = folder.run("try", "--live", *CUSTOMER, "orders", env=token)
+        assert text_of(out) == "3 orders", out
+        assert re.search(r"^lookup: orders, answered live with status 200 in [0-9]+ ms: http://127[^ ]*/customers/77/orders$", err, re.M), err
+        assert token["SHOP_TOKEN"] not in out + err, err
+        sim.fault(path="/shop/api/orders", delay_ms=20000)
+        out, err = folder.run("try", "--live", "track:ORD-1001", env=token)
+        assert text_of(out) == "The shop is down." and "lookup: order, asked live without an answer (" in err, err
+        assert "on_error: lookup order: no answer: " in err, err
+        # what is given is not asked for
+        asked = len(sim.requests("/shop"))
+        out, _ = folder.run("try", "--live", "--lookup", "order=sample", "track:ORD-1001", env=token)
+        assert text_of(out) == "Order ORD-1001 is shipped." and len(sim.requests("/shop")) == asked, out
+
+
+@test
+def try_asks_within_the_bounds_of_the_daemon():
+    token = {"SHOP_TOKEN": "shop-secret-7d1f"}
+    with Sim() as sim:
+        for url in [sim.url, "http://localhost:%d" % sim.address[1]]:
+            with shop_folder(url + "/shop") as folder:
+                out, err = folder.run("try", "--live", "track:ORD-1001", env=token)
+                assert text_of(out) == "The shop is down." and "private_hosts" in err, err
+        assert not sim.requests("/shop")
+        config = SHOP_CONFIG + "private_hosts: [ 127.0.0.1 ]\n"
+        with shop_folder(sim.url + "/shop", config) as folder:
+            for fault, reason in [({"status": 200, "body": "{\"status\":\"" + "x" * 200_000 + "\"}"}, "larger than 128 KiB"),
+                                  ({"status": 302, "headers": {"Location": "/shop/api/orders/ORD-1002"}, "body": ""}, "status 302")]:
+                sim.fault(path="/shop", **fault)
+                _, err = folder.run("try", "--live", "track:ORD-1001", env=token)
+                assert "on_error: lookup order: " in err and reason in err, err
+            # secrets that rules may use are read, and no others
+            _, err = folder.run("try", "--live", "track:ORD-1001", wanted=3, env={"SHOP_TOKEN": ""})
+            assert "SHOP_TOKEN" in err and "NONE_SUCH" not in err, err
 
 
 # --- test ------------------------------------------------------------------------------------------------------------------
@@ -205,6 +343,34 @@ def cases_that_cannot_be_read():
         _, err = folder.run("test", "none.yaml", wanted=3)
         assert "none.yaml" in err, err
         folder.run("test", wanted=2)
+
+
+SHOP_CASES = """\
+- name: the shop fails between two presses
+  contact: { shop_id: 77 }
+  steps:
+    - { tap: orders, expect: { buttons: [ ORD-1001, ORD-1002 ] } }
+    - { tap: orders, lookups: { orders: error }, expect: { replies: [ { text: The shop is down. } ] } }
+    - { tap: orders, lookups: { orders: sample }, expect: { buttons: [ ORD-1001, ORD-1002 ] } }
+    - { tap: orders, lookups: { orders: { list: [ { id: ORD-9999 } ] } }, expect: { buttons: [ ORD-9999 ] } }
+- name: what is kept is used again
+  contact: { shop_id: 77 }
+  steps:
+    - { tap: orders, lookups: { orders: { list: [ { id: ORD-8888 } ] } }, expect: { buttons: [ ORD-8888 ] } }
+    - { tap: orders, expect: { buttons: [ ORD-8888 ] } }
+    - { tap: 'track:ORD-1001', lookups: { order: error }, expect: { replies: [ { text: The shop is down. } ] } }
+"""
+
+
+@test
+def lookups_of_a_step_hold_at_once():
+    with shop_folder() as folder:
+        folder.write("a.test.yaml", SHOP_CASES)
+        out, _ = folder.run("test", "a.test.yaml")
+        assert out.startswith("1..2\nok 1 - the shop fails between two presses\nok 2 - what is kept is used again\n"), out
+        folder.write("a.test.yaml", "- { name: a, tap: b, lookups: { ordr: error } }\n")
+        _, err = folder.run("test", "a.test.yaml", wanted=3)
+        assert "no rule asks a lookup 'ordr'" in err and "did you mean 'order'?" in err, err
 
 
 RICH_RULES = """\

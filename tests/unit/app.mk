@@ -3,6 +3,7 @@ app_tests = tests/unit/test_engine tests/unit/test_engine_work tests/unit/test_e
 	tests/unit/test_metrics \
 	tests/unit/test_cache \
 	tests/unit/test_secrets \
+	tests/unit/test_answers \
 	tests/unit/test_cmdline
 if HAVE_CMOCKA
 check_PROGRAMS += $(app_tests)
@@ -34,6 +35,9 @@ tests_unit_test_cache_LDADD = $(APP_TEST_LIBS)
 tests_unit_test_secrets_SOURCES = tests/unit/test_secrets.c
 tests_unit_test_secrets_CFLAGS = $(APP_TEST_CFLAGS)
 tests_unit_test_secrets_LDADD = $(APP_TEST_LIBS)
+tests_unit_test_answers_SOURCES = tests/unit/test_answers.c
+tests_unit_test_answers_CFLAGS = $(APP_TEST_CFLAGS)
+tests_unit_test_answers_LDADD = $(APP_TEST_LIBS)
 tests_unit_test_cmdline_SOURCES = tests/unit/test_cmdline.c
 tests_unit_test_cmdline_CFLAGS = $(APP_TEST_CFLAGS)
 tests_unit_test_cmdline_LDADD = $(APP_TEST_LIBS)

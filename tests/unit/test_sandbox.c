@@ -39,7 +39,9 @@ static const char rules[] =
     "Soon. } }\n"
     "  - { name: once, tap: once, single_use: true, reply: { text: Done. }, on_refused: { reply: { text: No. "
     "} } }\n"
+    "  - { name: kept, tap: 'kept:(?<id>.*)', dedup: 0s, lookup: kept, reply: { text: '${kept.status}' } }\n"
     "lookups:\n"
+    "  kept: { url: 'https://shop.example/orders/${id}', cache: 1h, sample: { status: packed } }\n"
     "  order: { url: 'https://shop.example/orders/${id}', sample: { status: packed } }\n";
 
 struct box {
@@ -216,40 +218,74 @@ static void test_channels(void **state)
 
 /* --- what is asked and done outside -------------------------------------------------------------------------------------- */
 
-static bool shop(void *context, struct text name, struct text url, struct sandbox_answer *out)
+static enum sandbox_by shop(void *context, const struct request_mail *request, struct result_mail *result)
 {
-    is(name, "order");
-    is(url, "https://shop.example/orders/1");
-    out->status = (int)strtol(context, NULL, 10);
-    out->body = text_of("{\"status\":\"told\"}");
-    return out->status != 1;
+    assert_string_equal(request->job.owner, "order");
+    assert_string_equal(request->url, "https://shop.example/orders/1");
+    result->status = (int)strtol(context, NULL, 10);
+    result->body = strdup("{\"status\":\"told\"}");
+    result->body_size = strlen(result->body);
+    result->error = result->status ? NULL : strdup("no connection");
+    return SANDBOX_GIVEN;
+}
+
+static struct sandbox_outcome ask(struct box *box, const char *status)
+{
+    struct sandbox_setup setup = { .start_at = START,
+                                   .lookup = status ? shop : NULL,
+                                   .context = (void *)status };
+    struct fault fault;
+
+    open_box(box, NULL, NULL);
+    sandbox_free(box->sandbox);
+    setup.generation = box->generation;
+    box->sandbox = sandbox_new(&setup, &fault);
+    assert_non_null(box->sandbox);
+    return enter(box, ENTRY_TAP, "shop:1", NULL);
 }
 
 static void test_lookups(void **state)
 {
     static const struct {
-        const char *status, *text; /* 1: the callback leaves it to the sample */
+        const char *status, *text, *missed, *failed; /* status NULL: nobody says anything */
     } rows[] = {
-        { "200", "told" }, { "404", "nothing" }, { "500", "down" }, { "0", "down" }, { "1", "packed" }
+        { "200", "told", "", "" },
+        { "404", "nothing", "lookup order finds nothing", "" },
+        { "500", "down", "", "lookup order: status 500" },
+        { "0", "down", "", "lookup order: no answer: no connection" },
+        { NULL, "packed", "", "" },
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         struct box box;
-        struct sandbox_outcome out;
-        struct sandbox_setup setup = { .start_at = START, .lookup = shop, .context = (void *)rows[i].status };
-        struct fault fault;
+        struct sandbox_outcome out = ask(&box, rows[i].status);
 
-        open_box(&box, NULL, NULL);
-        is(enter(&box, ENTRY_TAP, "shop:1", NULL).rule, "shop");
-        sandbox_free(box.sandbox);
-        setup.generation = box.generation;
-        box.sandbox = sandbox_new(&setup, &fault);
-        out = enter(&box, ENTRY_TAP, "shop:1", NULL);
         assert_int_equal(out.n_sent, 1);
         assert_non_null(strstr(out.sent[0].body.p, rows[i].text));
+        assert_int_equal(out.n_asked, 1);
+        is(out.asked[0].name, "order");
+        is(out.asked[0].url, "https://shop.example/orders/1");
+        assert_int_equal(out.asked[0].by, rows[i].status ? SANDBOX_GIVEN : SANDBOX_SAMPLE);
+        assert_int_equal(out.asked[0].status, rows[i].status ? strtol(rows[i].status, NULL, 10) : 200);
+        is(out.missed, rows[i].missed);
+        is(out.failed, rows[i].failed);
         close_box(&box);
     }
+}
+
+/* Others would be answered now. */
+static void test_forgotten_answers(void **state)
+{
+    struct box box;
+
+    (void)state;
+    open_box(&box, NULL, NULL);
+    assert_int_equal(enter(&box, ENTRY_TAP, "kept:1", NULL).n_asked, 1);
+    assert_int_equal(enter(&box, ENTRY_TAP, "kept:1", NULL).n_asked, 0);
+    sandbox_forget_answers(box.sandbox);
+    assert_int_equal(enter(&box, ENTRY_TAP, "kept:1", NULL).n_asked, 1);
+    close_box(&box);
 }
 
 static void test_inbox(void **state)
@@ -293,9 +329,11 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tap),     cmocka_unit_test(test_unmatched),  cmocka_unit_test(test_contact),
-        cmocka_unit_test(test_time),    cmocka_unit_test(test_tap_window), cmocka_unit_test(test_channels),
-        cmocka_unit_test(test_lookups), cmocka_unit_test(test_inbox),      cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_tap),        cmocka_unit_test(test_unmatched),
+        cmocka_unit_test(test_contact),    cmocka_unit_test(test_time),
+        cmocka_unit_test(test_tap_window), cmocka_unit_test(test_channels),
+        cmocka_unit_test(test_lookups),    cmocka_unit_test(test_forgotten_answers),
+        cmocka_unit_test(test_inbox),      cmocka_unit_test(test_refused),
     };
 
     return cmocka_run_group_tests_name("sandbox", tests, NULL, NULL);
