@@ -89,6 +89,17 @@ static struct json_object *inner_scope(const struct lookup *lookup, struct json_
 static bool body_value(const struct lookup_body *body, struct json_object *scope, struct arena *arena,
                        struct json_object **out, struct fault *fault);
 
+/* Takes the item; NULL is JSON's null. */
+static bool put_item(struct json_object *out, const struct node *node, size_t i, struct json_object *item)
+{
+    int failed = node->kind == NODE_MAP ? json_object_object_add(out, node->keys[i]->text.p, item)
+                                        : json_object_array_add(out, item);
+
+    if (failed)
+        json_object_put(item);
+    return !failed;
+}
+
 static bool body_members(const struct lookup_body *body, struct json_object *scope, struct arena *arena,
                          struct json_object *out, struct fault *fault)
 {
@@ -99,10 +110,8 @@ static bool body_members(const struct lookup_body *body, struct json_object *sco
 
         if (!body_value(&body->items[i], scope, arena, &item, fault))
             return node->kind == NODE_MAP && fault_wrap(fault, "%s", node->keys[i]->text.p);
-        if (node->kind == NODE_MAP ? add(out, node->keys[i]->text.p, item)
-                                   : json_object_array_add(out, item) == 0)
-            continue;
-        return fault_set(fault, "out of memory");
+        if (!put_item(out, node, i, item))
+            return fault_set(fault, "out of memory");
     }
     return true;
 }
