@@ -57,10 +57,8 @@ static bool add_chat(const struct variable_row *rows, size_t n, struct json_obje
     struct json_object *chat = json_object_new_object();
     char name[65];
 
-    if (!chat || json_object_object_add(scope, "chat", chat) != 0) {
-        json_object_put(chat);
+    if (!doc_add(scope, "chat", chat))
         return false;
-    }
     for (size_t i = 0; i < n; i++) {
         if (!rows[i].name.n || rows[i].name.p[0] == ':' || rows[i].name.n >= sizeof(name))
             continue;

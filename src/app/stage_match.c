@@ -51,11 +51,8 @@ static bool add_attachment(struct json_object *scope, const struct attachment *f
 {
     struct json_object *object = json_object_new_object();
 
-    if (object && json_object_object_add(scope, "attachment", object) == 0)
-        return doc_add_text(object, "type", file->type) && doc_add_text(object, "url", file->url) &&
-               doc_add_text(object, "name", file->name);
-    json_object_put(object);
-    return false;
+    return doc_add(scope, "attachment", object) && doc_add_text(object, "type", file->type) &&
+           doc_add_text(object, "url", file->url) && doc_add_text(object, "name", file->name);
 }
 
 /* What the rules see of the entry. NULL when memory is out. */
@@ -106,10 +103,8 @@ static bool add_scope(struct json_object *root, struct json_object *scope)
 {
     struct json_object *kept = json_object_new_object();
 
-    if (!kept || json_object_object_add(root, "scope", kept) != 0) {
-        json_object_put(kept);
+    if (!doc_add(root, "scope", kept))
         return false;
-    }
     json_object_object_foreach(scope, key, value)
     {
         if (strcmp(key, "hours") != 0 && strcmp(key, "lang") != 0 && strcmp(key, "chat") != 0)

@@ -18,21 +18,13 @@
 
 /* --- what the run keeps ------------------------------------------------------------------------------------------------ */
 
-static bool add(struct json_object *object, const char *key, struct json_object *value)
-{
-    if (value && json_object_object_add(object, key, value) == 0)
-        return true;
-    json_object_put(value);
-    return false;
-}
-
 static bool copy_members(struct json_object *from, struct json_object *to)
 {
     if (!json_object_is_type(from, json_type_object))
         return true;
     json_object_object_foreach(from, key, value)
     {
-        if (value && !add(to, key, json_object_get(value)))
+        if (value && !doc_add(to, key, json_object_get(value)))
             return false;
     }
     return true;
@@ -78,7 +70,7 @@ void run_close(struct going *going)
 static bool keep_number(struct going *going, const char *key, int64_t number)
 {
     going->changed = true;
-    return add(going->doc, key, json_object_new_int64(number));
+    return doc_add(going->doc, key, json_object_new_int64(number));
 }
 
 static bool keep_text(struct going *going, const char *key, struct text text)
@@ -179,8 +171,8 @@ bool run_keep_answer(struct going *going, const char *as, struct json_object *va
     bool good;
 
     going->changed = true;
-    good = add(scope, as, json_object_get(value)) &&
-           (!going->scope || add(going->scope, as, json_object_get(value)));
+    good = doc_add(scope, as, json_object_get(value)) &&
+           (!going->scope || doc_add(going->scope, as, json_object_get(value)));
     json_object_put(value);
     doc_print(going->doc, &out);
     good = good && !out.failed;

@@ -168,17 +168,18 @@ bool doc_id(struct json_object *value, char out[256])
     return true;
 }
 
-bool doc_add_text(struct json_object *object, const char *key, struct text text)
+bool doc_add(struct json_object *object, const char *key, struct json_object *value)
 {
-    struct json_object *value;
-
-    if (!text.p)
-        return true;
-    value = text.n <= INT_MAX ? json_object_new_string_len(text.p, (int)text.n) : NULL;
-    if (value && json_object_object_add(object, key, value) == 0)
+    if (object && value && json_object_object_add(object, key, value) == 0)
         return true;
     json_object_put(value);
     return false;
+}
+
+bool doc_add_text(struct json_object *object, const char *key, struct text text)
+{
+    return !text.p ||
+           (text.n <= INT_MAX && doc_add(object, key, json_object_new_string_len(text.p, (int)text.n)));
 }
 
 void doc_print(struct json_object *value, struct buf *out)

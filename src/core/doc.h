@@ -25,6 +25,8 @@ struct text doc_str(struct json_object *object, const char *key);
 /* doc_id: an id of any scalar type as text, into out: a non-empty string of at most 255 bytes, or an integer. False for
    anything else, numbers beyond int64 (json-c saturates) and fractions included. */
 bool doc_id(struct json_object *value, char out[256]) CHECKED;
+/* doc_add: object[key] = value, which is taken in any case. False if there is no object or no value, or memory is out. */
+bool doc_add(struct json_object *object, const char *key, struct json_object *value);
 /* doc_add_text: object[key] = text, if text.p is set. False when memory is out. */
 bool doc_add_text(struct json_object *object, const char *key, struct text text);
 /* doc_print: compact, slashes unescaped. */

@@ -41,20 +41,11 @@ static const struct {
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
-/* object[key] = value, which is taken; false if it is NULL or memory is out. */
-static bool put(struct json_object *object, const char *key, struct json_object *value)
-{
-    if (value && json_object_object_add(object, key, value) == 0)
-        return true;
-    json_object_put(value);
-    return false;
-}
-
 static bool put_values(struct json_object *object, const struct entry *entry)
 {
     struct json_object *values = json_object_new_array();
 
-    if (!put(object, "values", values))
+    if (!doc_add(object, "values", values))
         return false;
     for (size_t i = 0; i < entry->n_values; i++) {
         struct json_object *pair = json_object_new_object();
@@ -75,14 +66,14 @@ static bool fill(struct json_object *object, const struct entry *entry)
     const char *base = (const char *)entry;
 
     if (!doc_add_text(object, "kind", text_of(kinds[entry->kind])) ||
-        !put(object, "said_at", json_object_new_int64(entry->said_at)))
+        !doc_add(object, "said_at", json_object_new_int64(entry->said_at)))
         return false;
     for (size_t i = 0; i < COUNT(texts); i++)
         if (!doc_add_text(object, texts[i].key, *(const struct text *)(base + texts[i].offset)))
             return false;
     for (size_t i = 0; i < COUNT(flags); i++)
         if (*(const bool *)(base + flags[i].offset) &&
-            !put(object, flags[i].key, json_object_new_boolean(true)))
+            !doc_add(object, flags[i].key, json_object_new_boolean(true)))
             return false;
     return entry->n_values == 0 || put_values(object, entry);
 }

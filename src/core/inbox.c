@@ -127,13 +127,10 @@ static bool intercom_assign(const struct asking *asking, const char *type)
 
 static bool intercom_snooze(const struct asking *asking)
 {
-    struct json_object *until =
-        json_object_new_int64((asking->now_ms + asking->action->snooze_ms + 999) / 1000);
+    int64_t until = (asking->now_ms + asking->action->snooze_ms + 999) / 1000;
 
-    if (until && json_object_object_add(asking->body, "snoozed_until", until) == 0)
-        return add(asking, "message_type", text_of("snoozed"));
-    json_object_put(until);
-    return false;
+    return doc_add(asking->body, "snoozed_until", json_object_new_int64(until)) &&
+           add(asking, "message_type", text_of("snoozed"));
 }
 
 static bool intercom_tag(const struct asking *asking, size_t i)
@@ -171,17 +168,11 @@ static bool intercom(const struct asking *asking, size_t i)
 /* The guide and the specification disagree about assigning; this is the specification's way. */
 static bool hubspot(const struct asking *asking)
 {
-    struct json_object *none;
-
     switch (asking->action->kind) {
     case INBOX_NOTE:
         to(asking, "POST", "/conversations/v3/conversations/threads/", "/messages");
-        none = json_object_new_array();
-        if (!none || json_object_object_add(asking->body, "attachments", none) != 0) {
-            json_object_put(none);
-            return false;
-        }
-        return add(asking, "type", text_of("COMMENT")) && add(asking, "text", asking->text);
+        return doc_add(asking->body, "attachments", json_object_new_array()) &&
+               add(asking, "type", text_of("COMMENT")) && add(asking, "text", asking->text);
     case INBOX_ASSIGN_TEAMMATE:
         to(asking, "PUT", "/conversations/conversations/v3/threads/", "/assignee");
         return add(asking, "actorId", asking->text);

@@ -51,14 +51,6 @@ struct json_object *lookup_sample(const struct lookup *lookup)
 
 /* --- what its templates see --------------------------------------------------------------------------------------------- */
 
-static bool add(struct json_object *object, const char *key, struct json_object *value)
-{
-    if (json_object_object_add(object, key, value) == 0)
-        return true;
-    json_object_put(value);
-    return false;
-}
-
 /* A map of its own: the scope's members, and over them what `with` gives. A value that is missing is not there. */
 static struct json_object *inner_scope(const struct lookup *lookup, struct json_object *scope,
                                        struct arena *arena)
@@ -68,7 +60,7 @@ static struct json_object *inner_scope(const struct lookup *lookup, struct json_
 
     json_object_object_foreach(scope, key, value)
     {
-        good = good && add(inner, key, json_object_get(value));
+        good = good && (!value || doc_add(inner, key, json_object_get(value)));
     }
     for (size_t i = 0; good && i < lookup->n_with; i++) {
         struct fault fault;
@@ -272,7 +264,7 @@ bool lookup_headers(const struct lookup *lookup, struct json_object *scope,
     *n = 0;
     *lines = arena_array(arena, lookup->n_headers + LINES_ADDED, sizeof(**lines));
     good = *lines && heading.scope && heading.secrets &&
-           add(heading.scope, "secret", json_object_get(heading.secrets));
+           doc_add(heading.scope, "secret", json_object_get(heading.secrets));
     if (good)
         good = header_lines(lookup, &heading, *lines, n);
     else

@@ -1,5 +1,6 @@
 #include "core/message.h"
 
+#include "core/doc.h"
 #include "core/limits.h"
 
 #include <string.h>
@@ -112,12 +113,7 @@ static const struct message_row *paged_row(const struct message *message)
 
 static bool add_page(struct json_object *pages, const char *key, int64_t page)
 {
-    struct json_object *number = json_object_new_int64(page);
-
-    if (number && json_object_object_add(pages, key, number) == 0)
-        return true;
-    json_object_put(number);
-    return false;
+    return doc_add(pages, key, json_object_new_int64(page));
 }
 
 /* Binds pages.now, .count, .next and .prev. Whatever is no page shows the first or last one. */

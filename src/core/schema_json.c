@@ -1,5 +1,7 @@
 #include "core/schema.h"
 
+#include "core/doc.h"
+
 #include <inttypes.h>
 #include <json-c/json.h>
 #include <stdio.h>
@@ -13,17 +15,9 @@ struct definitions {
     bool full;
 };
 
-static bool add(struct json_object *object, const char *key, struct json_object *value)
-{
-    if (object && value && json_object_object_add(object, key, value) == 0)
-        return true;
-    json_object_put(value);
-    return false;
-}
-
 static bool add_string(struct json_object *object, const char *key, const char *string)
 {
-    return add(object, key, json_object_new_string(string));
+    return doc_add(object, key, json_object_new_string(string));
 }
 
 static bool append(struct json_object *array, struct json_object *value)
@@ -42,8 +36,8 @@ static bool add_pattern(struct json_object *out, const char *pattern)
 static bool add_range(const struct schema *schema, struct json_object *out, const char *least,
                       const char *most)
 {
-    return schema->most <= 0 || (add(out, least, json_object_new_int64(schema->least)) &&
-                                 add(out, most, json_object_new_int64(schema->most)));
+    return schema->most <= 0 || (doc_add(out, least, json_object_new_int64(schema->least)) &&
+                                 doc_add(out, most, json_object_new_int64(schema->most)));
 }
 
 /* Texts may be written as numbers, booleans, null: editors need not underline them. */
@@ -57,7 +51,7 @@ static bool put_text(struct json_object *out)
             json_object_put(list);
             return false;
         }
-    return add(out, "type", list);
+    return doc_add(out, "type", list);
 }
 
 static bool put_words(const struct schema *schema, struct json_object *out)
@@ -69,7 +63,7 @@ static bool put_words(const struct schema *schema, struct json_object *out)
             json_object_put(list);
             return false;
         }
-    return add(out, "enum", list);
+    return doc_add(out, "enum", list);
 }
 
 static bool put_scalar(const struct schema *schema, struct json_object *out)
@@ -84,7 +78,7 @@ static bool put_scalar(const struct schema *schema, struct json_object *out)
     case SCHEMA_DURATION:
         return add_pattern(out, "^[0-9]+(ms|s|m|h|d)$");
     case SCHEMA_SIZE:
-        return add(out, "pattern", json_object_new_string("^[0-9]+(KiB|MiB|GiB)?$"));
+        return doc_add(out, "pattern", json_object_new_string("^[0-9]+(KiB|MiB|GiB)?$"));
     case SCHEMA_WORD:
         return put_words(schema, out);
     default:
@@ -141,7 +135,7 @@ static bool put_map(struct definitions *definitions, const struct schema *schema
     for (const struct schema_key *key = schema->keys; good && key->name; key++) {
         if (key->later)
             continue;
-        good = add(properties, key->name, refer(definitions, key->schema, key->help));
+        good = doc_add(properties, key->name, refer(definitions, key->schema, key->help));
         if (good && key->required)
             good = append(required, json_object_new_string(key->name));
     }
@@ -150,9 +144,9 @@ static bool put_map(struct definitions *definitions, const struct schema *schema
         json_object_put(required);
         return false;
     }
-    good = add(out, "properties", properties);
-    return add(out, "required", required) && good && add_string(out, "type", "object") &&
-           add(out, "additionalProperties", json_object_new_boolean(false));
+    good = doc_add(out, "properties", properties);
+    return doc_add(out, "required", required) && good && add_string(out, "type", "object") &&
+           doc_add(out, "additionalProperties", json_object_new_boolean(false));
 }
 
 static bool put_options(struct definitions *definitions, const struct schema *schema, struct json_object *out)
@@ -164,7 +158,7 @@ static bool put_options(struct definitions *definitions, const struct schema *sc
             json_object_put(list);
             return false;
         }
-    return add(out, "anyOf", list);
+    return doc_add(out, "anyOf", list);
 }
 
 static bool put_definition(struct definitions *definitions, const struct schema *schema,
@@ -173,10 +167,10 @@ static bool put_definition(struct definitions *definitions, const struct schema 
     switch (schema->kind) {
     case SCHEMA_LIST:
         return add_string(out, "type", "array") && add_range(schema, out, "minItems", "maxItems") &&
-               add(out, "items", refer(definitions, schema->item, NULL));
+               doc_add(out, "items", refer(definitions, schema->item, NULL));
     case SCHEMA_DICT:
         return add_string(out, "type", "object") &&
-               add(out, "additionalProperties", refer(definitions, schema->item, NULL));
+               doc_add(out, "additionalProperties", refer(definitions, schema->item, NULL));
     case SCHEMA_MAP:
         return put_map(definitions, schema, out);
     default:
@@ -188,7 +182,7 @@ static bool put_all(struct definitions *definitions, const struct schema *schema
 {
     struct json_object *defs = json_object_new_object();
     bool good = add_string(out, "$schema", "https://json-schema.org/draft/2020-12/schema") &&
-                add(out, "allOf", json_object_new_array()) &&
+                doc_add(out, "allOf", json_object_new_array()) &&
                 append(json_object_object_get(out, "allOf"), refer(definitions, schema, NULL));
 
     /* grows while it is written */
@@ -197,9 +191,9 @@ static bool put_all(struct definitions *definitions, const struct schema *schema
         char name[32];
 
         snprintf(name, sizeof(name), "%zu", i);
-        good = add(defs, name, one) && put_definition(definitions, definitions->schemas[i], one);
+        good = doc_add(defs, name, one) && put_definition(definitions, definitions->schemas[i], one);
     }
-    return add(out, "$defs", defs) && good && !definitions->full;
+    return doc_add(out, "$defs", defs) && good && !definitions->full;
 }
 
 bool schema_json(const struct schema *schema, struct buf *out)

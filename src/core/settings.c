@@ -14,10 +14,7 @@ static bool fill_hours(const struct settings *settings, struct json_object *scop
             json_object_put(hours);
             return false;
         }
-    if (hours && json_object_object_add(scope, "hours", hours) == 0)
-        return true;
-    json_object_put(hours);
-    return false;
+    return doc_add(scope, "hours", hours);
 }
 
 /* The language as the settings have it; p == NULL: it is none of them. */

@@ -273,14 +273,6 @@ static void next_fetch(const struct source *source, const struct entry *entry, b
     out->url = source_url(arena, source->api, "/contacts/", entry->contact.p, NULL);
 }
 
-static bool add(struct json_object *object, const char *key, struct json_object *value)
-{
-    if (json_object_object_add(object, key, json_object_get(value)) == 0)
-        return true;
-    json_object_put(value);
-    return false;
-}
-
 /* The contact's own values, its custom attributes, and these again by their bare names where no own one has it: a rule
    says ${contact.shop_id}. */
 static struct json_object *contact(struct json_object *answer)
@@ -288,7 +280,7 @@ static struct json_object *contact(struct json_object *answer)
     struct json_object *out = json_object_new_object(), *custom = doc_key(answer, "custom_attributes");
 
     if (out && values_plain(answer, out) && values_plain(custom, out) &&
-        (!custom || add(out, "custom_attributes", custom)))
+        (!custom || doc_add(out, "custom_attributes", json_object_get(custom))))
         return out;
     json_object_put(out);
     return NULL;

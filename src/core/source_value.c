@@ -202,14 +202,6 @@ bool values_want_contact(const struct source *source, const struct entry *entry)
 
 /* --- plain values -------------------------------------------------------------------------------------------------- */
 
-static bool add(struct json_object *object, const char *key, struct json_object *value)
-{
-    if (json_object_object_add(object, key, json_object_get(value)) == 0)
-        return true;
-    json_object_put(value);
-    return false;
-}
-
 static bool is_plain(struct json_object *value)
 {
     return value && !json_object_is_type(value, json_type_object) &&
@@ -225,7 +217,7 @@ bool values_plain(struct json_object *from, struct json_object *to)
     json_object_object_foreach(from, key, value)
     {
         if (ok && is_plain(value) && !doc_key(to, key))
-            ok = add(to, key, value);
+            ok = doc_add(to, key, json_object_get(value));
     }
     return ok;
 }

@@ -181,11 +181,26 @@ static void test_texts(void **state)
     json_object_put(object);
 }
 
+/* The value is taken in any case: nobody else holds it when its object is gone, or never was. */
+static void test_adding(void **state)
+{
+    struct json_object *object = json_object_new_object(), *value = json_object_new_int(1);
+
+    (void)state;
+    assert_true(doc_add(object, "a", json_object_get(value)));
+    assert_ptr_equal(doc_key(object, "a"), value);
+    assert_false(doc_add(object, "b", NULL));
+    assert_false(json_object_object_get_ex(object, "b", NULL));
+    json_object_put(object);
+    assert_false(doc_add(NULL, "a", json_object_get(value)));
+    assert_int_equal(json_object_put(value), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parse), cmocka_unit_test(test_depth), cmocka_unit_test(test_pointer),
-        cmocka_unit_test(test_id),    cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_id),    cmocka_unit_test(test_texts), cmocka_unit_test(test_adding),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
