@@ -302,7 +302,9 @@ struct text generation_secret(const struct generation *generation, const char *n
 {
     const struct whole *whole = whole_of(generation);
 
-    for (size_t i = 0; whole->values && i < whole->config->n_secrets; i++)
+    if (!whole->values)
+        return text_of("-");
+    for (size_t i = 0; i < whole->config->n_secrets; i++)
         if (strcmp(whole->config->secrets[i].name, name) == 0)
             return whole->values[i];
     return TEXT_NONE;

@@ -37,7 +37,8 @@ const struct text *generation_secrets(const struct generation *generation, const
 /* generation_token: of a source's REST API; p == NULL: none configured. */
 struct text generation_token(const struct generation *generation, const struct source *source);
 struct text generation_channel_key(const struct generation *generation, const struct config_channel *channel);
-/* generation_secret: of the configuration's `secrets`; p == NULL: there is none. */
+/* generation_secret: of the configuration's `secrets`; p == NULL: there is none. "-" where no secrets were read: in the sandbox, which
+   asks nobody who would want them. */
 struct text generation_secret(const struct generation *generation, const char *name);
 struct text generation_admin_token(const struct generation *generation);
 /* generation_conceal: puts '*' over every secret that stands in the bytes, in place; shorter ones than 8 bytes would hit what is none,
