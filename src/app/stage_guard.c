@@ -230,20 +230,18 @@ static bool take_key(struct engine *engine, struct text keyboard, struct ruleset
 
 static bool take_chat(struct engine *engine, struct ruleset_question *question, const struct known *known)
 {
-    const struct ruleset *ruleset = engine->generation->ruleset;
     struct variable_row *rows;
     struct text keyboard;
     size_t n;
 
     store_touch_session(engine->store, known->chat, engine->now,
-                        engine->now + ruleset_settings(ruleset)->session_ms);
+                        engine->now + ruleset_settings(engine->generation->ruleset)->session_ms);
     n = store_variables(engine->store, known->chat, engine->now, engine->arena, &rows);
     question->quiet = value_of(rows, n, QUIET).p;
     keyboard = value_of(rows, n, KEYBOARD);
     if (keyboard.p && question->kind != ENTRY_TAP && !take_key(engine, keyboard, question))
         return false;
-    return add_chat(rows, n, question->scope) &&
-           settings_fill(ruleset_settings(ruleset), question->scope, engine->now);
+    return add_chat(rows, n, question->scope);
 }
 
 bool guard_open(struct engine *engine, const struct source *source, const struct entry *entry,

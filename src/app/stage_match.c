@@ -55,7 +55,7 @@ static bool add_attachment(struct json_object *scope, const struct attachment *f
            doc_add_text(object, "url", file->url) && doc_add_text(object, "name", file->name);
 }
 
-/* What the rules see of the entry. NULL when memory is out. */
+/* What the rules see of the entry, but for what hangs on the time. NULL when memory is out. */
 static struct json_object *open_scope(struct engine *engine, const struct source *source,
                                       const struct entry *entry)
 {
@@ -69,10 +69,9 @@ static struct json_object *open_scope(struct engine *engine, const struct source
          doc_add_text(scope, "topic", entry->topic) &&
          (!entry->attachment.type.p || add_attachment(scope, &entry->attachment));
     if (ok) {
-        json_object_object_add(scope, "conversation", json_object_get(conversation));
+        ok = doc_add(scope, "conversation", json_object_get(conversation));
         if (entry->contact_doc.p)
-            json_object_object_add(scope, "contact", doc_parse(entry->contact_doc, &fault));
-        ok = settings_fill(ruleset_settings(engine->generation->ruleset), scope, engine->now);
+            (void)doc_add(scope, "contact", doc_parse(entry->contact_doc, &fault));
     }
     json_object_put(conversation);
     if (ok)
@@ -259,14 +258,21 @@ static void make_runs(struct matching *m)
         m->row->reason = TEXT_NONE;
 }
 
+/* The chat's language is one of its variables, so it comes last. */
+static bool complete_scope(struct matching *m)
+{
+    return m->question->scope && guard_open(m->engine, m->source, m->entry, m->question, &m->known) &&
+           settings_fill(ruleset_settings(m->engine->generation->ruleset), m->question->scope,
+                         m->engine->now);
+}
+
 static void take_entry(struct matching *m)
 {
     struct metrics *metrics = m->engine->setup.metrics;
     const char *source = source_name(m->source);
     struct text rule = TEXT_NONE;
 
-    if (!m->question->scope || !guard_open(m->engine, m->source, m->entry, m->question, &m->known) ||
-        !find_rule(m->engine, m->source, m->entry, m->question, m->match)) {
+    if (!complete_scope(m) || !find_rule(m->engine, m->source, m->entry, m->question, m->match)) {
         done(m->row, ENTRY_STUCK, "out of memory");
     } else if (m->match->how == MATCH_NONE) {
         done(m->row, ENTRY_DONE,
