@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define RUNS_AT_ONCE 64 /* of one chat in one transaction, so that it cannot hold up the others */
-#define JUMPS_MAX 100   /* `goto`s of one run */
+#define GOTOS_MAX 100   /* of one run */
 #define VARIABLES_MAX 50
 #define VALUE_MAX 1024
 #define DOC_MAX (512u << 10)
@@ -67,21 +67,10 @@ void run_close(struct going *going)
     json_object_put(going->doc);
 }
 
-static bool keep_number(struct going *going, const char *key, int64_t number)
-{
-    going->changed = true;
-    return doc_add(going->doc, key, json_object_new_int64(number));
-}
-
 static bool keep_text(struct going *going, const char *key, struct text text)
 {
     going->changed = true;
     return doc_add_text(going->doc, key, text);
-}
-
-static int64_t kept_number(const struct going *going, const char *key)
-{
-    return json_object_get_int64(doc_key(going->doc, key));
 }
 
 /* The document as it is to be stored; without changes as it was. */
@@ -209,6 +198,97 @@ static enum go end_run(struct going *going)
     return GO_ENDED;
 }
 
+/* --- where a `goto` led ----------------------------------------------------------------------------------------------- */
+
+static size_t count_gotos(const struct going *going)
+{
+    struct json_object *gotos = doc_key(going->doc, "gotos");
+
+    return gotos ? json_object_array_length(gotos) : 0;
+}
+
+static struct json_object *nth_goto(const struct going *going, size_t i)
+{
+    return json_object_array_get_idx(doc_key(going->doc, "gotos"), i);
+}
+
+static int base_of(struct json_object *one)
+{
+    return json_object_get_int(doc_key(one, "base"));
+}
+
+static bool keep_goto(struct going *going, struct text rule, int base)
+{
+    struct json_object *one = json_object_new_object();
+
+    going->changed = true;
+    if (doc_add_text(one, "rule", rule) && doc_add(one, "base", json_object_new_int(base)) &&
+        (doc_key(going->doc, "gotos") || doc_add(going->doc, "gotos", json_object_new_array())) &&
+        json_object_array_add(doc_key(going->doc, "gotos"), one) == 0)
+        return true;
+    json_object_put(one);
+    return false;
+}
+
+/* Earlier documents say only where the last one led: `at` and `base`. False: it stands in a rule between. */
+static bool take_old_goto(struct going *going)
+{
+    struct text at = doc_str(going->doc, "at");
+    int base = base_of(going->doc);
+    bool there = going->run->step >= base;
+
+    if (!at.p)
+        return true;
+    at = arena_text(going->engine->arena, at);
+    json_object_object_del(going->doc, "at");
+    json_object_object_del(going->doc, "base");
+    json_object_object_del(going->doc, "jumps");
+    going->changed = true;
+    return there ? keep_goto(going, at, base) : going->run->step < (int)going->rule->n_steps;
+}
+
+/* A run that is tried again may stand before a `goto`: those are forgotten, for it may come to others now. */
+static void forget_gotos_ahead(struct going *going)
+{
+    size_t all = count_gotos(going), n = all;
+
+    while (n > 0 && base_of(nth_goto(going, n - 1)) > going->run->step)
+        n--;
+    if (n == all)
+        return;
+    json_object_array_del_idx(doc_key(going->doc, "gotos"), n, all - n);
+    going->changed = true;
+}
+
+static bool leads_on(const struct rule *rule)
+{
+    for (size_t i = 0; i < rule->n_steps; i++)
+        if (rule->steps[i].kind == STEP_GOTO)
+            return true;
+    return false;
+}
+
+/* In which rule it is: that which took the entry, or one that a `goto` led to. */
+static bool find_place(struct going *going)
+{
+    const struct ruleset *ruleset;
+    struct json_object *last;
+    struct fault fault;
+
+    if (!leads_on(going->rule))
+        return true;
+    if (!read_doc(going, &fault) || !take_old_goto(going))
+        return false;
+    forget_gotos_ahead(going);
+    if (count_gotos(going) == 0)
+        return true;
+    last = nth_goto(going, count_gotos(going) - 1);
+    ruleset = engine_ruleset(going->engine, going->run);
+    going->rule = ruleset ? ruleset_find(ruleset, doc_str(last, "rule")) : NULL;
+    going->base = base_of(last);
+    return going->rule;
+}
+
 /* --- steps that ask nobody ----------------------------------------------------------------------------------------------- */
 
 static enum go fail(struct going *going, const struct fault *fault)
@@ -230,22 +310,17 @@ static enum go choose_step(struct going *going, const struct step *step)
 static enum go goto_step(struct going *going, const struct step *step)
 {
     struct fault fault = { "out of memory" };
-    int64_t jumps;
 
     if (!read_doc(going, &fault))
         return fail(going, &fault);
-    jumps = kept_number(going, "jumps") + 1;
-    if (jumps > JUMPS_MAX) {
-        fault_set(&fault, "more than %d times 'goto' in one run", JUMPS_MAX);
+    if (count_gotos(going) == GOTOS_MAX) {
+        fault_set(&fault, "more than %d times 'goto' in one run", GOTOS_MAX);
         return fail(going, &fault);
     }
     going->base += (int)going->rule->n_steps;
     going->rule = step->target;
     going->run->step = going->base;
-    if (keep_number(going, "jumps", jumps) && keep_number(going, "base", going->base) &&
-        keep_text(going, "at", text_of(going->rule->name)))
-        return GO_ON;
-    return fail(going, &fault);
+    return keep_goto(going, text_of(going->rule->name), going->base) ? GO_ON : fail(going, &fault);
 }
 
 /* All values are there before the first is set. */
@@ -331,34 +406,6 @@ static enum go work_on_step(struct going *going)
 
 /* --- the head run -------------------------------------------------------------------------------------------------------- */
 
-static bool leads_on(const struct rule *rule)
-{
-    for (size_t i = 0; i < rule->n_steps; i++)
-        if (rule->steps[i].kind == STEP_GOTO)
-            return true;
-    return false;
-}
-
-/* In which rule it is: that which took the entry, or one that a `goto` led to. */
-static bool find_place(struct going *going)
-{
-    const struct ruleset *ruleset;
-    struct fault fault;
-    struct text at;
-
-    if (!leads_on(going->rule))
-        return true;
-    if (!read_doc(going, &fault))
-        return false;
-    at = doc_str(going->doc, "at");
-    if (!at.p)
-        return true;
-    ruleset = engine_ruleset(going->engine, going->run);
-    going->rule = ruleset ? ruleset_find(ruleset, at) : NULL;
-    going->base = (int)kept_number(going, "base");
-    return going->rule && going->run->step >= going->base;
-}
-
 static enum go go_through(struct going *going)
 {
     int begun_at = going->run->step;
@@ -386,8 +433,10 @@ static enum go work_on_run(struct engine *engine, struct chat_row *chat, struct 
     if (engine->stopping && !run->begun)
         return run_stop_here(&going);
     going.rule = engine_rule(engine, run);
-    if (!going.rule || !find_place(&going)) {
+    if (!going.rule) {
         go = run_hold(&going, "the rules that it began with cannot be loaded");
+    } else if (!find_place(&going)) {
+        go = run_hold(&going, "in which rule it goes on cannot be told");
     } else {
         if (!run->begun)
             store_begin_run(engine->store, run->id);

@@ -3,6 +3,7 @@
 #include "enginekit.h"
 
 #include "app/engine_state.h"
+#include "core/doc.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -390,6 +391,122 @@ static void branches_are_gone_through(void **state)
     kit_close(&kit);
 }
 
+/* --- goto -------------------------------------------------------------------------------------------------------------------- */
+
+static const char two_gotos[] =
+    "rules:\n"
+    "  - { name: track, tap: 'track:(?<id>.*)', do: [ { reply: { text: first } }, { goto: middle } ] }\n"
+    "  - { name: middle, do: [ { reply: { text: second } }, { goto: last } ] }\n"
+    "  - { name: last, reply: { text: 'third ${id}' } }\n";
+
+/* Whether they arrived nobody knows of those first two messages that are not `sure`; the third is refused. */
+static void fail_in_the_last(struct kit *kit, const bool *sure)
+{
+    kit_open(kit, true, two_gotos);
+    kit_start(kit);
+    deliver_tap(kit, 1, "700000001");
+    for (int i = 0; i < 2; i++)
+        kit_answer(kit, kit_request(kit), true, sure[i] ? 200 : 0, "{}");
+    kit_answer(kit, kit_request(kit), true, 422, "{}");
+    kit_until_runs(kit, "failed", 1);
+    kit_stop(kit);
+    kit_settled(kit);
+}
+
+/* The document as earlier versions wrote it: they kept the last rule only. */
+static void make_old(struct kit *kit, const struct run_row *run)
+{
+    struct fault fault;
+    struct json_object *doc = doc_parse(run->doc, &fault);
+
+    assert_non_null(doc_key(doc, "gotos"));
+    json_object_object_del(doc, "gotos");
+    json_object_object_add(doc, "at", json_object_new_string("last"));
+    json_object_object_add(doc, "base", json_object_new_int(4));
+    json_object_object_add(doc, "jumps", json_object_new_int(2));
+    store_step_run(kit_store(kit), run->id, run->step, text_of(json_object_to_json_string(doc)));
+    json_object_put(doc);
+}
+
+static void try_again(struct kit *kit, bool old)
+{
+    struct arena *arena = arena_new(1 << 20);
+    struct fault fault;
+    struct run_row run;
+
+    assert_true(store_get_run(kit_store(kit), only_run(kit, arena), arena, &run));
+    assert_int_equal(run.step, 4);
+    assert_int_equal(store_begin(kit_store(kit), &fault), STORE_OK);
+    assert_true(store_rearm_run(kit_store(kit), run.id, kit->engine->now, kit->engine->now + 900000));
+    assert_true(store_get_run(kit_store(kit), run.id, arena, &run));
+    if (old)
+        make_old(kit, &run);
+    assert_int_equal(store_commit(kit_store(kit), &fault), STORE_OK);
+    arena_free(arena);
+    kit_again(kit);
+    kit_start(kit);
+}
+
+static void expect_only_reason(struct kit *kit, const char *reason)
+{
+    struct arena *arena = arena_new(1 << 20);
+    struct run_row run;
+
+    assert_true(store_get_run(kit_store(kit), only_run(kit, arena), arena, &run));
+    if (!text_is(run.reason, reason))
+        fail_msg("%.*s", TEXT_ARG(run.reason));
+    arena_free(arena);
+}
+
+/* `queue retry` leads back to the first message that is not certain, and from there through all rules again. */
+static void a_retry_leads_back_before_a_goto(void **state)
+{
+    static const struct {
+        bool sure[2], old;
+        const char *texts[4]; /* none: where it is cannot be told */
+    } cases[] = {
+        { { false, false }, false, { "first", "second", "third ORD-7" } },
+        { { true, false }, false, { "second", "third ORD-7" } },
+        { { true, true }, false, { "third ORD-7" } },
+        { { false, false }, true, { "first", "second", "third ORD-7" } },
+        { { true, false }, true, { NULL } },
+        { { true, true }, true, { "third ORD-7" } },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        const char *const *text = cases[i].texts;
+        struct kit kit;
+
+        fail_in_the_last(&kit, cases[i].sure);
+        try_again(&kit, cases[i].old);
+        for (; *text; text++)
+            expect_sent(&kit, *text);
+        kit_until_runs(&kit, text == cases[i].texts ? "held" : "done", 1);
+        kit_stop(&kit);
+        kit_settled(&kit);
+        if (text == cases[i].texts)
+            expect_only_reason(&kit, "in which rule it goes on cannot be told");
+        kit_close(&kit);
+    }
+}
+
+static void a_circle_ends(void **state)
+{
+    struct kit kit;
+
+    (void)state;
+    kit_open(&kit, false, "rules: [ { name: a, tap: 'track:.*', reply: { text: round }, goto: a } ]\n");
+    kit_start(&kit);
+    deliver_tap(&kit, 1, "700000001");
+    for (int i = 0; i < 101; i++)
+        expect_sent(&kit, "round");
+    kit_until_runs(&kit, "failed", 1);
+    kit_stop(&kit);
+    expect_only_reason(&kit, "more than 100 times 'goto' in one run");
+    kit_close(&kit);
+}
+
 /* --- lookups --------------------------------------------------------------------------------------------------------------- */
 
 static void deliver_asks(struct kit *kit, int number)
@@ -544,6 +661,8 @@ int main(void)
         cmocka_unit_test(double_taps),
         cmocka_unit_test(an_answer_that_cannot_be_stored),
         cmocka_unit_test(branches_are_gone_through),
+        cmocka_unit_test(a_retry_leads_back_before_a_goto),
+        cmocka_unit_test(a_circle_ends),
         cmocka_unit_test(lookups_go_on_after_a_crash),
         cmocka_unit_test(answers_are_used_again),
         cmocka_unit_test(lookups_have_places),
