@@ -94,7 +94,7 @@ static size_t quantifier(struct text text)
     return text.n > 1 && text.p[0] == '{' && n > 1 && n < text.n && text.p[n] == '}' ? n + 1 : 0;
 }
 
-/* Each bounded number of times becomes any; and something may follow the whole. */
+/* Each bounded number of times becomes any; and something may follow the whole, unless it takes all as it is. */
 static bool loosen(struct lister *lister, enum mutant_kind kind, const struct node *rule, const char *key)
 {
     const struct node *node = node_get(rule, key);
@@ -115,7 +115,7 @@ static bool loosen(struct lister *lister, enum mutant_kind kind, const struct no
                 return false;
         }
     }
-    return add_pattern(lister, kind, rule, "(?:<).*", node->text, TEXT_NONE);
+    return text_is(node->text, ".*") || add_pattern(lister, kind, rule, "(?:<).*", node->text, TEXT_NONE);
 }
 
 static bool list_rule(struct lister *lister, const struct node *rule, const struct node *next)

@@ -16,6 +16,7 @@ static const char rules[] =
     "rules:\n"
     "  - name: exact\n"
     "    tap: 'go:(1)'\n"
+    "    text: '.*'\n" /* takes everything as it is */
     "    entry: true\n"
     "    reply: { text: \"Line\\n\\\"two\\\" 007 ${1}\", buttons: [ [ { text: true, callback_data: 7 } ] "
     "] }\n"
@@ -63,12 +64,12 @@ static const char *const wanted[] = {
     "rule 'exact' left out (r.yaml:2)",
     "rules 'exact' and 'any' swapped (r.yaml:2)",
     "rule 'exact' with tap: '(?:go:(1)).*' (r.yaml:2)",
-    "rule 'any' left out (r.yaml:6)",
-    "rule 'any' with tap: 'go:(\\{2\\}|[0-9]+)' (r.yaml:6)",
-    "rule 'any' with tap: '(?:go:(\\{2\\}|[0-9]{1,3})).*' (r.yaml:6)",
-    "rule 'old' left out (r.yaml:7)",
-    "rule 'old' with text: 'a*' (r.yaml:7)",
-    "rule 'old' with text: '(?:a{0,3}).*' (r.yaml:7)",
+    "rule 'any' left out (r.yaml:7)",
+    "rule 'any' with tap: 'go:(\\{2\\}|[0-9]+)' (r.yaml:7)",
+    "rule 'any' with tap: '(?:go:(\\{2\\}|[0-9]{1,3})).*' (r.yaml:7)",
+    "rule 'old' left out (r.yaml:8)",
+    "rule 'old' with text: 'a*' (r.yaml:8)",
+    "rule 'old' with text: '(?:a{0,3}).*' (r.yaml:8)",
 };
 
 static void test_list(void **state)
