@@ -28,8 +28,11 @@ struct text flow_say_label(const struct flow_button *button)
 {
     const struct node *node = button->button->node;
     const struct node *label = node && node->kind == NODE_MAP ? node_get(node, "text") : node;
-    struct text text = label && label->kind == NODE_SCALAR ? label->text : text_of("?");
+    struct text text;
 
+    if (label && label->kind == NODE_MAP)
+        label = label->count ? label->items[0] : NULL; /* of several languages the one that stands first */
+    text = label && label->kind == NODE_SCALAR ? label->text : text_of("?");
     return text.n > 200 ? text_make(text.p, 200) : text;
 }
 
