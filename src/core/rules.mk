@@ -13,4 +13,3 @@ src_libcore_a_SOURCES += \
 	src/core/settings.c src/core/settings.h \
 	src/core/settings_build.c src/core/settings_build.h src/core/step_build.c src/core/step_build.h \
 	src/core/template.c src/core/zone.c src/core/zone.h
-EXTRA_DIST += rules/10-orders.yaml rules/10-orders.test.yaml

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Worked flows: they load, `check` finds nothing wrong with them, their cases pass, and a misspelt button is found."""
+"""Flows: they load, `check` finds nothing wrong with them, their cases pass, and a misspelt button is found. Those of
+tests/flows stand alone; those that come with callbackd, in rules/, are one ruleset."""
 
 import glob
 import re
@@ -59,6 +60,66 @@ def test_a_misspelt_button_is_found():
         with folder(name, misspell) as daemon:
             code, out, err = daemon.run("check")
             assert code in (1, 3) and "leads nowhere" in out, (name, out, err)
+
+
+# --- rules/, which comes with callbackd ---------------------------------------------------------------------------------------
+
+SHIPPED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "rules")
+
+
+def shipped(change=None, text=None):
+    """A daemon's folder with a copy of rules/; nothing is started. `change` is the file whose text is another."""
+    daemon = Daemon(None, "rules: []", start=False, config={"secrets": {"SHOP_TOKEN": "env:SHOP_TOKEN"}, "rules": ["shipped"]},
+                    intercom={"token": "env:INTERCOM_TOKEN", "admin_id": "814860"})
+    os.mkdir(daemon.path("shipped"))
+    for path in glob.glob(os.path.join(SHIPPED, "*.yaml")):
+        name = os.path.basename(path)
+        with open(path, encoding="utf-8") as file:
+            daemon.write("shipped/" + name, text if name == change else file.read())
+    return daemon
+
+
+def shipped_flows():
+    return sorted(os.path.basename(f) for f in glob.glob(os.path.join(SHIPPED, "*.yaml")) if not f.endswith(".test.yaml"))
+
+
+@test
+def test_shipped_flows_are_clean():
+    assert shipped_flows() == ["10-orders.yaml", "20-returns.yaml", "30-hours.yaml", "40-handover.yaml", "50-menu.yaml"]
+    with shipped() as daemon:
+        code, out, err = daemon.run("check", "--strict")
+        assert code == 0 and ": warning:" not in out and ": error:" not in out, (out, err)
+
+
+@test
+def test_shipped_cases_pass_and_notice_mistakes():
+    with shipped() as daemon:
+        cases = [daemon.path("shipped/" + name.replace(".yaml", ".test.yaml")) for name in shipped_flows()]
+        code, out, err = daemon.run("test", *cases, "--mutate")
+        assert code == 0 and "not ok" not in out and "\nok 40 " in out, (out, err)
+        for missed in ("not pressed:", "not noticed:"):
+            assert missed not in out, out
+
+
+def misspelt(name):
+    """Each button of a flow, misspelt: its label's start, its place, and the file with it."""
+    with open(os.path.join(SHIPPED, name), encoding="utf-8") as file:
+        text = file.read()
+    for found in re.finditer(r"callback_data: '?([a-z])", text):
+        line, start = text.count("\n", 0, found.start()) + 1, text.rfind("\n", 0, found.start()) + 1
+        yield f"{name}:{line}:{found.start(1) - start + 1}: error: button ", text[:found.end()] + "x" + text[found.end():]
+
+
+@test
+def test_each_misspelt_button_of_the_shipped_flows_is_found():
+    for name in shipped_flows():
+        buttons = list(misspelt(name))
+        assert buttons, name
+        for place, text in buttons:
+            with shipped(name, text) as daemon:
+                code, out, err = daemon.run("check")
+                told = next((line for line in out.splitlines() if place in line), "")
+                assert code in (1, 3) and told.endswith(" leads nowhere"), (place, out, err)
 
 
 if __name__ == "__main__":

@@ -436,19 +436,6 @@ def the_whole_language():
 
 
 @test
-def shipped_flow():
-    top = os.path.join(os.environ.get("srcdir", "."), "rules")
-    with Folder() as folder:
-        os.unlink(os.path.join(folder.path, "rules/10.yaml"))
-        for name in os.listdir(top):
-            with open(os.path.join(top, name), encoding="utf-8") as file:
-                folder.write("rules/" + name, file.read())
-        cases = sorted("rules/" + name for name in os.listdir(top) if ".test." in name)
-        out, _ = folder.run("test", *cases, "--mutate")
-        assert out.count("(100 %)") == 3 and "# mutants: " in out, out
-
-
-@test
 def mistakes_that_no_case_notices():
     with Folder() as folder:
         folder.write("a.test.yaml", CASES)

@@ -99,23 +99,19 @@ static void test_printed(void **state)
     compare_cases("tests/unit/flow_printed.txt", "rules/10.yaml");
 }
 
-/* The flows that come with callbackd have no findings at all. */
+/* The example has no findings at all. The larger flows in rules/ need the zones of the machine: tests/functional. */
 static void test_shipped(void **state)
 {
-    static const char *const files[] = { "rules/10-orders.yaml", "contrib/examples/rules/shop.yaml" };
+    struct buf text = BUF(1000000);
+    struct findings *findings;
 
     (void)state;
-    for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
-        struct buf text = BUF(1000000);
-        struct findings *findings;
-
-        read_source_file(files[i], &text);
-        findings = check(files[i], buf_get(&text));
-        if (findings_get(findings, 0))
-            fail_msg("%s: %s", files[i], findings_get(findings, 0)->text);
-        findings_free(findings);
-        buf_free(&text);
-    }
+    read_source_file("contrib/examples/rules/shop.yaml", &text);
+    findings = check("shop.yaml", buf_get(&text));
+    if (findings_get(findings, 0))
+        fail_msg("%s", findings_get(findings, 0)->text);
+    findings_free(findings);
+    buf_free(&text);
 }
 
 static bool said(struct findings *findings, const char *text)
@@ -136,7 +132,7 @@ static void test_memory(void **state)
     bool whole = false, half = false;
 
     (void)state;
-    read_source_file("rules/10-orders.yaml", &text);
+    read_source_file("contrib/examples/rules/shop.yaml", &text);
     file.text = buf_get(&text);
     ruleset = ruleset_build(&file, 1, NULL, 0, findings);
     assert_non_null(ruleset);

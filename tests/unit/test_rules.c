@@ -369,9 +369,8 @@ static void test_shipped(void **state)
     (void)state;
     for (size_t i = 0; i < 3; i++)
         json_object_object_add(captures, given[i], json_object_new_string("ORD-9876"));
-    read_source_file("rules/10-orders.yaml", &file);
-    ruleset =
-        ruleset_build(&(struct ruleset_file){ "10-orders.yaml", buf_get(&file) }, 1, channels, 2, findings);
+    read_source_file("contrib/examples/rules/shop.yaml", &file);
+    ruleset = ruleset_build(&(struct ruleset_file){ "shop.yaml", buf_get(&file) }, 1, channels, 2, findings);
     assert_non_null(ruleset);
     assert_null(findings_get(findings, 0));
     for (size_t i = 0; i < ruleset_count(ruleset); i++) {
@@ -419,7 +418,7 @@ static void test_mutants(void **state)
     size_t loaded = 0;
 
     (void)state;
-    read_source_file("rules/10-orders.yaml", &files[0]);
+    read_source_file("tests/flows/01-orders.yaml", &files[0]);
     buf_str(&files[1], flow);
     buf_str(&files[2], values);
     for (int i = 0; i < 3000; i++) {
