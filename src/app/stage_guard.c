@@ -142,18 +142,15 @@ static void keep_keyboard(struct engine *engine, int64_t chat, const struct rend
 {
     struct variable_row row = { text_of(KEYBOARD), TEXT_NONE, engine->now + KEYBOARD_MS, false };
     struct json_object *keys = json_object_new_object();
-    struct buf out = BUF(KEYBOARD_MAX);
 
     if (keys && add_keys(engine, message, keys))
-        doc_print(keys, &out);
-    row.value = arena_text(engine->arena, buf_get(&out));
-    if (out.failed || !out.len || !row.value.p)
+        row.value = doc_printed(keys, KEYBOARD_MAX, engine->arena);
+    if (!row.value.p)
         store_give_up(engine->store, "no memory for the keyboard");
     else
         store_set_variable(engine->store, chat, &row);
     engine->has_variables = true;
     json_object_put(keys);
-    buf_free(&out);
 }
 
 void guard_note_sent(struct engine *engine, int64_t chat, const struct rendered *message)

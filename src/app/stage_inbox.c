@@ -20,17 +20,13 @@ static bool print_request(struct engine *engine, const struct inbox_action *acti
                           const struct inbox_request *request, struct text *out)
 {
     struct json_object *doc = json_object_new_object();
-    struct buf buf = BUF(BODY_MAX);
     bool ok = doc && doc_add_text(doc, "action", text_of(inbox_kind_name(action->kind))) &&
               doc_add_text(doc, "value", request->value) &&
               doc_add_text(doc, "method", text_of(request->method)) &&
               doc_add_text(doc, "url", request->url) && doc_add_text(doc, "body", request->body);
 
-    if (ok)
-        doc_print(doc, &buf);
-    *out = ok && !buf.failed ? arena_text(engine->arena, buf_get(&buf)) : TEXT_NONE;
+    *out = ok ? doc_printed(doc, BODY_MAX, engine->arena) : TEXT_NONE;
     json_object_put(doc);
-    buf_free(&buf);
     return out->p;
 }
 
@@ -48,18 +44,11 @@ static const char *method_of(struct json_object *doc)
 static struct request_mail *make_request(const struct going *going, const struct source *source,
                                          const struct send_row *send)
 {
-    struct job job = { .kind = JOB_INBOX,
-                       .run = send->run,
-                       .chat = going->run->chat,
-                       .step = send->step,
-                       .n = send->n,
-                       .attempt = send->attempt + 1,
-                       .stored_at = going->run->stored_at };
+    struct job job = run_job(going->run, JOB_INBOX, send, text_of(source_name(source)));
     struct fault fault;
     struct json_object *doc = doc_parse(send->body, &fault);
     struct request_mail *request;
 
-    text_printable(text_of(source_name(source)), job.owner, NAME_BYTES - 1);
     request = doc ? engine_request(going->engine, &job) : NULL;
     if (request) {
         request->method = method_of(doc);
@@ -74,12 +63,6 @@ static struct request_mail *make_request(const struct going *going, const struct
     return NULL;
 }
 
-static enum go wait(struct going *going, int64_t at)
-{
-    run_release(going->engine, going->chat, at);
-    return GO_RELEASED;
-}
-
 static enum go start(struct going *going, const struct source *source, const struct send_row *send)
 {
     struct engine *engine = going->engine;
@@ -89,14 +72,14 @@ static enum go start(struct going *going, const struct source *source, const str
     if (engine->stopping)
         return run_stop_here(going);
     if (send->due_at > engine->now)
-        return wait(going, send->due_at);
+        return run_wait(going, send->due_at);
     if (!state || state->not_before > engine->now)
-        return wait(going, state ? state->not_before : engine->now + LATER_MS);
+        return run_wait(going, state ? state->not_before : engine->now + LATER_MS);
     if (state->in_flight >= engine->generation->config->limits.fetches)
-        return wait(going, engine->now + LATER_MS);
+        return run_wait(going, engine->now + LATER_MS);
     request = make_request(going, source, send);
     if (!request)
-        return wait(going, engine->now + LATER_MS);
+        return run_wait(going, engine->now + LATER_MS);
     store_start_send(engine->store, send->run, send->step, send->n, send->attempt + 1, engine->owner,
                      engine->now);
     state->in_flight++;
@@ -166,7 +149,7 @@ static enum go next_request(struct going *going, const struct source *source, co
         return GO_ON;
     }
     if (!add_request(going, source, action, i, before, &row, &fault))
-        return run_fail(going, arena_text(going->engine->arena, text_of(fault.text)));
+        return run_fault(going, &fault);
     return start(going, source, &row);
 }
 
@@ -181,7 +164,7 @@ enum go inbox_step(struct going *going, const struct step *step)
     if (run_open(going, &fault))
         source = config_source(engine->generation->config, doc_str(going->scope, "source"));
     if (!source)
-        return run_fail(going, arena_text(engine->arena, text_of(fault.text)));
+        return run_fault(going, &fault);
     n = store_step_sends(engine->store, going->run->id, going->run->step, engine->arena, &sends);
     for (size_t i = 0; i < n; i++)
         if (sends[i].state == SEND_SENDING)
@@ -220,16 +203,12 @@ void inbox_settle(struct engine *engine, const struct result_mail *result)
     enum outcome outcome =
         inbox_classify(result->whole ? result->status : 0, text_make(result->body, result->body_size),
                        engine->arena, &id, &reason);
-    struct send_row row = { .run = result->job.run,
-                            .step = result->job.step,
-                            .n = result->job.n,
-                            .attempt = result->job.attempt,
-                            .kind = SEND_INBOX,
-                            .reply_id = id,
-                            .reason = reason };
+    struct send_row row = run_send_of(&result->job);
     struct run_row run;
 
     log_result(result, outcome, reason);
+    row.reply_id = id;
+    row.reason = reason;
     row.state = outcome == OUTCOME_OK ? SEND_OK : outcome == OUTCOME_FAILED ? SEND_FAILED : SEND_READY;
     if (row.state == SEND_READY)
         row.due_at = retry_at(engine, state, result, outcome);

@@ -110,18 +110,11 @@ static bool fill(struct going *going, const struct lookup *lookup, const struct 
 static struct request_mail *make_request(struct going *going, const struct lookup *lookup,
                                          const struct send_row *send, struct fault *fault)
 {
-    struct job job = { .kind = JOB_LOOKUP,
-                       .run = send->run,
-                       .chat = going->run->chat,
-                       .step = send->step,
-                       .n = send->n,
-                       .attempt = send->attempt + 1,
-                       .stored_at = going->run->stored_at };
+    struct job job = run_job(going->run, JOB_LOOKUP, send, text_of(lookup_name(lookup)));
     struct json_object *doc = doc_parse(send->body, fault);
     struct request_mail *request;
     bool good;
 
-    text_printable(text_of(lookup_name(lookup)), job.owner, NAME_BYTES - 1);
     request = doc ? engine_request(going->engine, &job) : NULL;
     good = request && fill(going, lookup, send, doc, request, fault);
     json_object_put(doc);
@@ -132,12 +125,6 @@ static struct request_mail *make_request(struct going *going, const struct looku
     return NULL;
 }
 
-static enum go wait(struct going *going, int64_t at)
-{
-    run_release(going->engine, going->chat, at);
-    return GO_RELEASED;
-}
-
 /* Those that wait look again one after the other, so that a shop that hangs costs little however many they are. */
 static enum go wait_turn(struct going *going)
 {
@@ -145,13 +132,13 @@ static enum go wait_turn(struct going *going)
     int64_t at = engine->now + FIRST_TURN_MS, next = engine->lookup_turn + TURN_MS;
 
     engine->lookup_turn = next > at ? next : at;
-    return wait(going, engine->lookup_turn);
+    return run_wait(going, engine->lookup_turn);
 }
 
 static enum go fail(struct going *going, const struct lookup *lookup, struct fault *fault)
 {
     fault_wrap(fault, "lookup %s", lookup_name(lookup));
-    return run_fail(going, arena_text(going->engine->arena, text_of(fault->text)));
+    return run_fault(going, fault);
 }
 
 static enum go start(struct going *going, const struct lookup *lookup, const struct send_row *send)
@@ -163,7 +150,7 @@ static enum go start(struct going *going, const struct lookup *lookup, const str
     if (engine->stopping)
         return run_stop_here(going);
     if (send->due_at > engine->now)
-        return wait(going, send->due_at);
+        return run_wait(going, send->due_at);
     if (!has_room(engine, lookup_name(lookup)))
         return wait_turn(going);
     request = make_request(going, lookup, send, &fault);
@@ -221,14 +208,10 @@ static void keep_in_cache(struct going *going, const struct lookup *lookup, stru
 static bool print_request(struct engine *engine, const struct lookup_request *request, struct text *out)
 {
     struct json_object *doc = json_object_new_object();
-    struct buf buf = BUF(BODY_MAX);
     bool ok = doc && doc_add_text(doc, "url", request->url) && doc_add_text(doc, "body", request->body);
 
-    if (ok)
-        doc_print(doc, &buf);
-    *out = ok && !buf.failed ? arena_text(engine->arena, buf_get(&buf)) : TEXT_NONE;
+    *out = ok ? doc_printed(doc, BODY_MAX, engine->arena) : TEXT_NONE;
     json_object_put(doc);
-    buf_free(&buf);
     return out->p;
 }
 
@@ -377,20 +360,10 @@ static enum send_state state_after(struct going *going, enum lookup_verdict verd
                : SEND_FAILED;
 }
 
-static struct send_row row_of(const struct job *job)
-{
-    return (struct send_row){ .run = job->run,
-                              .step = job->step,
-                              .n = job->n,
-                              .attempt = job->attempt,
-                              .kind = SEND_LOOKUP,
-                              .state = SEND_READY };
-}
-
 static void settle(struct going *going, const struct lookup *lookup, const struct result_mail *result)
 {
     struct engine *engine = going->engine;
-    struct send_row row = row_of(&result->job);
+    struct send_row row = run_send_of(&result->job);
     struct fault why = { "" };
     enum lookup_verdict verdict = read_answer(going, lookup, result, &why);
     bool again = verdict == LOOKUP_FAILED && lookup_posts(lookup) && result->status == 0 &&
@@ -413,7 +386,7 @@ static void settle(struct going *going, const struct lookup *lookup, const struc
 
 void lookup_settle(struct engine *engine, const struct result_mail *result)
 {
-    struct send_row row = row_of(&result->job);
+    struct send_row row = run_send_of(&result->job);
     struct run_row run;
     struct going going;
     const struct step *step = NULL;

@@ -118,21 +118,15 @@ static bool print_run(const struct entry *entry, const struct ruleset_question *
 {
     static const char *const hows[] = { "none", "tap", "text", "default" };
     struct json_object *root = json_object_new_object();
-    struct buf out = BUF(DOC_MAX);
     bool ok;
 
     ok = root && doc_add_text(root, "user", entry->user_id) && doc_add_text(root, "data", question->data) &&
          doc_add_text(root, "how", text_of(hows[match->how])) && add_scope(root, question->scope) &&
          (!refusal || doc_add_text(root, "refused", text_of(refusal_name(refusal))));
-    if (ok) {
-        json_object_object_add(root, "captures", json_object_get(match->captures));
-        doc_print(root, &out);
-        *doc = arena_text(arena, buf_get(&out));
-        ok = !out.failed && doc->p;
-    }
+    ok = ok && doc_add(root, "captures", json_object_get(match->captures));
+    *doc = ok ? doc_printed(root, DOC_MAX, arena) : TEXT_NONE;
     json_object_put(root);
-    buf_free(&out);
-    return ok;
+    return doc->p;
 }
 
 /* The default rule answers taps too. */

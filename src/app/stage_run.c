@@ -76,14 +76,11 @@ static bool keep_text(struct going *going, const char *key, struct text text)
 /* The document as it is to be stored; without changes as it was. */
 static struct text printed(struct going *going)
 {
-    struct buf out = BUF(DOC_MAX);
-    struct text doc = going->run->doc;
+    struct text doc;
 
     if (!going->changed)
-        return doc;
-    doc_print(going->doc, &out);
-    doc = out.failed ? TEXT_NONE : arena_text(going->engine->arena, buf_get(&out));
-    buf_free(&out);
+        return going->run->doc;
+    doc = doc_printed(going->doc, DOC_MAX, going->engine->arena);
     if (!doc.p)
         store_give_up(going->engine->store, "a run's document is too large");
     return doc;
@@ -96,6 +93,12 @@ void run_release(struct engine *engine, const struct chat_row *chat, int64_t due
     store_release_chat(engine->store, chat->id, due_at, chat->not_before);
     if (due_at)
         engine_wake(engine, due_at > engine->now ? due_at : engine->now + 1);
+}
+
+enum go run_wait(const struct going *going, int64_t due_at)
+{
+    run_release(going->engine, going->chat, due_at);
+    return GO_RELEASED;
 }
 
 enum go run_stop_here(const struct going *going)
@@ -134,6 +137,11 @@ enum go run_fail(struct going *going, struct text reason)
     store_unspend(engine->store, going->run->chat, going->run->id);
     going->run->step = going->base + (int)going->rule->on_error;
     return GO_ON;
+}
+
+enum go run_fault(struct going *going, const struct fault *fault)
+{
+    return run_fail(going, arena_text(going->engine->arena, text_of(fault->text)));
 }
 
 /* Once, as on_error: a lookup among these steps may find nothing, either. */
@@ -291,17 +299,12 @@ static bool find_place(struct going *going)
 
 /* --- steps that ask nobody ----------------------------------------------------------------------------------------------- */
 
-static enum go fail(struct going *going, const struct fault *fault)
-{
-    return run_fail(going, arena_text(going->engine->arena, text_of(fault->text)));
-}
-
 static enum go choose_step(struct going *going, const struct step *step)
 {
     struct fault fault;
 
     if (!run_open(going, &fault))
-        return fail(going, &fault);
+        return run_fault(going, &fault);
     going->run->step = going->base + (int)rule_next(step, going->scope, going->engine->scratch);
     return GO_ON;
 }
@@ -312,15 +315,15 @@ static enum go goto_step(struct going *going, const struct step *step)
     struct fault fault = { "out of memory" };
 
     if (!read_doc(going, &fault))
-        return fail(going, &fault);
+        return run_fault(going, &fault);
     if (count_gotos(going) == GOTOS_MAX) {
         fault_set(&fault, "more than %d times 'goto' in one run", GOTOS_MAX);
-        return fail(going, &fault);
+        return run_fault(going, &fault);
     }
     going->base += (int)going->rule->n_steps;
     going->rule = step->target;
     going->run->step = going->base;
-    return keep_goto(going, text_of(going->rule->name), going->base) ? GO_ON : fail(going, &fault);
+    return keep_goto(going, text_of(going->rule->name), going->base) ? GO_ON : run_fault(going, &fault);
 }
 
 /* All values are there before the first is set. */
@@ -368,7 +371,7 @@ static enum go set_step(struct going *going, const struct step *step)
 
     if (!values || !run_open(going, &fault) || !render_values(going, step, values, &fault) ||
         !set_values(going, step, values, &fault))
-        return fail(going, &fault);
+        return run_fault(going, &fault);
     going->run->step++;
     return GO_ON;
 }
@@ -402,6 +405,37 @@ static enum go work_on_step(struct going *going)
         return lookup_step(going, step);
     }
     return GO_ENDED;
+}
+
+/* --- requests of steps ------------------------------------------------------------------------------------------------- */
+
+struct job run_job(const struct run_row *run, enum job_kind kind, const struct send_row *send,
+                   struct text owner)
+{
+    struct job job = { .kind = kind,
+                       .run = run->id,
+                       .chat = run->chat,
+                       .step = send->step,
+                       .n = send->n,
+                       .attempt = send->attempt + 1,
+                       .stored_at = run->stored_at };
+
+    text_printable(owner, job.owner, NAME_BYTES - 1);
+    return job;
+}
+
+struct send_row run_send_of(const struct job *job)
+{
+    static const enum send_kind kinds[] = {
+        [JOB_SEND] = SEND_MESSAGE, [JOB_INBOX] = SEND_INBOX, [JOB_LOOKUP] = SEND_LOOKUP
+    };
+
+    return (struct send_row){ .run = job->run,
+                              .step = job->step,
+                              .n = job->n,
+                              .attempt = job->attempt,
+                              .kind = kinds[job->kind],
+                              .state = SEND_READY };
 }
 
 /* --- the head run -------------------------------------------------------------------------------------------------------- */

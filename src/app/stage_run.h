@@ -25,11 +25,12 @@ struct going {
     bool changed;                    /* the document is to be stored */
 };
 
-/* run_open: reads the document, and makes the scope: what the run has kept, its captures, the chat's variables, and what changes
-   with time. False with a fault. */
+/* run_open: reads the document, and makes the scope: what the run has kept, its captures, the chat's variables, and what
+   changes with time. False with a fault. */
 bool run_open(struct going *going, struct fault *fault) CHECKED;
-/* run_fail: a step came to nothing: on_error runs, once; else the run ends. */
+/* run_fail: a step came to nothing: on_error runs, once; else the run ends. run_fault: for the reason that the fault says. */
 enum go run_fail(struct going *going, struct text reason);
+enum go run_fault(struct going *going, const struct fault *fault);
 /* run_not_found: a lookup found nothing: not_found runs, once; else as run_fail. run_knows_not_found: it would run. */
 enum go run_not_found(struct going *going, struct text reason);
 bool run_knows_not_found(struct going *going);
@@ -41,10 +42,17 @@ void run_store(struct going *going);
 void run_close(struct going *going);
 /* run_hold: a person has to look. */
 enum go run_hold(struct going *going, const char *reason);
-/* run_release: the chat is looked at again at due_at; 0: when something comes. */
+/* run_release: the chat is looked at again at due_at; 0: when something comes. run_wait: the run's, and nothing more for now. */
 void run_release(struct engine *engine, const struct chat_row *chat, int64_t due_at);
+enum go run_wait(const struct going *going, int64_t due_at);
 /* run_stop_here: while stopping a run may end, but no request begins. */
 enum go run_stop_here(const struct going *going);
+
+/* run_job: the next attempt at a send of the run, for a channel, a source or a lookup of that name. run_send_of: the row that a
+   result settles, but for how it ended. */
+struct job run_job(const struct run_row *run, enum job_kind kind, const struct send_row *send,
+                   struct text owner);
+struct send_row run_send_of(const struct job *job);
 
 /* The kinds of steps that ask somebody outside; each gives GO_ON when all of it is done. */
 enum go send_step(struct going *going, const struct step *step);

@@ -162,17 +162,9 @@ static char *send_url(const struct config_channel *channel)
 static struct request_mail *make_request(struct engine *engine, const struct config_channel *channel,
                                          const struct run_row *run, const struct send_row *send)
 {
-    struct job job = { .kind = JOB_SEND,
-                       .run = run->id,
-                       .chat = run->chat,
-                       .step = send->step,
-                       .n = send->n,
-                       .attempt = send->attempt + 1,
-                       .stored_at = run->stored_at };
-    struct request_mail *request;
+    struct job job = run_job(run, JOB_SEND, send, send->channel);
+    struct request_mail *request = engine_request(engine, &job);
 
-    text_printable(send->channel, job.owner, NAME_BYTES - 1);
-    request = engine_request(engine, &job);
     if (!request)
         return NULL;
     request->method = "POST";
@@ -247,10 +239,8 @@ static enum go start_send(struct going *going, const struct send_row *send)
     if (at <= engine->now)
         at = take_chat_pace(engine, channel, chat);
     request = at <= engine->now ? make_request(engine, channel, going->run, send) : NULL;
-    if (!request) {
-        run_release(engine, chat, wait_until(engine, chat, state, send, at));
-        return GO_RELEASED;
-    }
+    if (!request)
+        return run_wait(going, wait_until(engine, chat, state, send, at));
     if (state->paused[0])
         state->probe_at = engine->now + PROBE_MS;
     if (state->backoff_ms)
@@ -274,7 +264,7 @@ enum go send_step(struct going *going, const struct step *step)
 
     if (n == 0) {
         if (!render_step(going, step, &sends, &fault))
-            return run_fail(going, arena_text(going->engine->arena, text_of(fault.text)));
+            return run_fault(going, &fault);
         n = step->count;
     }
     for (size_t i = 0; i < n; i++)

@@ -1,6 +1,6 @@
 /* T5: how requests ended. Guarded by attempt and state, so that a result counts once whatever happens. */
 
-#include "app/engine_state.h"
+#include "app/stage_run.h"
 
 #include "base/log.h"
 
@@ -107,15 +107,12 @@ static struct send_row make_row(struct engine *engine, const struct result_mail 
         [OUTCOME_PAUSED] = SEND_READY,
         [OUTCOME_FORBIDDEN] = SEND_READY,
     };
-    struct send_row row = { .run = result->job.run,
-                            .step = result->job.step,
-                            .n = result->job.n,
-                            .attempt = result->job.attempt,
-                            .state = states[verdict->outcome],
-                            .reply_id = verdict->reply_id,
-                            .status_url = verdict->status_url,
-                            .reason = verdict->reason };
+    struct send_row row = run_send_of(&result->job);
 
+    row.state = states[verdict->outcome];
+    row.reply_id = verdict->reply_id;
+    row.status_url = verdict->status_url;
+    row.reason = verdict->reason;
     if (verdict->outcome == OUTCOME_RETRY || verdict->outcome == OUTCOME_FORBIDDEN)
         row.due_at = engine->now + retry_delay(result->job.attempt, RETRY_BASE_MS, RETRY_MAX_MS,
                                                verdict->retry_after_ms, arc4random());

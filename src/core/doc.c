@@ -192,3 +192,14 @@ void doc_print(struct json_object *value, struct buf *out)
     else
         out->failed = true;
 }
+
+struct text doc_printed(struct json_object *value, size_t most, struct arena *arena)
+{
+    struct buf out = BUF(most);
+    struct text text;
+
+    doc_print(value, &out);
+    text = out.failed ? TEXT_NONE : arena_text(arena, buf_get(&out));
+    buf_free(&out);
+    return text;
+}

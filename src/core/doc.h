@@ -2,6 +2,7 @@
 
 /* JSON from outside, bounded. */
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/fault.h"
 #include "base/text.h"
@@ -29,5 +30,6 @@ bool doc_id(struct json_object *value, char out[256]) CHECKED;
 bool doc_add(struct json_object *object, const char *key, struct json_object *value);
 /* doc_add_text: object[key] = text, if text.p is set. False when memory is out. */
 bool doc_add_text(struct json_object *object, const char *key, struct text text);
-/* doc_print: compact, slashes unescaped. */
+/* doc_print: compact, slashes unescaped. doc_printed: in the arena; p == NULL: it is longer than `most`, or memory is out. */
 void doc_print(struct json_object *value, struct buf *out);
+struct text doc_printed(struct json_object *value, size_t most, struct arena *arena);

@@ -81,16 +81,9 @@ static bool fill(struct json_object *object, const struct entry *entry)
 bool entry_print(const struct entry *entry, struct arena *arena, struct text *doc)
 {
     struct json_object *object = json_object_new_object();
-    struct buf out = BUF(DOC_MAX);
 
-    *doc = TEXT_NONE;
-    if (object && fill(object, entry)) {
-        doc_print(object, &out);
-        if (!out.failed)
-            *doc = arena_text(arena, buf_get(&out));
-    }
+    *doc = object && fill(object, entry) ? doc_printed(object, DOC_MAX, arena) : TEXT_NONE;
     json_object_put(object);
-    buf_free(&out);
     return doc->p != NULL;
 }
 

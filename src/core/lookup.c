@@ -137,21 +137,16 @@ static bool body_value(const struct lookup_body *body, struct json_object *scope
 static bool render_body(const struct lookup *lookup, struct json_object *scope, struct arena *arena,
                         struct text *out, struct fault *fault)
 {
-    struct buf buf = BUF(BODY_MAX);
     struct json_object *body;
-    bool good;
 
     *out = lookup->form->posts ? text_of("{}") : TEXT_NONE;
     if (!lookup->body)
         return true;
     if (!body_value(lookup->body, scope, arena, &body, fault))
         return fault_wrap(fault, "body");
-    doc_print(body, &buf);
+    *out = doc_printed(body, BODY_MAX, arena);
     json_object_put(body);
-    *out = buf.failed ? TEXT_NONE : arena_text(arena, buf_get(&buf));
-    good = out->p || fault_set(fault, "the body is longer than %zu bytes", BODY_MAX);
-    buf_free(&buf);
-    return good;
+    return out->p || fault_set(fault, "the body is longer than %zu bytes", BODY_MAX);
 }
 
 enum lookup_verdict lookup_render(const struct lookup *lookup, struct json_object *scope, struct arena *arena,

@@ -196,11 +196,24 @@ static void test_adding(void **state)
     assert_int_equal(json_object_put(value), 1);
 }
 
+static void test_printed(void **state)
+{
+    struct arena *arena = arena_new(1000);
+    struct json_object *value = parse("{\"a\": [1, null]}");
+
+    (void)state;
+    assert_string_equal(doc_printed(value, 14, arena).p, "{\"a\":[1,null]}");
+    assert_null(doc_printed(value, 13, arena).p);
+    json_object_put(value);
+    arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parse), cmocka_unit_test(test_depth), cmocka_unit_test(test_pointer),
-        cmocka_unit_test(test_id),    cmocka_unit_test(test_texts), cmocka_unit_test(test_adding),
+        cmocka_unit_test(test_parse),   cmocka_unit_test(test_depth), cmocka_unit_test(test_pointer),
+        cmocka_unit_test(test_id),      cmocka_unit_test(test_texts), cmocka_unit_test(test_adding),
+        cmocka_unit_test(test_printed),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
