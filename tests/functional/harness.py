@@ -281,6 +281,36 @@ class Daemon(Process):
         return [i.get("reason") for i in self.settled() if i["kind"] == kind]
 
 
+# --- what came of it -------------------------------------------------------------------------------------------------------
+
+def message(send):
+    return send["body"]["telegram_interactive_message"]
+
+
+def text_of(send):
+    return message(send)["text"]
+
+
+def texts(sim, count):
+    """What was sent, once it is so much."""
+    return [text_of(s) for s in sim.wait_sends(count)]
+
+
+def taps(daemon, sim, *data, user="700000001"):
+    """One after another, each answered before the next: the answers."""
+    for one in data:
+        before = len(sim.sends())
+        daemon.tap(f"<p>{one}</p>", user)
+        sim.wait_sends(before + 1)
+    return [text_of(s) for s in sim.sends()][-len(data):]
+
+
+def runs(daemon, state, count=1):
+    """The runs of this state, once there are so many since the daemon started."""
+    wait_for(lambda: daemon.metric(f'callbackd_runs{{state="{state}"}}') >= count, f"{count} runs {state}")
+    return [i for i in daemon.queue("--all", "--state", state, "--limit", "1000") if i["kind"] == "run"]
+
+
 # --- notifications ---------------------------------------------------------------------------------------------------------
 
 def intercom_signature(body, secret):

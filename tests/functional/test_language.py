@@ -9,28 +9,6 @@ from harness import *
 INTERCOM = {"token": "env:INTERCOM_TOKEN", "admin_id": "814860"}
 
 
-def texts(sim, count):
-    return [s["body"]["telegram_interactive_message"]["text"] for s in sim.wait_sends(count)]
-
-
-def message(send):
-    return send["body"]["telegram_interactive_message"]
-
-
-def runs(daemon, state, count=1):
-    wait_for(lambda: daemon.metric(f'callbackd_runs{{state="{state}"}}') >= count, f"{count} runs {state}")
-    return [i for i in daemon.queue("--all", "--state", state) if i["kind"] == "run"]
-
-
-def taps(daemon, sim, *data, user="700000001"):
-    """One after another, each answered before the next."""
-    for one in data:
-        before = len(sim.sends())
-        daemon.tap(f"<p>{one}</p>", user)
-        sim.wait_sends(before + 1)
-    return [message(s)["text"] for s in sim.sends()][-len(data):]
-
-
 # --- variables ---------------------------------------------------------------------------------------------------------------
 
 VARIABLES = """\

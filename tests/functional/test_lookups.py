@@ -100,28 +100,6 @@ def start(sim, shop=None, private=("127.0.0.1",), **config):
     return Daemon(sim, RULES % {"shop": shop or sim.url + "/shop", "sample": SAMPLE}, config=config, env={"SHOP_TOKEN": TOKEN})
 
 
-def message(send):
-    return send["body"]["telegram_interactive_message"]
-
-
-def texts(sim, count):
-    return [message(s)["text"] for s in sim.wait_sends(count)]
-
-
-def taps(daemon, sim, *data, user="700000001"):
-    """One after another, each answered before the next."""
-    for one in data:
-        before = len(sim.sends())
-        daemon.tap(f"<p>{one}</p>", user)
-        sim.wait_sends(before + 1)
-    return [message(s)["text"] for s in sim.sends()][-len(data):]
-
-
-def runs(daemon, state, count=1):
-    wait_for(lambda: daemon.metric(f'callbackd_runs{{state="{state}"}}') >= count, f"{count} runs {state}")
-    return [i for i in daemon.queue("--all", "--state", state) if i["kind"] == "run"]
-
-
 @test
 def test_the_answer_becomes_text_and_buttons():
     with Sim("--shop-token", TOKEN) as sim, start(sim) as daemon:

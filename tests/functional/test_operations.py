@@ -17,16 +17,8 @@ rules:
 """
 
 
-def text_of(record):
-    return record["body"]["telegram_interactive_message"]["text"]
-
-
-def texts(sim, count):
-    return [text_of(s) for s in sim.wait_sends(count)]
-
-
-def runs(daemon, state, count=1):
-    """The runs of this state, once there are so many."""
+def stored_runs(daemon, state, count=1):
+    """As runs, also of those that ended before the daemon started, or with it gone."""
     def look():
         found = [i for i in daemon.queue("--all", "--state", state, "--limit", "1000") if i["kind"] == "run"]
         return found if len(found) >= count else None
@@ -486,7 +478,7 @@ def test_stop_aborts_a_hanging_send_when_the_time_is_over():
         assert daemon.terminate() == 0
         assert "the time to finish is over" in daemon.log_text()
         daemon.serve()
-        assert len(runs(daemon, "unknown")) == 1
+        assert len(stored_runs(daemon, "unknown")) == 1
         daemon.tap("track:2")
         assert [text_of(s) for s in sim.wait_sends(1)] == ["order 2"] and len(sim.requests(SEND)) == 2
 
@@ -501,7 +493,7 @@ def test_second_signal_stops_at_once():
         daemon.wait_log("msg=stopping")
         assert daemon.process.poll() is None
         assert daemon.terminate() == 0  # long before the 10 minutes, and the request's minute
-        waiting = runs(daemon, "unknown")[0]
+        waiting = stored_runs(daemon, "unknown")[0]
         assert "unknown, attempts: 1" in daemon.run("queue", "show", str(waiting["id"]))[1]
 
 

@@ -43,16 +43,6 @@ def bodies(sim, count):
     return [s["body"] for s in sim.wait_sends(count)]
 
 
-def texts(sim, count):
-    return [b["telegram_interactive_message"]["text"] for b in bodies(sim, count)]
-
-
-def runs(daemon, state, count=1):
-    """The runs of this state, once there are so many."""
-    wait_for(lambda: daemon.metric(f'callbackd_runs{{state="{state}"}}') >= count, f"{count} runs {state}")
-    return [i for i in daemon.queue("--all", "--state", state) if i["kind"] == "run"]
-
-
 def unmatched(daemon, count):
     wait_for(lambda: daemon.metric('callbackd_unmatched_total{source="intercom"}') >= count, f"{count} unmatched")
 

@@ -20,26 +20,12 @@ rules:
 """
 
 
-def text_of(record):
-    return record["body"]["telegram_interactive_message"]["text"]
-
-
-def texts(sim, count):
-    return [text_of(s) for s in sim.wait_sends(count)]
-
-
 def outcome(daemon, word):
     return daemon.metric(f'callbackd_sends_total{{channel="shop",outcome="{word}"}}')
 
 
 def wait_outcome(daemon, word, count=1):
     wait_for(lambda: outcome(daemon, word) >= count, f"{count} sends {word}")
-
-
-def wait_runs(daemon, state, count=1):
-    """The runs of this state, once there are so many."""
-    wait_for(lambda: daemon.metric(f'callbackd_runs{{state="{state}"}}') >= count, f"{count} runs {state}")
-    return [i for i in daemon.queue("--all", "--state", state, "--limit", "1000") if i["kind"] == "run"]
 
 
 def show(daemon, run):
@@ -58,11 +44,11 @@ def paused(daemon):
 def test_any_2xx_is_ok_and_ids_may_be_numbers():
     with Sim("--id-type", "number") as sim, Daemon(sim, RULES) as daemon:
         daemon.tap("one:1")
-        run = wait_runs(daemon, "done")[0]
+        run = runs(daemon, "done")[0]
         assert "message id" in show(daemon, run) and sim.sends()[0]["status"] == 200
         sim.fault(status=201, body={"request_id": 9007199254740993, "message_id": 77})
         daemon.tap("one:2")
-        run = max(wait_runs(daemon, "done", 2), key=lambda r: r["id"])
+        run = max(runs(daemon, "done", 2), key=lambda r: r["id"])
         assert "message id    77" in show(daemon, run), show(daemon, run)
         assert "request_id=9007199254740993" in daemon.log_text()
         assert (outcome(daemon, "ok"), outcome(daemon, "retry"), outcome(daemon, "unknown")) == (2, 0, 0)
@@ -79,7 +65,7 @@ def test_2xx_with_a_strange_body_is_ok():
             daemon.tap(f"one:{number}")
             wait_outcome(daemon, "ok", number)
         assert len(sim.wait_requests(len(strange), SEND)) == len(strange)
-        assert len(wait_runs(daemon, "done", len(strange))) == len(strange)
+        assert len(runs(daemon, "done", len(strange))) == len(strange)
         assert daemon.log_text().count("the answer is not whole") == 2  # the half one and the huge one
 
 
@@ -92,7 +78,7 @@ def test_customers_side_is_rejected():
         for number, state in enumerate(words):
             sim.control("PUT", f"users/70000000{number}", {"state": state})
             daemon.tap("two:x", user=f"70000000{number}")
-        rejected = {r["chat"]: r for r in wait_runs(daemon, "rejected", 3)}
+        rejected = {r["chat"]: r for r in runs(daemon, "rejected", 3)}
         for number, (state, reason) in enumerate(words.items()):
             run = rejected[f"70000000{number}"]
             assert reason in run["reason"] and "HTTP 400" in run["reason"], run
@@ -112,7 +98,7 @@ def test_our_side_is_failed():
             sim.fault(status=status, body=body)
             daemon.tap("two:x", user=f"70000000{number}")
             wait_outcome(daemon, "failed", number + 1)
-        failed = {r["chat"]: r for r in wait_runs(daemon, "failed", 3)}
+        failed = {r["chat"]: r for r in runs(daemon, "failed", 3)}
         for number, (_, _, reason) in enumerate(answers):
             run = failed[f"70000000{number}"]
             assert reason in run["reason"] and reason in show(daemon, run), run
@@ -140,7 +126,7 @@ def pause_by_key(sim, daemon):
 
 def expect_open(sim, daemon, count=2):
     assert sorted(texts(sim, count)) == [f"one {n + 1}" for n in range(count)]
-    wait_runs(daemon, "done", count)
+    runs(daemon, "done", count)
     wait_for(lambda: paused(daemon) == 0, "the channel being open")
     assert "paused" not in daemon.page("/readyz")[1]
     daemon.wait_log("channel works again")
@@ -160,7 +146,7 @@ def test_wrong_key_pauses_until_a_reload_brings_the_right_one():
         daemon.write("shop.key", "sim-key\n")
         daemon.send_signal(signal.SIGHUP)
         assert sorted(texts(sim, 2)) == ["one 1", "one 2"]
-        wait_runs(daemon, "done", 2)
+        runs(daemon, "done", 2)
         assert paused(daemon) == 0 and "paused" not in daemon.page("/readyz")[1]
         assert len(sim.requests(SEND)) == 3
 
@@ -199,7 +185,7 @@ def test_a_key_that_is_repeated_in_an_answer_is_not_kept():
     with Sim("--key", key) as sim, Daemon(sim, RULES, env={"SHOP_KEY": key}) as daemon:
         sim.fault(status=422, times=1, body={"error": {"message": f"{key} may not send this"}})
         daemon.tap("one:1")
-        run = wait_runs(daemon, "failed")[0]
+        run = runs(daemon, "failed")[0]
         sim.control("DELETE", "faults")
         sim.fault(status=401, times=1, body={"error": f"wrong key {key}"})
         daemon.tap("one:2")
@@ -252,7 +238,7 @@ def test_403_that_is_the_customers_fault_is_rejected():
         sim.fault(status=403, body={"error": "Forbidden: bot was blocked by the user"}, times=-1)
         for user in "1234":
             daemon.tap("one:a", user=user)
-        assert len(wait_runs(daemon, "rejected", 4)) == 4
+        assert len(runs(daemon, "rejected", 4)) == 4
         assert not paused(daemon) and len(sim.requests(SEND)) == 4
 
 
@@ -293,7 +279,7 @@ def test_passing_trouble_is_tried_again_with_the_same_bytes():
         sim.fault(status=500, html=True)
         daemon.tap("two:x")
         assert texts(sim, 2) == ["first x", "second x"]
-        run = wait_runs(daemon, "done")[0]
+        run = runs(daemon, "done")[0]
         assert "attempts: 4" in show(daemon, run), show(daemon, run)
         requests = sim.requests(SEND)
         assert [r["status"] for r in requests] == [503, 503, 500, 200, 200], requests
@@ -312,7 +298,7 @@ def test_refused_connection_is_tried_again_until_the_server_appears():
         taken.close()
         with Sim("--listen", f"127.0.0.1:{port}") as sim:
             assert texts(sim, 1) == ["one 1"]
-            wait_runs(daemon, "done")
+            runs(daemon, "done")
             assert outcome(daemon, "unknown") == 0 and len(sim.requests(SEND)) == 1
 
 
@@ -329,7 +315,7 @@ def test_no_answer_is_unknown_and_drop_goes_on():
             wait_outcome(daemon, "unknown", number + 1)
             wait_outcome(daemon, "ok", number + 1)
         assert [text_of(r) for r in sim.requests(SEND)] == [f"{w} {n}" for n in range(len(silences)) for w in ("first", "second")]
-        ended = wait_runs(daemon, "unknown", len(silences))
+        ended = runs(daemon, "unknown", len(silences))
         assert len(ended) == len(silences) and all("no answer came" in r["reason"] for r in ended), ended
         assert "no answer" in show(daemon, ended[0]) and "unknown, attempts: 1" in show(daemon, ended[0])
         assert outcome(daemon, "retry") == 0 and not paused(daemon)
@@ -341,7 +327,7 @@ def test_resend_sends_it_again():
         sim.fault(hang=True)
         sim.fault(accept_then="close")
         daemon.tap("again:x")
-        wait_runs(daemon, "done")
+        runs(daemon, "done")
         assert [text_of(r) for r in sim.requests(SEND)] == ["first x", "first x", "first x", "second x"]
         assert (outcome(daemon, "unknown"), outcome(daemon, "ok")) == (2, 2)
 
@@ -351,14 +337,14 @@ def test_poll_without_an_id_holds_the_run_for_a_person():
     with Sim() as sim, Daemon(sim, RULES) as daemon:
         sim.fault(close="before")
         daemon.tap("ask:x")
-        held = wait_runs(daemon, "held")[0]
+        held = runs(daemon, "held")[0]
         assert "a request left" in held["reason"] and "unknown" in show(daemon, held), held
         daemon.tap("one:y")  # steps out of line
         assert texts(sim, 1) == ["one y"]
         assert [text_of(r) for r in sim.requests(SEND)] == ["first x", "one y"]
         code, _, err = daemon.run("queue", "retry", str(held["id"]))
         assert code == 1 and "--may-duplicate" in err, (code, err)
-        assert len(wait_runs(daemon, "held")) == 1
+        assert len(runs(daemon, "held")) == 1
         assert daemon.run("queue", "retry", "--may-duplicate", str(held["id"]))[0] == 0
         assert texts(sim, 3) == ["one y", "first x", "second x"]
         daemon.wait_log("state=done")
@@ -396,7 +382,7 @@ def test_one_at_a_time_and_in_order_for_a_chat():
             apart = sends[number + 1]["time"] - sends[number]["time"]
             # Both times are taken a little after the fact: half of the delay is enough to tell it from no waiting at all.
             assert apart >= ((number * 37) % 50 + 10) / 2, (number, apart)
-        assert len(wait_runs(daemon, "done", 20)) == 20
+        assert len(runs(daemon, "done", 20)) == 20
 
 
 @test
@@ -409,7 +395,7 @@ def test_hanging_chat_holds_up_no_other():
         for user in range(2, 22):
             daemon.tap("one:x", user=str(user))
         assert texts(sim, 20) == ["one x"] * 20
-        wait_runs(daemon, "done", 20)
+        runs(daemon, "done", 20)
         assert daemon.metric('callbackd_runs{state="ready"}') == 2  # the hanging one, and the one behind it
         assert [text_of(r) for r in sim.requests(SEND) if r["body"]["destination_user_id"] == "1"] == ["one 1"]
 
@@ -445,7 +431,7 @@ def test_not_sent_in_time_is_visibly_expired():
     with Sim() as sim, Daemon(sim, RULES) as daemon:
         sim.fault(status=503, times=-1)
         daemon.tap("soon:x")
-        expired = wait_runs(daemon, "expired")[0]
+        expired = runs(daemon, "expired")[0]
         assert "send_within" in expired["reason"] and expired["rule"] == "soon", expired
         assert [i["id"] for i in daemon.queue() if i["kind"] == "run"] == [expired["id"]]
         sim.control("DELETE", "faults")

@@ -22,10 +22,6 @@ rules:
 """
 
 
-def text_of(record):
-    return record["body"]["telegram_interactive_message"]["text"]
-
-
 def everything(daemon, *filters):
     return daemon.queue("--all", "--limit", "100000", *filters)
 
