@@ -194,11 +194,7 @@ size_t inbox_requests(const struct source *source, const struct inbox_action *ac
 
 static bool print(const struct asking *asking, struct fault *fault)
 {
-    struct buf out = BUF(BODY_MAX);
-
-    doc_print(asking->body, &out);
-    asking->out->body = out.failed ? TEXT_NONE : arena_text(asking->arena, buf_get(&out));
-    buf_free(&out);
+    asking->out->body = doc_printed(asking->body, BODY_MAX, asking->arena);
     return (asking->out->body.p && asking->out->url.n) || fault_set(fault, "the request is too large");
 }
 
@@ -219,6 +215,8 @@ bool inbox_request(const struct source *source, const struct inbox_action *actio
         return fault_set(fault, "the conversation is not known");
     if (is_intercom && !source->admin_id)
         return fault_set(fault, "source '%s' needs admin_id: the teammate who does it", source->name);
+    if (is_intercom && action->kind == INBOX_TAG && i > 0 && !before.p)
+        return fault_set(fault, "tag: the inbox did not say its id");
     if (action->text && !template_render(action->text, scope, TEXT_MAX, arena, &asking.text, fault))
         return fault_wrap(fault, "%s", names[action->kind]);
     out->value = asking.text;

@@ -6,7 +6,8 @@ sources_tests = \
 	tests/unit/test_source_intercom \
 	tests/unit/test_source_hubspot \
 	tests/unit/test_source_generic \
-	tests/unit/test_source_random
+	tests/unit/test_source_random \
+	tests/unit/test_inbox
 if HAVE_CMOCKA
 check_PROGRAMS += $(sources_tests)
 TESTS += $(sources_tests)
@@ -48,3 +49,6 @@ tests_unit_test_source_generic_LDADD = $(CORE_TEST_LIBS)
 tests_unit_test_source_random_SOURCES = tests/unit/test_source_random.c $(source_help)
 tests_unit_test_source_random_CFLAGS = $(SOURCE_TEST_CFLAGS)
 tests_unit_test_source_random_LDADD = $(CORE_TEST_LIBS)
+tests_unit_test_inbox_SOURCES = tests/unit/test_inbox.c $(source_help)
+tests_unit_test_inbox_CFLAGS = $(SOURCE_TEST_CFLAGS)
+tests_unit_test_inbox_LDADD = $(CORE_TEST_LIBS)
