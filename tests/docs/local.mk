@@ -7,5 +7,6 @@ EXTRA_DIST += \
 	tests/docs/test_docs.py \
 	contrib/HACKING \
 	contrib/examples/callbackd.yaml \
+	contrib/examples/flows.yaml \
 	contrib/examples/rules/shop.yaml \
 	contrib/systemd/callbackd.service

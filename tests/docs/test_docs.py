@@ -7,18 +7,21 @@ before the literal text:
   config, rules, source   what it is: a whole configuration, a whole rule file, sources of a configuration
   file=PATH               it is written there, in a folder of the document; exit=N: what check says of it, 0 without
   same=PATH               it must equal this file of the tree
-  console                 command lines behind "$ ", with "< FILE" if need be, and what they print; "live": with a store that holds a tap
+  console                 command lines behind "$ ", with "< FILE" if need be, and what they print; "live": with a store that
+                          holds a tap; "tree": in a copy of the tree, with its examples and rules
   remove                  files to remove again
 
 A line "..." stands for any lines, "..." at a line's end for its rest. Ids and times may differ.
 """
 
+import glob
 import hashlib
 import hmac
 import http.client
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -76,7 +79,7 @@ class Example:
     def __init__(self, where, words, text):
         self.where, self.text = where, text
         self.kind = words[0] if words and "=" not in words[0] else ""
-        self.live = "live" in words
+        self.live, self.tree = "live" in words, "tree" in words
         self.options = dict(word.split("=", 1) for word in words if "=" in word)
 
 
@@ -155,13 +158,28 @@ def same_lines(shown, real):
     return bool(real) and same_line(shown[0], real[0]) and same_lines(shown[1:], real[1:])
 
 
+def expanded(word, folder):
+    """As the shell does it with file names."""
+    if "*" not in word:
+        return [word]
+    found = sorted(os.path.relpath(path, folder) for path in glob.glob(os.path.join(folder, word)))
+    return found or [word]
+
+
+def run_in_tree(example):
+    with tempfile.TemporaryDirectory() as folder:
+        for tree in ("contrib/examples", "rules"):
+            copy_files(tree, os.path.join(folder, tree))
+        run_console(example, folder, {})
+
+
 def run_console(example, folder, ids):
     commands = re.split(r"^\$ ", example.text, flags=re.M)[1:]
     assert commands, example.where + ": no command line"
     for command in commands:
         line, *shown = command.rstrip("\n").split("\n")
         words = [ids.get("notification", word) if re.fullmatch(r"\d{18,19}", word) else word
-                 for word in line.split()]
+                 for part in shlex.split(line) for word in expanded(part, folder)]
         assert words[0] == "callbackd", "%s: %s" % (example.where, line)
         words, given = (words[:-2], lines_of(os.path.join(folder, words[-1]))) if "<" in words else (words, "")
         _, out = run(folder, *words[1:], given=given)
@@ -279,6 +297,8 @@ def story(examples):
             elif example.kind == "remove":
                 for path in example.text.split():
                     os.unlink(os.path.join(folder, path))
+            elif example.tree:
+                run_in_tree(example)
             elif example.kind == "console":
                 if example.live and ids is None:
                     ids = make_store(folder)
@@ -314,19 +334,13 @@ def test_callbackd_rules_5_examples():
     page_story("callbackd-rules.5")
 
 
-def test_example_configuration():
+def test_example_configurations():
     with tempfile.TemporaryDirectory() as folder:
-        copy_files("contrib/examples", folder)
-        code, out = run(folder, "check", "-c", "callbackd.yaml", "--strict")
-    assert code == 0, out
-
-
-def test_worked_rules():
-    with tempfile.TemporaryDirectory() as folder:
-        write(folder, "callbackd.yaml", CONFIG + SOURCE)
-        copy_files("rules", os.path.join(folder, "rules"))
-        code, out = run(folder, "check", "-c", "callbackd.yaml", "--strict")
-    assert code == 0, out
+        for tree in ("contrib/examples", "rules"):
+            copy_files(tree, os.path.join(folder, tree))
+        for name in ("callbackd.yaml", "flows.yaml"):
+            code, out = run(folder, "check", "-c", "contrib/examples/" + name, "--strict")
+            assert code == 0, out
 
 
 # --- keys, metrics, states, subcommands ---------------------------------------------------------------------------
