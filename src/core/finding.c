@@ -33,7 +33,9 @@ struct findings {
     struct arena *arena;
     struct item *items[FINDINGS_MAX];
     size_t kept, total, counts[3];
+    size_t kept_of[3]; /* by level */
     struct item *last; /* NULL: it was not kept */
+    const char *path;  /* of the last one that has a path */
     struct concealed *concealed;
     size_t n_concealed;
     bool conceal_all; /* there was no room to note what must not be shown: no line is */
@@ -127,9 +129,9 @@ static void keep_excerpt(struct findings *findings, struct item *item, const str
 /* The path is copied once for findings of the same file in a row. */
 static const char *keep_path(struct findings *findings, const char *path)
 {
-    const char *last = findings->kept ? findings->items[findings->kept - 1]->document.path : NULL;
-
-    return last && strcmp(last, path) == 0 ? last : arena_str(findings->arena, text_of(path));
+    if (!findings->path || strcmp(findings->path, path) != 0)
+        findings->path = arena_str(findings->arena, text_of(path));
+    return findings->path;
 }
 
 static void keep_place(struct findings *findings, struct item *item, struct place at)
@@ -155,29 +157,53 @@ PRINTF(2, 0) static const char *keep_format(struct findings *findings, const cha
     return arena_str(findings->arena, text_of(clean));
 }
 
+/* Where the next one goes; NULL: it is only counted. What matters more takes the place of what matters less. */
+static struct item **place_for(struct findings *findings, enum finding_level level)
+{
+    enum finding_level least = FINDING_NOTE;
+
+    if (findings->kept < FINDINGS_MAX)
+        return &findings->items[findings->kept];
+    while (least > level && !findings->kept_of[least])
+        least--;
+    for (size_t i = findings->kept; i > 0 && least > level; i--)
+        if (findings->items[i - 1]->finding.level == least)
+            return &findings->items[i - 1];
+    return NULL;
+}
+
+static void put(struct findings *findings, struct item **place, struct item *item)
+{
+    if (findings->kept < FINDINGS_MAX)
+        findings->kept++;
+    else
+        findings->kept_of[(*place)->finding.level]--;
+    *place = findings->last = item;
+    findings->kept_of[item->finding.level]++;
+    findings->sorted = false;
+}
+
 void finding_add(struct findings *findings, enum finding_level level, struct place at, const char *format,
                  ...)
 {
-    struct item *item = NULL;
+    struct item **place = place_for(findings, level);
+    struct item *item = place ? arena_alloc(findings->arena, sizeof(*item)) : NULL;
     va_list args;
 
     findings->counts[level]++;
     findings->total++;
     findings->last = NULL;
-    if (findings->kept < FINDINGS_MAX)
-        item = arena_alloc(findings->arena, sizeof(*item));
     if (!item)
         return;
     item->finding.level = level;
-    item->order = findings->kept;
+    item->order = findings->total;
     keep_place(findings, item, at);
     va_start(args, format);
     item->finding.text = keep_format(findings, format, args);
     va_end(args);
     if (!item->finding.text)
         item->finding.text = "memory is out";
-    findings->items[findings->kept++] = findings->last = item;
-    findings->sorted = false;
+    put(findings, place, item);
 }
 
 void finding_hint(struct findings *findings, const char *format, ...)

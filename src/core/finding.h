@@ -17,7 +17,8 @@ struct finding {
 
 struct findings;
 
-/* findings_new: holds at most 1,000 findings; further ones are only counted. NULL when memory is out. */
+/* findings_new: holds at most 1,000 findings; further ones are only counted, or take the place of one that matters less. NULL
+   when memory is out. */
 struct findings *findings_new(void) CHECKED;
 void findings_free(struct findings *findings);
 /* finding_add: one line of text. Findings keep the order of place (path, line, column) when printed. */

@@ -463,6 +463,27 @@ static void test_findings(void **state)
     findings_free(findings);
 }
 
+/* Errors are not lost among notes. */
+static void test_full(void **state)
+{
+    struct findings *findings = findings_new();
+    struct document a = { "a", text_of("x"), NULL };
+
+    (void)state;
+    for (int i = 0; i < 1200; i++)
+        finding_add(findings, i % 2 ? FINDING_WARNING : FINDING_NOTE, ((struct place){ &a, 1, 1, 1 }), "%d",
+                    i);
+    for (int i = 0; i < 600; i++)
+        finding_error(findings, ((struct place){ &a, 1, 2, 1 }), "error %d", i);
+    assert_int_equal(findings_count(findings, FINDING_NOTE), 600);
+    assert_string_equal(findings_get(findings, 0)->text, "1");
+    assert_int_equal(findings_get(findings, 399)->level, FINDING_WARNING);
+    assert_string_equal(findings_get(findings, 400)->text, "error 0");
+    assert_string_equal(findings_get(findings, 999)->text, "error 599");
+    assert_null(findings_get(findings, 1000));
+    findings_free(findings);
+}
+
 static void test_many_findings(void **state)
 {
     struct findings *findings = findings_new();
@@ -595,13 +616,13 @@ static void test_damage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden),   cmocka_unit_test(test_places),
-        cmocka_unit_test(test_yaml),     cmocka_unit_test(test_json),
-        cmocka_unit_test(test_trees),    cmocka_unit_test(test_no_value),
-        cmocka_unit_test(test_print),    cmocka_unit_test(test_long_lines),
-        cmocka_unit_test(test_findings), cmocka_unit_test(test_many_findings),
-        cmocka_unit_test(test_bounds),   cmocka_unit_test(test_many_keys),
-        cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_golden),    cmocka_unit_test(test_places),
+        cmocka_unit_test(test_yaml),      cmocka_unit_test(test_json),
+        cmocka_unit_test(test_trees),     cmocka_unit_test(test_no_value),
+        cmocka_unit_test(test_print),     cmocka_unit_test(test_long_lines),
+        cmocka_unit_test(test_findings),  cmocka_unit_test(test_many_findings),
+        cmocka_unit_test(test_full),      cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_many_keys), cmocka_unit_test(test_damage),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
