@@ -9,14 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MEMORY_MAX ((size_t)400 << 20)
-
 /* --- rules ------------------------------------------------------------------------------------------------------------ */
 
 /* Is what the automata say of this text what PCRE2 says? */
-static bool confirmed(struct flow_real *real, enum flow_side side, struct text text, int not_rule)
+static bool confirmed(const struct flow *flow, struct flow_real *real, enum flow_side side, struct text text,
+                      int not_rule)
 {
-    return text.p && flow_real_take(real, side, text) != not_rule;
+    return text.p && flow_real_take(real, side, text) != not_rule && !flow_spent(&flow->mem);
 }
 
 static bool overlaps(struct flow *flow, int rule, int first, enum flow_side side)
@@ -57,7 +56,7 @@ static void check_side(struct flow *flow, struct flow_real *real, int rule, enum
         check_overlaps(flow, real, rule, side, &won);
         return;
     }
-    if (won.result == FLOW_ALL && (won.n_first == 0 || confirmed(real, side, won.common[0], rule))) {
+    if (won.result == FLOW_ALL && (won.n_first == 0 || confirmed(flow, real, side, won.common[0], rule))) {
         flow_say_never(flow, rule, side, won.first, won.n_first, won.n_first ? won.common[0] : TEXT_NONE);
         checked->never = true;
     } else {
@@ -106,7 +105,7 @@ static bool leads_on(const struct rule *rule)
 
 static void check_ways(struct flow *flow)
 {
-    bool complete = true;
+    bool complete = !flow->mem.out;
 
     for (int b = 0; b < flow->n_buttons; b++)
         complete &= !flow->buttons[b].undecided;
@@ -115,6 +114,8 @@ static void check_ways(struct flow *flow)
 
         if (!flow->rules[i].reached && !flow->rules[i].never && complete)
             flow_say_unreached(flow, i);
+        else if (!flow->rules[i].reached && !flow->rules[i].never)
+            flow_say_undecided(flow, rule->at, "anything leads to rule '%s'", rule->name);
         if (!rule->final && !leads_on(rule))
             flow_say_dead_end(flow, i);
     }
@@ -142,7 +143,7 @@ static void check(struct flow *flow, struct flow_real *real)
     flow_concrete_free(concrete);
 }
 
-/* Memory was out: what was not looked at any more, rule by rule; flow NULL: nothing was. */
+/* There was too much: what was not looked at any more, rule by rule; flow NULL: nothing was. */
 static void say_given_up(const struct ruleset *ruleset, const struct flow *flow, struct findings *findings)
 {
     finding_add(findings, FINDING_NOTE, (struct place){ NULL },
@@ -159,10 +160,12 @@ static void say_given_up(const struct ruleset *ruleset, const struct flow *flow,
 
 void flow_check(const struct ruleset *ruleset, struct findings *findings)
 {
-    flow_check_within(ruleset, MEMORY_MAX, findings);
+    struct flow_bounds bounds = { FLOW_MEMORY_MAX, FLOW_STEPS_MAX, 0 };
+
+    flow_check_within(ruleset, &bounds, findings);
 }
 
-void flow_check_within(const struct ruleset *ruleset, size_t memory, struct findings *findings)
+void flow_check_within(const struct ruleset *ruleset, struct flow_bounds *bounds, struct findings *findings)
 {
     struct flow *flow = calloc(1, sizeof(*flow));
     struct flow_real *real = NULL;
@@ -170,16 +173,19 @@ void flow_check_within(const struct ruleset *ruleset, size_t memory, struct find
     if (flow) {
         flow->ruleset = ruleset;
         flow->findings = findings;
-        flow->mem.max = memory;
+        flow->mem.max = bounds->memory;
+        flow->steps_max = bounds->steps;
         if (flow_model_build(flow))
             real = flow_real_new(flow);
     }
     if (real)
         check(flow, real);
-    if (!real || flow->mem.out)
+    if (!real || flow_model_over(flow))
         say_given_up(ruleset, real ? flow : NULL, findings);
     flow_real_free(real);
-    if (flow)
+    if (flow) {
+        bounds->done = flow->mem.steps;
         flow_model_free(flow);
+    }
     free(flow);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define MEMORY_MAX ((size_t)200 << 20) /* of each */
+#define STEPS_MAX 300000000u           /* of each */
 #define TAKERS_MAX 8
 #define FATES_MAX 8 /* of one button */
 #define WORDS_MAX 3 /* for each of them */
@@ -52,6 +53,7 @@ static bool begin(struct flow *flow, const struct ruleset *ruleset, const struct
     flow->beside = beside;
     flow->findings = findings;
     flow->mem.max = MEMORY_MAX;
+    flow->steps_max = STEPS_MAX;
     if (!flow_model_build(flow))
         return false;
     flow_reach_catches(flow);
@@ -202,7 +204,7 @@ static bool follow(struct following *following)
         walk.arg = following;
         walk.bytes_max = button->to == FLOW_TAP ? FLOW_DATA_MAX : 256;
         whole &= flow_walk_run(&walk, &button->start[side], 1, flow->start_both[button->to]) == FLOW_ALL;
-        flow_model_end(flow, walk.n);
+        flow_model_end(flow);
         flow_walk_free(&walk);
     }
     return whole;
@@ -221,14 +223,6 @@ static bool is_real(struct flow_against *against, struct flow_button *button, st
         return false;
     return sure || template_static(button->template, &fixed) ||
            flow_data_sends(&against->old, against->real_old, against->concrete, button, data);
-}
-
-static bool said_before(const struct flow *flow, const struct flow_button *button)
-{
-    for (const struct flow_button *other = flow->buttons; other < button; other++)
-        if (other->node == button->node)
-            return true;
-    return false;
 }
 
 static void check_button(struct flow_against *against, struct flow_button *button)
@@ -267,13 +261,13 @@ void flow_against_buttons(struct flow_against *against)
             }
     flow_reach_mark(old);
     against->concrete = flow_concrete_run(old, against->real_old);
-    for (int b = 0; b < old->n_buttons && !old->mem.out; b++) {
+    for (int b = 0; b < old->n_buttons && !flow_model_over(old); b++) {
         struct flow_button *button = &old->buttons[b];
 
-        if (button->node && old->rules[button->rule].reached && !said_before(old, button))
+        if (button->node && old->rules[button->rule].reached && button->place == b)
             check_button(against, button);
     }
-    if (old->mem.out || against->new.mem.out)
+    if (flow_model_over(old) || flow_model_over(&against->new))
         finding_add(against->findings, FINDING_NOTE, (struct place){ NULL },
                     "the old rules are too many to be followed: what is not said here is undecided");
 }

@@ -100,6 +100,7 @@ static bool collect_edges(struct flow_atoms *atoms, struct flow_sets *sets)
                 !add_edge(atoms, ranges[i].hi + 1, mix((uint64_t)set)))
                 return false;
     }
+    flow_sorted(atoms->mem, atoms->n_edges);
     qsort(atoms->edges, (size_t)atoms->n_edges, sizeof(struct edge), compare);
     return true;
 }
@@ -197,6 +198,8 @@ static bool make_runs(struct flow_atoms *atoms, struct flow_sets *sets, int set)
         for (int k = interval_of(atoms, ranges[i].lo);
              k < atoms->n_intervals && atoms->intervals[k].lo <= ranges[i].hi && good; k++)
             good = flow_push(atoms->mem, &found, atoms->intervals[k].atom);
+    flow_work(atoms->mem, (size_t)n);
+    flow_sorted(atoms->mem, found.n);
     if (found.n)
         qsort(found.v, (size_t)found.n, sizeof(int), compare_ints);
     for (int i = 0; i < found.n && good; i++) {
@@ -212,20 +215,41 @@ static bool make_runs(struct flow_atoms *atoms, struct flow_sets *sets, int set)
     return good;
 }
 
-static bool build(struct flow_atoms *atoms, struct flow_sets *sets, const struct flow_code *code)
+struct basic {
+    int word, line, space, all;
+};
+
+static bool make_basic(struct flow_sets *sets, struct basic *basic)
 {
     static const struct flow_range words[] = { { '0', '9' }, { 'A', 'Z' }, { '_', '_' }, { 'a', 'z' } };
     static const struct flow_range newline = { '\n', '\n' }, spaces[] = { { 9, 13 }, { ' ', ' ' } };
-    const int word = flow_set_make(sets, words, 4), line = flow_set_make(sets, &newline, 1),
-              space = flow_set_make(sets, spaces, 2);
+    static const struct flow_range all = { 0, FLOW_CODE_MAX };
 
-    if (word < 0 || line < 0 || space < 0)
+    basic->word = flow_set_make(sets, words, 4);
+    basic->line = flow_set_make(sets, &newline, 1);
+    basic->space = flow_set_make(sets, spaces, 2);
+    basic->all = flow_set_make(sets, &all, 1);
+    return basic->word >= 0 && basic->line >= 0 && basic->space >= 0 && basic->all >= 0;
+}
+
+bool flow_atoms_prepare(struct flow_sets *sets)
+{
+    struct basic basic;
+
+    return make_basic(sets, &basic);
+}
+
+static bool build(struct flow_atoms *atoms, struct flow_sets *sets, const struct flow_code *code)
+{
+    struct basic basic;
+
+    if (!make_basic(sets, &basic))
         return false;
     atoms->n_runs = flow_set_count(sets);
     if (!flow_grow(atoms->mem, &atoms->runs, &atoms->runs_cap, atoms->n_runs, sizeof(*atoms->runs)) ||
         !flow_grow(atoms->mem, &atoms->used, &atoms->used_cap, atoms->n_runs, 1))
         return false;
-    atoms->used[word] = atoms->used[line] = atoms->used[space] = 1;
+    atoms->used[basic.word] = atoms->used[basic.line] = atoms->used[basic.space] = 1;
     for (int i = 0; i < code->n; i++)
         if (code->ins[i].op == FLOW_OP_SET && code->ins[i].x < FLOW_ATOM)
             atoms->used[code->ins[i].x] = 1;
@@ -236,10 +260,10 @@ static bool build(struct flow_atoms *atoms, struct flow_sets *sets, const struct
         struct atom *atom = &atoms->atoms[i];
 
         atoms->selves[i] = (struct flow_run){ i, i };
-        atom->space = flow_set_has(sets, space, atom->lo);
-        atom->class = flow_set_has(sets, line, atom->lo)   ? FLOW_NEWLINE
-                      : flow_set_has(sets, word, atom->lo) ? FLOW_WORD
-                                                           : FLOW_OTHER;
+        atom->space = flow_set_has(sets, basic.space, atom->lo);
+        atom->class = flow_set_has(sets, basic.line, atom->lo)   ? FLOW_NEWLINE
+                      : flow_set_has(sets, basic.word, atom->lo) ? FLOW_WORD
+                                                                 : FLOW_OTHER;
     }
     for (int set = 0; set < atoms->n_runs; set++)
         if (atoms->used[set] && !make_runs(atoms, sets, set))

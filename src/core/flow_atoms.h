@@ -18,6 +18,8 @@ enum flow_class {
 
 struct flow_atoms;
 
+/* flow_atoms_prepare: makes the sets that are needed in any case, before there may be too many others. */
+bool flow_atoms_prepare(struct flow_sets *sets) CHECKED;
 /* flow_atoms_build: after all programs are made (later ones may only use FLOW_ATOM). NULL when memory is out. */
 struct flow_atoms *flow_atoms_build(struct flow_mem *mem, struct flow_sets *sets,
                                     const struct flow_code *code) CHECKED;

@@ -4,6 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+void flow_sorted(struct flow_mem *mem, int n)
+{
+    for (int rest = n; rest > 0; rest >>= 1)
+        flow_work(mem, (size_t)n);
+}
+
 bool flow_grow(struct flow_mem *mem, void *array, int *cap, int need, size_t size)
 {
     void *old, *new;

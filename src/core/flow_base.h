@@ -1,8 +1,9 @@
 #pragma once
 
-/* What the parts of the flow checker share: memory with a common bound, growing arrays, characters. Nothing in the checker
-   ends the program: when memory is out, `out` is set and stays, functions give their "limit" value, and what was asked is
-   undecided. */
+/* What the parts of the flow checker share: memory and work with common bounds, growing arrays, characters. Nothing in the
+   checker ends the program: when memory is out, `out` is set and stays, functions give their "limit" value, and what was asked
+   is undecided; so it is when the work of a query is done. Work is counted in steps, not in time, so that the same rules have
+   the same findings everywhere. */
 
 #include "base/fault.h"
 #include "base/text.h"
@@ -16,7 +17,25 @@
 struct flow_mem {
     size_t used, max; /* bytes */
     bool out;
+    uint64_t steps, stop; /* done, and where it is enough; 0: never */
 };
+
+/* flow_work: that many steps were done, each about a few nanoseconds. */
+static inline void flow_work(struct flow_mem *mem, size_t steps)
+{
+    mem->steps += steps;
+}
+
+/* flow_sorted: n things were sorted. */
+void flow_sorted(struct flow_mem *mem, int n);
+
+/* flow_spent: was enough done? */
+static inline bool flow_spent(const struct flow_mem *mem)
+{
+    return mem->stop && mem->steps >= mem->stop;
+}
+
+enum flow_answer { FLOW_NO, FLOW_YES, FLOW_UNKNOWN };
 
 struct flow_ints {
     int *v, n, cap;

@@ -1,8 +1,11 @@
 #include "core/flow_code.h"
 
+#define MANY 3000000 /* instructions in all */
+
 static int add(struct flow_code *code, enum flow_op op, int x, int y)
 {
-    if (code->n - code->from >= FLOW_PROGRAM_MAX ||
+    flow_work(code->mem, 2);
+    if (code->n - code->from >= code->room ||
         !flow_grow(code->mem, &code->ins, &code->cap, code->n + 1, sizeof(*code->ins)))
         code->over = true;
     if (code->over)
@@ -132,6 +135,7 @@ static void generate(struct flow_code *code, const struct flow_node *node)
 void flow_code_begin(struct flow_code *code)
 {
     code->from = code->n;
+    code->room = code->n < MANY ? FLOW_PROGRAM_MAX : FLOW_PROGRAM_SMALL;
     code->over = false;
     code->plain = true;
     code->groups = 0;

@@ -19,6 +19,7 @@ struct flow_code {
     struct flow_ins *ins;
     int n, cap;
     int from;        /* where the program that is being made begins */
+    int room;        /* for it */
     bool over;       /* it is too long */
     bool plain;      /* without groups and assertions */
     uint32_t groups; /* that are open */
@@ -27,6 +28,7 @@ struct flow_code {
 /* FLOW_ATOM + a: the set of atom a alone (flow_atoms.h). */
 #define FLOW_ATOM (1 << 28)
 #define FLOW_PROGRAM_MAX 20000 /* instructions */
+#define FLOW_PROGRAM_SMALL 100 /* when there are many already */
 
 /* flow_code_rule: a pattern, with its groups and assertions; gives where it begins, -1 if it is too long or memory is out. */
 int flow_code_rule(struct flow_code *code, const struct flow_node *node, int name);

@@ -90,7 +90,7 @@ static void follow(struct flow_concrete *concrete, int rule, const struct seen *
             add(concrete, button->to, button->key ? text_trim(data) : data, from->depth + 1);
     }
     /* what is new is tried at once, so that the button that sends it is known */
-    for (int i = before; i < concrete->n; i++) {
+    for (int i = before; i < concrete->n && !flow_spent(&flow->mem); i++) {
         struct seen one = concrete->seen[i];
 
         if (flow_real_kept(concrete->real, one.side, one.input) ||
@@ -118,8 +118,9 @@ struct flow_concrete *flow_concrete_run(struct flow *flow, struct flow_real *rea
     if (!concrete)
         return NULL;
     *concrete = (struct flow_concrete){ .flow = flow, .real = real };
+    flow_model_phase(flow, 2);
     concrete->most = flow->n_rules > DATA_MAX / 20 ? DATA_MAX : 1000 + 20 * flow->n_rules;
-    for (int i = 0; i < flow->n_rules; i++) {
+    for (int i = 0; i < flow->n_rules && !flow_spent(&flow->mem); i++) {
         const struct flow_rule *rule = &flow->rules[i];
         const struct seen nothing = { FLOW_DEFAULT, TEXT_NONE, 0 };
 
@@ -132,13 +133,14 @@ struct flow_concrete *flow_concrete_run(struct flow *flow, struct flow_real *rea
         flow_real_default(real, i);
         follow(concrete, i, &nothing);
     }
-    for (int i = 0; i < concrete->n; i++) {
+    for (int i = 0; i < concrete->n && !flow_spent(&flow->mem); i++) {
         const struct seen from = concrete->seen[i];
         int rule = flow_real_guess(real, from.side, from.input);
 
         if (rule >= 0)
             follow(concrete, rule, &from);
     }
+    flow_model_phase(flow, 1);
     return concrete;
 }
 

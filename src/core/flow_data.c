@@ -11,7 +11,9 @@
 #define LENGTH_MAX 1000 /* bytes; longer data is "more than" that */
 #define MEASURED_MAX 20 /* buttons whose longest data is looked for; of others "more than" is said */
 #define SPLIT_MAX 4     /* of the rules that a button leads to */
+#define QUERIES 8       /* that a button takes, about */
 #define SAMPLES 200     /* inputs that are tried where there is no trace */
+#define SAMPLE_MAX 300  /* bytes of such a text */
 
 /* Kinds of findings about a button. */
 enum kind { SAID_LEADS = 1, SAID_SIZE = 2, SAID_SPLIT = 4, SAID_DOUBT = 8, SAID_WHEN = 16 };
@@ -53,6 +55,7 @@ static enum flow_answer trace_side(struct checking *c, const struct flow_button 
     enum flow_sent sent;
     enum flow_answer answer = flow_trace_search(c->flow, button, side, wanted, &input);
 
+    flow_model_end(c->flow);
     if (answer == FLOW_YES && input.failed)
         answer = FLOW_UNKNOWN;
     if (answer == FLOW_YES) {
@@ -83,8 +86,10 @@ static bool sample_side(struct checking *c, enum flow_side side, const struct fl
     const struct flow_rule *rule = &c->flow->rules[c->button->rule];
     uint64_t seed = (uint64_t)c->button->rule;
 
-    for (int i = 0; rule->start[side] >= 0 && !rule->regex[side].outside && i < SAMPLES; i++) {
-        struct buf input = BUF(side == FLOW_TAP ? FLOW_DATA_MAX : FLOW_TEXT_MAX);
+    for (int i = 0;
+         rule->start[side] >= 0 && !rule->regex[side].outside && i < SAMPLES && !flow_spent(&c->flow->mem);
+         i++) {
+        struct buf input = BUF(side == FLOW_TAP ? FLOW_DATA_MAX : SAMPLE_MAX);
         struct text data;
         enum flow_sent sent = FLOW_UNSENT;
 
@@ -102,6 +107,17 @@ static bool sample_side(struct checking *c, enum flow_side side, const struct fl
     return false;
 }
 
+static bool try_samples(struct checking *c, enum flow_side side, const struct flow_wanted *wanted,
+                        struct flow_shown *shown)
+{
+    bool found;
+
+    flow_model_begin(c->flow);
+    found = sample_side(c, side, wanted, shown);
+    flow_model_end(c->flow);
+    return found;
+}
+
 /* On any side on which the rule is entered. The default's side has no captures; the concrete walk has been there. */
 static enum flow_answer trace(struct checking *c, enum flow_wish wish, long number, struct flow_shown *shown)
 {
@@ -116,7 +132,7 @@ static enum flow_answer trace(struct checking *c, enum flow_wish wish, long numb
         answer = trace_side(c, c->button, (enum flow_side)side, &wanted, shown);
         if (answer == FLOW_YES)
             return FLOW_YES;
-        if (answer == FLOW_UNKNOWN && sample_side(c, (enum flow_side)side, &wanted, shown))
+        if (answer == FLOW_UNKNOWN && try_samples(c, (enum flow_side)side, &wanted, shown))
             return FLOW_YES;
         if (answer == FLOW_UNKNOWN)
             all = FLOW_UNKNOWN;
@@ -155,6 +171,7 @@ static bool sends(struct checking *c, const struct flow_button *button, enum flo
         found = wanted.target_start != FLOW_LIMIT && !button->open &&
                 trace_side(c, button, side, &wanted, shown) == FLOW_YES && text_eq(shown->data, text);
     }
+    flow_model_end(flow);
     flow_dfa_reset(flow->spare);
     flow->code.n = before;
     return found;
@@ -201,13 +218,11 @@ bool flow_data_sends(struct flow *flow, struct flow_real *real, const struct flo
 /* Was this said of the same place in the file already? A row that many messages use is one place. */
 static bool said_before(struct checking *c, enum kind kind)
 {
-    const struct flow *flow = c->flow;
+    unsigned *said = &c->flow->buttons[c->button->place].said;
+    const bool before = *said & kind;
 
-    for (int b = 0; b < flow->n_buttons && &flow->buttons[b] != c->button; b++)
-        if ((flow->buttons[b].said & kind) && flow->buttons[b].node == c->button->node)
-            return true;
-    c->button->said |= kind;
-    return false;
+    *said |= kind;
+    return before;
 }
 
 static void undecided(struct checking *c, const char *what)
@@ -225,9 +240,14 @@ static void undecided(struct checking *c, const char *what)
 
 static void check_fixed(struct checking *c, struct text data)
 {
-    if (!flow_real_kept(c->real, c->button->to, data) && flow_real_lost(c->real, c->button->to, data) &&
-        !said_before(c, SAID_LEADS))
+    if (flow_real_kept(c->real, c->button->to, data))
+        return;
+    if (!flow_real_lost(c->real, c->button->to, data)) {
+        if (flow_spent(&c->flow->mem))
+            undecided(c, "leads somewhere");
+    } else if (!said_before(c, SAID_LEADS)) {
         flow_say_nowhere(c->flow, c->button, data, true);
+    }
 }
 
 static void say_gone(struct checking *c, const struct flow_shown *shown)
@@ -277,6 +297,7 @@ static void check_split(struct checking *c)
 {
     struct flow_button *button = c->button;
     struct flow_shown first = { 0 }, second;
+    bool unknown = false;
     int rule = -1;
 
     if (button->leads.n < 2 || button->open || !c->flow->rules[button->rule].reached)
@@ -284,9 +305,13 @@ static void check_split(struct checking *c)
     for (int i = 0; i < button->leads.n && i < SPLIT_MAX; i++) {
         const int lead = button->leads.v[i];
 
-        if (c->flow->rules[lead].all[button->to] || !c->flow->rules[lead].exact[button->to] ||
-            trace(c, FLOW_WISH_RULE, lead, &second) != FLOW_YES ||
-            !has_chain(c, button->rule, second.side, second.input, CHAIN_MAX))
+        enum flow_answer answer;
+
+        if (c->flow->rules[lead].all[button->to] || !c->flow->rules[lead].exact[button->to])
+            continue;
+        answer = trace(c, FLOW_WISH_RULE, lead, &second);
+        unknown |= answer == FLOW_UNKNOWN;
+        if (answer != FLOW_YES || !has_chain(c, button->rule, second.side, second.input, CHAIN_MAX))
             continue;
         if (rule >= 0) {
             if (!said_before(c, SAID_SPLIT))
@@ -296,6 +321,8 @@ static void check_split(struct checking *c)
         rule = lead;
         first = second;
     }
+    if (unknown)
+        undecided(c, "always leads to the same rule");
 }
 
 /* --- how long it is --------------------------------------------------------------------------------------------------- */
@@ -440,10 +467,11 @@ void flow_data_check(struct flow *flow, struct flow_real *real, const struct flo
 {
     struct checking checking = { flow, real, concrete, NULL, 0 };
 
-    for (int b = 0; b < flow->n_buttons && !flow->mem.out; b++) {
+    for (int b = 0; b < flow->n_buttons && !flow_model_over(flow); b++) {
         struct text data;
 
         flow->buttons_done = b;
+        flow_model_part(flow, flow->n_buttons - b, QUERIES);
         checking.button = &flow->buttons[b];
         if (!checking.button->node)
             continue;
@@ -457,6 +485,7 @@ void flow_data_check(struct flow *flow, struct flow_real *real, const struct flo
         check_lost(&checking);
         check_split(&checking);
     }
-    if (!flow->mem.out)
+    flow_model_phase(flow, 1);
+    if (!flow_model_over(flow))
         flow->buttons_done = flow->n_buttons;
 }

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CLOSURE_STEPS 3 /* for a counter: all over the memory */
+
 struct state {
     int from, n; /* its counters, in pool */
     enum flow_class before;
@@ -132,6 +134,7 @@ static bool closure(struct flow_dfa *dfa, const int *kernel, int n, enum flow_cl
 {
     const struct flow_ins *ins = dfa->code->ins;
     struct flow_ints *stack = &dfa->stack;
+    size_t steps = (size_t)n;
 
     dfa->mark_now++;
     out->n = stack->n = 0;
@@ -140,6 +143,7 @@ static bool closure(struct flow_dfa *dfa, const int *kernel, int n, enum flow_cl
     while (stack->n && !dfa->mem->out) {
         int pc = stack->v[--stack->n];
 
+        steps += CLOSURE_STEPS;
         if (dfa->mark[pc] == dfa->mark_now)
             continue;
         dfa->mark[pc] = dfa->mark_now;
@@ -164,6 +168,7 @@ static bool closure(struct flow_dfa *dfa, const int *kernel, int n, enum flow_cl
             (void)flow_push(dfa->mem, out, pc);
         }
     }
+    flow_work(dfa->mem, steps);
     return !dfa->mem->out;
 }
 
@@ -248,6 +253,9 @@ static int intern(struct flow_dfa *dfa, int *kernel, int n, enum flow_class befo
 
     if (n == 0)
         return FLOW_DEAD;
+    flow_sorted(dfa->mem, n);
+    if (flow_spent(dfa->mem))
+        return FLOW_LIMIT;
     n = unique(kernel, n);
     for (int i = 0; i < n && !asserts; i++)
         asserts = reaches_assert(dfa, kernel[i]);
@@ -322,6 +330,7 @@ static bool sort_by_set(struct flow_dfa *dfa, int n)
         return false;
     for (int i = 0; i < n; i++)
         pairs[i] = (struct by_set){ dfa->code->ins[dfa->counters.v[i]].x, dfa->counters.v[i] };
+    flow_sorted(dfa->mem, n);
     qsort(pairs, (size_t)n, sizeof(*pairs), compare_sets);
     for (int i = 0; i < n; i++)
         dfa->counters.v[i] = pairs[i].pc;
@@ -339,6 +348,7 @@ static int make_events(struct flow_dfa *dfa, int n_groups, int from, int to)
         const struct flow_run *runs =
             flow_atoms_runs(dfa->atoms, dfa->code->ins[dfa->counters.v[dfa->groups.v[g]]].x, &n_runs);
 
+        flow_work(dfa->mem, (size_t)n_runs);
         for (int i = 0; i < n_runs; i++) {
             int lo = runs[i].lo < from ? from : runs[i].lo, hi = runs[i].hi > to ? to : runs[i].hi;
 
@@ -350,6 +360,7 @@ static int make_events(struct flow_dfa *dfa, int n_groups, int from, int to)
             dfa->events[n++] = (struct event){ hi + 1, g, -1 };
         }
     }
+    flow_sorted(dfa->mem, n);
     if (n)
         qsort(dfa->events, (size_t)n, sizeof(struct event), compare_events);
     return n;
@@ -383,6 +394,7 @@ static bool sweep_events(struct flow_dfa *dfa, int n_events, int n_groups, enum 
         if (!live || i == n_events)
             continue;
         dfa->kernel.n = 0;
+        flow_work(dfa->mem, (size_t)n_groups);
         for (int g = 0; g < n_groups; g++)
             for (int k = dfa->groups.v[g]; dfa->active.v[g] && k < dfa->groups.v[g + 1]; k++)
                 (void)flow_push(dfa->mem, &dfa->kernel, flow_code_skip(dfa->code, dfa->counters.v[k] + 1));
@@ -458,6 +470,7 @@ int flow_dfa_moves(struct flow_dfa *dfa, int state, const struct flow_move **mov
 
     if (state == FLOW_LIMIT)
         return FLOW_LIMIT;
+    flow_work(dfa->mem, 4);
     *moves = dfa->states[state].moves;
     if (dfa->states[state].moved)
         return dfa->states[state].n_moves;

@@ -4,10 +4,13 @@
 #include <string.h>
 
 #define ARENA_MAX ((size_t)8 << 20)
-#define POSITIONS_MAX 200
-#define WALK_MAX 400000 /* steps of the search in one pattern */
-#define TRIES_MAX 12    /* loops of a pattern that are tried */
-#define TRY_MAX 100     /* bytes: what reaches the limit later grows slower than exponentially */
+#define POSITIONS_MAX 1000
+#define LOOP_MAX 200      /* positions of a loop */
+#define WALK_MAX 400000   /* steps of the search in one pattern */
+#define TRY_STEPS 1000    /* what a match is counted as */
+#define LIMIT_STEPS 40000 /* and one that reaches the limit */
+#define TRIES_MAX 12      /* loops of a pattern that are tried */
+#define TRY_MAX 100       /* bytes: what reaches the limit later grows slower than exponentially */
 
 /* What a part of the pattern can begin and end with. */
 struct ends {
@@ -21,29 +24,38 @@ struct pair {
     bool apart; /* the two ways were different somewhere */
 };
 
+/* The outermost loop around a position: its positions are from..to-1, and no way back leads outside. */
+struct loop {
+    int from, to;
+};
+
 struct flow_effort {
+    struct flow_mem *mem;
     struct flow_sets *sets;
     struct pattern_scratch *scratch;
     struct arena *arena;
     const struct pattern *pattern;
     const struct flow_node *tree;
     const struct flow_node **leaves; /* the positions: each takes one character */
-    int n, size;
-    unsigned char *follow; /* by two positions: in how many ways, 2 for more than one */
+    struct loop *loops;              /* by position; to 0: it is in none */
+    int n, size, depth, most;        /* depth: of loops around the place; most: positions of a loop */
+    unsigned char *follow;           /* by two positions: in how many ways, 2 for more than one */
     bool over;
     struct pair *pairs;
     int n_pairs;
-    int *seen; /* by two positions and `apart`: the round in which it was come by */
+    struct loop loop; /* that is looked through */
+    int *seen;        /* by two positions in it and `apart`: the round in which it was come by */
     int round;
     long steps;
 };
 
-struct flow_effort *flow_effort_new(struct flow_sets *sets)
+struct flow_effort *flow_effort_new(struct flow_mem *mem, struct flow_sets *sets)
 {
     struct flow_effort *effort = calloc(1, sizeof(*effort));
 
     if (!effort)
         return NULL;
+    effort->mem = mem;
     effort->sets = sets;
     effort->scratch = pattern_scratch_new();
     effort->arena = arena_new(ARENA_MAX);
@@ -170,9 +182,28 @@ static struct ends place_alternatives(struct flow_effort *effort, const struct f
     return all;
 }
 
+static struct ends place_repeat(struct flow_effort *effort, const struct flow_node *node)
+{
+    const bool loop = node->max != 1;
+    const int from = effort->n;
+    struct ends ends;
+
+    effort->depth += loop;
+    ends = place(effort, node->kids[0]);
+    effort->depth -= loop;
+    if (loop)
+        link(effort, &ends, &ends);
+    for (int i = from; loop && effort->depth == 0 && i < effort->n; i++)
+        effort->loops[i] = (struct loop){ from, effort->n };
+    if (loop && effort->n - from > effort->most)
+        effort->most = effort->n - from;
+    ends.nullable |= node->min == 0;
+    return ends;
+}
+
 static struct ends place(struct flow_effort *effort, const struct flow_node *node)
 {
-    struct ends ends = { .nullable = true };
+    const struct ends nothing = { .nullable = true };
 
     switch (node->kind) {
     case FLOW_CHAR:
@@ -184,41 +215,44 @@ static struct ends place(struct flow_effort *effort, const struct flow_node *nod
     case FLOW_GROUP:
         return place(effort, node->kids[0]);
     case FLOW_REPEAT:
-        if (node->max == 0)
-            return ends;
-        ends = place(effort, node->kids[0]);
-        if (node->max != 1)
-            link(effort, &ends, &ends);
-        ends.nullable |= node->min == 0;
-        return ends;
+        return node->max == 0 ? nothing : place_repeat(effort, node);
     default:
-        return ends;
+        return nothing;
     }
 }
 
-/* The automaton of a pattern; false: it has no loops, or is too large. */
-static bool build(struct flow_effort *effort, const struct pattern *pattern, const struct flow_node *tree)
+/* The automaton of a pattern; FLOW_NO: it has no loops; FLOW_UNKNOWN: it is too large. */
+static enum flow_answer build(struct flow_effort *effort, const struct pattern *pattern,
+                              const struct flow_node *tree)
 {
     const int n = has_loop(tree) ? count_positions(tree) : 0;
+    size_t pairs;
 
     arena_reset(effort->arena);
-    if (n == 0 || n > POSITIONS_MAX)
-        return false;
+    flow_work(effort->mem, (size_t)n * (size_t)n / 8);
+    if (n == 0)
+        return FLOW_NO;
+    if (n > POSITIONS_MAX || flow_spent(effort->mem))
+        return FLOW_UNKNOWN;
     effort->pattern = pattern;
     effort->tree = tree;
     effort->n = 0;
     effort->size = n;
-    effort->round = 0;
+    effort->round = effort->depth = effort->most = 0;
     effort->steps = 0;
     effort->over = false;
     effort->leaves = arena_array(effort->arena, (size_t)n, sizeof(*effort->leaves));
     effort->follow = arena_array(effort->arena, (size_t)(n * n), 1);
-    effort->seen = arena_array(effort->arena, (size_t)(2 * n * n), sizeof(*effort->seen));
-    effort->pairs = arena_array(effort->arena, (size_t)(2 * n * n), sizeof(*effort->pairs));
-    if (!effort->leaves || !effort->follow || !effort->seen || !effort->pairs)
-        return false;
+    effort->loops = arena_array(effort->arena, (size_t)n, sizeof(*effort->loops));
+    if (!effort->leaves || !effort->follow || !effort->loops)
+        return FLOW_UNKNOWN;
     (void)place(effort, tree);
-    return !effort->over;
+    if (effort->over || effort->most > LOOP_MAX)
+        return FLOW_UNKNOWN;
+    pairs = 2 * (size_t)effort->most * (size_t)effort->most;
+    effort->seen = arena_array(effort->arena, pairs, sizeof(*effort->seen));
+    effort->pairs = arena_array(effort->arena, pairs, sizeof(*effort->pairs));
+    return effort->seen && effort->pairs ? FLOW_YES : FLOW_UNKNOWN;
 }
 
 /* --- texts ----------------------------------------------------------------------------------------------------------- */
@@ -274,8 +308,13 @@ static void put_short(const struct flow_effort *effort, const struct flow_node *
         put_short(effort, least, out);
         break;
     case FLOW_REPEAT:
-        for (int i = 0; i < node->min && !out->failed; i++)
+        for (int i = 0; i < node->min && !out->failed; i++) {
+            const size_t before = out->len;
+
             put_short(effort, least, out);
+            if (out->len == before)
+                break;
+        }
         break;
     default:
         for (int i = 0; i < node->count; i++)
@@ -308,9 +347,16 @@ static bool put_around(const struct flow_effort *effort, const struct flow_node 
 
 /* --- loops that can be gone round in two ways ------------------------------------------------------------------------- */
 
+static int *seen_of(const struct flow_effort *effort, int a, int b, bool apart)
+{
+    const struct loop *loop = &effort->loop;
+
+    return &effort->seen[2 * ((a - loop->from) * (loop->to - loop->from) + b - loop->from) + apart];
+}
+
 static void meet(struct flow_effort *effort, int a, int b, bool apart, int parent)
 {
-    int *seen = &effort->seen[2 * (a * effort->size + b) + apart];
+    int *seen = seen_of(effort, a, b, apart);
 
     if (*seen == effort->round)
         return;
@@ -323,15 +369,14 @@ static void go_on(struct flow_effort *effort, int at)
     const struct pair from = effort->pairs[at];
     uint32_t code;
 
-    for (int a = 0; a < effort->n; a++) {
+    for (int a = effort->loop.from; a < effort->loop.to; a++) {
         const unsigned char ways = *way(effort, from.a, a);
 
-        for (int b = ways ? 0 : effort->n; b < effort->n; b++) {
+        for (int b = ways ? effort->loop.from : effort->loop.to; b < effort->loop.to; b++) {
             const bool apart = from.apart || a != b || ways > 1;
 
             effort->steps++;
-            if (*way(effort, from.b, b) &&
-                effort->seen[2 * (a * effort->size + b) + apart] != effort->round &&
+            if (*way(effort, from.b, b) && *seen_of(effort, a, b, apart) != effort->round &&
                 common(effort, effort->leaves[a]->set, effort->leaves[b]->set, &code))
                 meet(effort, a, b, apart, at);
         }
@@ -341,9 +386,10 @@ static void go_on(struct flow_effort *effort, int at)
 /* From a position back to it in two ways by one text, which goes into `round`. */
 static bool find_round(struct flow_effort *effort, int position, struct buf *round)
 {
-    int chain[2 * POSITIONS_MAX] = { 0 }, n = 0, hit = -1;
+    int chain[2 * LOOP_MAX] = { 0 }, n = 0, hit = -1;
 
     effort->round++;
+    effort->loop = effort->loops[position];
     effort->n_pairs = 0;
     meet(effort, position, position, false, -1);
     for (int at = 0; at < effort->n_pairs && hit < 0 && effort->steps < WALK_MAX; at++) {
@@ -354,7 +400,7 @@ static bool find_round(struct flow_effort *effort, int position, struct buf *rou
         else
             go_on(effort, at);
     }
-    for (int at = hit; at > 0 && n < 2 * POSITIONS_MAX; at = effort->pairs[at].parent)
+    for (int at = hit; at > 0 && n < 2 * LOOP_MAX; at = effort->pairs[at].parent)
         chain[n++] = at;
     while (n > 0) {
         const struct pair *pair = &effort->pairs[chain[--n]];
@@ -375,13 +421,19 @@ struct pumped {
 
 static bool reaches(struct flow_effort *effort, const struct pumped *pumped, size_t rounds, struct buf *text)
 {
+    bool limit;
+
     buf_cut(text, 0);
     buf_text(text, pumped->before);
     for (size_t i = 0; i < rounds; i++)
         buf_text(text, pumped->round);
     buf_str(text, pumped->wrong);
     buf_text(text, pumped->behind);
-    return !text->failed && pattern_match(effort->pattern, effort->scratch, buf_get(text)) == PATTERN_LIMIT;
+    if (text->failed || flow_spent(effort->mem))
+        return false;
+    limit = pattern_match(effort->pattern, effort->scratch, buf_get(text)) == PATTERN_LIMIT;
+    flow_work(effort->mem, limit ? LIMIT_STEPS : TRY_STEPS + text->len * text->len / 2);
+    return limit;
 }
 
 /* The shortest, if the longest does it. */
@@ -434,21 +486,26 @@ static bool try_ends(struct flow_effort *effort, int position, struct text round
     return found;
 }
 
-bool flow_effort_find(struct flow_effort *effort, const struct pattern *pattern, const struct flow_node *tree,
-                      size_t most, bool trimmed, struct buf *text)
+enum flow_answer flow_effort_find(struct flow_effort *effort, const struct pattern *pattern,
+                                  const struct flow_node *tree, size_t most, bool trimmed, struct buf *text)
 {
+    const enum flow_answer built = build(effort, pattern, tree);
     bool found = false;
 
-    if (!build(effort, pattern, tree))
-        return false;
+    if (built != FLOW_YES)
+        return built;
     for (int at = 0, tries = 0; at < effort->n && tries < TRIES_MAX && !found; at++) {
         struct buf round = BUF(TRY_MAX);
 
-        if (effort->steps < WALK_MAX && find_round(effort, at, &round) && !round.failed) {
+        if (effort->loops[at].to && effort->steps < WALK_MAX && find_round(effort, at, &round) &&
+            !round.failed) {
             tries++;
             found = try_ends(effort, at, buf_get(&round), most, trimmed, text);
         }
         buf_free(&round);
     }
-    return found;
+    flow_work(effort->mem, (size_t)effort->steps);
+    if (found)
+        return FLOW_YES;
+    return effort->steps >= WALK_MAX || flow_spent(effort->mem) ? FLOW_UNKNOWN : FLOW_NO;
 }

@@ -10,10 +10,11 @@
 
 struct flow_effort;
 
-/* flow_effort_new: NULL when memory is out. */
-struct flow_effort *flow_effort_new(struct flow_sets *sets) CHECKED;
+/* flow_effort_new: its work is counted in `mem`. NULL when memory is out. */
+struct flow_effort *flow_effort_new(struct flow_mem *mem, struct flow_sets *sets) CHECKED;
 void flow_effort_free(struct flow_effort *effort);
-/* flow_effort_find: a text of `most` bytes at most at which the pattern reaches the limit; false: none was found. `tree` is the
-   pattern's; `trimmed`: white space at the ends is cut before it is matched. */
-bool flow_effort_find(struct flow_effort *effort, const struct pattern *pattern, const struct flow_node *tree,
-                      size_t most, bool trimmed, struct buf *text);
+/* flow_effort_find: FLOW_YES: a text of `most` bytes at most at which the pattern reaches the limit; FLOW_NO: none was found;
+   FLOW_UNKNOWN: the pattern was not looked at to the end. `tree` is the pattern's; `trimmed`: white space at the ends is cut
+   before it is matched. */
+enum flow_answer flow_effort_find(struct flow_effort *effort, const struct pattern *pattern,
+                                  const struct flow_node *tree, size_t most, bool trimmed, struct buf *text);

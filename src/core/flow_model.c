@@ -5,39 +5,42 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TREES_MAX ((size_t)128 << 20)
-#define STATES_MAX 1500000
-#define NODES_MAX 15000000
+#define TREES_MAX ((size_t)100 << 20)
 #define AUTOMATON_MAX ((size_t)60 << 20) /* then it is made anew */
-#define BYTES_POOR ((size_t)400 << 20)   /* of automata made in all */
-#define BYTES_BROKE ((size_t)800 << 20)
+#define PREFIX_MAX 32                    /* bytes of a beginning that count */
 
-/* What a query may use: less when much was used already, so that the whole ends in reasonable time on any rules. */
-static const struct budget {
-    int nodes; /* and states */
-    size_t bytes;
-} budgets[] = {
-    { 20000, (size_t)40 << 20 },
-    { 1000, (size_t)1 << 20 },
-    { 100, (size_t)64 << 10 },
-};
-
-static const struct budget *budget_of(const struct flow *flow)
-{
-    if (flow->bytes > BYTES_BROKE)
-        return &budgets[2];
-    return &budgets[flow->states > STATES_MAX || flow->nodes > NODES_MAX || flow->bytes > BYTES_POOR];
-}
+/* What a query may use. */
+#define NODES_MAX 20000 /* and states */
+#define BYTES_MAX ((size_t)40 << 20)
+#define STEPS_MAX 40000000u
+#define STEPS_LEAST 2000u
+#define GENEROUS 32 /* the part of the first half of all work that one query may use, though others wait */
+#define WAITING_LEAST 4
 
 /* --- rules ------------------------------------------------------------------------------------------------------------ */
 
 /* Where the pattern is outside the subset: whatever begins as it must begin. */
 static int relaxed(struct flow *flow, const struct pattern *pattern, int name)
 {
+    struct text prefix = pattern_prefix(pattern);
+
+    while (prefix.n > PREFIX_MAX || (prefix.n && ((unsigned char)prefix.p[prefix.n] & 0xC0) == 0x80))
+        prefix.n--;
     flow_code_begin(&flow->code);
-    flow_code_text(&flow->code, flow->sets, pattern_prefix(pattern));
+    flow_code_text(&flow->code, flow->sets, prefix);
+    if (flow->code.over)
+        flow_code_begin(&flow->code);
     flow_code_any(&flow->code, flow->sets);
     return flow_code_end(&flow->code, name);
+}
+
+static uint8_t count_loops(struct text source)
+{
+    uint8_t loops = 0;
+
+    for (size_t i = 0; i < source.n && loops < 3; i++)
+        loops += source.p[i] == '*' || source.p[i] == '+' || source.p[i] == '{';
+    return loops;
 }
 
 static bool add_side(struct flow *flow, int i, enum flow_side side)
@@ -49,10 +52,12 @@ static bool add_side(struct flow *flow, int i, enum flow_side side)
     rule->start[side] = -1;
     if (!pattern)
         return true;
+    rule->loops[side] = count_loops(pattern_source(pattern));
     flow_regex_parse(pattern_source(pattern), flow->sets, flow->arena, &rule->regex[side]);
     if (!rule->regex[side].outside) {
         flow_tree_clamp(rule->regex[side].top, side == FLOW_TAP ? FLOW_DATA_MAX : FLOW_TEXT_MAX);
-        start = flow_code_rule(&flow->code, rule->regex[side].top, i);
+        if (!flow_spent(&flow->mem))
+            start = flow_code_rule(&flow->code, rule->regex[side].top, i);
         if (start < 0)
             rule->regex[side].outside = "more than the checker looks through";
     }
@@ -85,6 +90,11 @@ static bool add_rules(struct flow *flow)
             return false;
     }
     return true;
+}
+
+int flow_model_number(const struct flow *flow, const struct rule *rule)
+{
+    return (int)(rule - ruleset_rule(flow->ruleset, 0)); /* rules are an array */
 }
 
 bool flow_model_certain(const struct flow_rule *rule, enum flow_side side)
@@ -224,6 +234,10 @@ static void add_program(struct flow *flow, struct flow_button *button, enum flow
     struct template_part part;
     bool sent = true;
 
+    if (flow_spent(&flow->mem)) {
+        button->vague[side] = true;
+        return;
+    }
     flow_code_begin(&flow->code);
     for (size_t i = 0; sent && template_part(button->template, i, &part); i++) {
         if (part.kind == TEMPLATE_LITERAL)
@@ -318,6 +332,30 @@ static bool each_button(struct flow *flow, int i, int *count)
     return true;
 }
 
+/* A row that many messages use is one place. */
+static bool find_places(struct flow *flow)
+{
+    int *slots = NULL, n_slots = 0;
+    bool fresh;
+
+    if (!flow_slots(&flow->mem, &slots, &n_slots, flow->n_buttons, &fresh))
+        return false;
+    for (int b = 0; b < flow->n_buttons; b++) {
+        const struct node *node = flow->buttons[b].node;
+        uint64_t h = flow_hash(9, &node, sizeof(node));
+        int *slot;
+
+        do
+            slot = &slots[h++ & (uint64_t)(n_slots - 1)];
+        while (*slot >= 0 && flow->buttons[*slot].node != node);
+        if (*slot < 0)
+            *slot = b;
+        flow->buttons[b].place = *slot;
+    }
+    flow_drop(&flow->mem, &slots, &n_slots, sizeof(int));
+    return true;
+}
+
 static bool add_buttons(struct flow *flow)
 {
     int count = 0;
@@ -330,18 +368,31 @@ static bool add_buttons(struct flow *flow)
     for (int i = 0; i < flow->n_rules; i++)
         if (!each_button(flow, i, NULL))
             return false;
-    return true;
+    return find_places(flow);
 }
 
 /* --- the whole -------------------------------------------------------------------------------------------------------- */
 
+/* How many there will be, about: what a rule wins and what it costs, where a button leads and what it sends. */
+static int count_queries(const struct flow *flow)
+{
+    int sides = 0;
+
+    for (int i = 0; i < flow->n_rules; i++)
+        sides += (flow->rules[i].pattern[FLOW_TAP] != NULL) + (flow->rules[i].pattern[FLOW_TEXT] != NULL);
+    return 2 * sides + 4 * flow->n_buttons;
+}
+
 bool flow_model_build(struct flow *flow)
 {
+    flow_model_phase(flow, 4);
     flow->code.mem = &flow->mem;
     flow->arena = arena_new(TREES_MAX);
     flow->sets = flow_sets_new(&flow->mem);
-    if (!flow->arena || !flow->sets || !add_rules(flow) || !add_buttons(flow))
+    if (!flow->arena || !flow->sets || !flow_atoms_prepare(flow->sets) || !add_rules(flow) ||
+        !add_buttons(flow))
         return false;
+    flow_model_phase(flow, 1);
     flow->atoms = flow_atoms_build(&flow->mem, flow->sets, &flow->code);
     if (!flow->atoms)
         return false;
@@ -359,6 +410,7 @@ bool flow_model_build(struct flow *flow)
             flow_dfa_start(flow->both[side], flow->starts_both[side].v, flow->starts_both[side].n);
     }
     flow->spare = flow_dfa_new(&flow->mem, &flow->code, flow->atoms);
+    flow->queries = count_queries(flow);
     return flow->spare && !flow->mem.out;
 }
 
@@ -388,45 +440,59 @@ static void renew(struct flow *flow, enum flow_side side)
     flow->start[side] = flow_dfa_start(flow->all[side], flow->starts[side].v, flow->starts[side].n);
 }
 
-static int states_of(const struct flow *flow)
+static uint64_t left_of(const struct flow *flow, uint64_t until)
 {
-    return flow_dfa_states(flow->all[FLOW_TAP]) + flow_dfa_states(flow->all[FLOW_TEXT]) +
-           flow_dfa_states(flow->spare);
+    return flow->mem.steps < until ? until - flow->mem.steps : 0;
 }
 
-static size_t bytes_of(const struct flow *flow)
+/* Half of all work is there for whoever needs much, the other half for all alike, so that no rule is kept from being looked at
+   by others that are too much. */
+static uint64_t share(const struct flow *flow, uint64_t left, int waiting)
 {
-    return flow_dfa_bytes(flow->all[FLOW_TAP]) + flow_dfa_bytes(flow->all[FLOW_TEXT]) +
-           flow_dfa_bytes(flow->spare);
+    const uint64_t all = left_of(flow, flow->steps_max), half = flow->steps_max / 2;
+    const uint64_t generous = all > half ? (all - half) / GENEROUS : 0;
+    uint64_t steps = left / (uint64_t)(waiting > WAITING_LEAST ? waiting : WAITING_LEAST);
+
+    steps = steps < generous ? generous : steps;
+    steps = steps < STEPS_LEAST ? STEPS_LEAST : steps;
+    return steps > left ? left : steps;
+}
+
+void flow_model_part(struct flow *flow, int parts, int queries)
+{
+    flow->until = flow->mem.steps + share(flow, left_of(flow, flow->steps_max), parts);
+    flow->queries = queries;
+    flow->mem.stop = flow->until;
+}
+
+void flow_model_phase(struct flow *flow, unsigned part)
+{
+    flow->until = flow->mem.steps + left_of(flow, flow->steps_max) / part;
+    flow->mem.stop = flow->until;
+}
+
+bool flow_model_over(const struct flow *flow)
+{
+    return flow->mem.out || flow->mem.steps >= flow->steps_max;
 }
 
 void flow_model_begin(struct flow *flow)
 {
-    const struct budget *budget = budget_of(flow);
+    uint64_t steps = share(flow, left_of(flow, flow->until), flow->queries--);
 
-    flow->nodes_max = budget->nodes;
+    flow->mem.stop = flow->mem.steps + (steps < STEPS_MAX ? steps : STEPS_MAX);
     flow_dfa_reset(flow->spare);
-    flow_dfa_limit(flow->spare, budget->nodes, budget->bytes);
+    flow_dfa_limit(flow->spare, NODES_MAX, BYTES_MAX);
     for (int side = 0; side < FLOW_SIDES; side++) {
         if (flow_dfa_bytes(flow->all[side]) > AUTOMATON_MAX)
             renew(flow, (enum flow_side)side);
-        flow_dfa_limit(flow->all[side], budget->nodes, budget->bytes);
+        flow_dfa_limit(flow->all[side], NODES_MAX, BYTES_MAX);
     }
-    flow_model_count(flow);
 }
 
-void flow_model_count(struct flow *flow)
+void flow_model_end(struct flow *flow)
 {
-    flow->base_states = states_of(flow);
-    flow->base_bytes = bytes_of(flow);
-}
-
-void flow_model_end(struct flow *flow, int nodes)
-{
-    flow->states += states_of(flow) - flow->base_states;
-    flow->bytes += bytes_of(flow) - flow->base_bytes;
-    flow->nodes += nodes;
-    flow_model_count(flow);
+    flow->mem.stop = flow->until;
 }
 
 struct flow_walk flow_model_walk(struct flow *flow, enum flow_side side)
@@ -436,7 +502,7 @@ struct flow_walk flow_model_walk(struct flow *flow, enum flow_side side)
                                .atoms = flow->atoms,
                                .dfa = flow->all[side],
                                .trimmed = side == FLOW_TEXT,
-                               .nodes_max = flow->nodes_max,
+                               .nodes_max = NODES_MAX,
                                .bytes_max = -1 };
 }
 

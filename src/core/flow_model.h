@@ -17,11 +17,12 @@ struct flow_rule {
     const struct rule *rule;
     const struct pattern *pattern[FLOW_SIDES]; /* NULL: none */
     struct flow_regex regex[FLOW_SIDES];
-    int start[FLOW_SIDES];  /* its program, -1: none */
-    bool exact[FLOW_SIDES]; /* the program says what PCRE2 says; else it takes more */
-    bool all[FLOW_SIDES];   /* takes everything: does not count as a place to lead to */
-    bool loose;             /* has a `when` or `continue`: what it takes may come to other rules, too */
-    bool root;              /* customers come here without a button */
+    int start[FLOW_SIDES];     /* its program, -1: none */
+    bool exact[FLOW_SIDES];    /* the program says what PCRE2 says; else it takes more */
+    uint8_t loops[FLOW_SIDES]; /* of the pattern, about, at most 3 */
+    bool all[FLOW_SIDES];      /* takes everything: does not count as a place to lead to */
+    bool loose;                /* has a `when` or `continue`: what it takes may come to other rules, too */
+    bool root;                 /* customers come here without a button */
     bool reached;
     bool never; /* said to win never */
     int first_button, n_buttons;
@@ -54,7 +55,8 @@ struct flow_button {
     struct text doubtful;    /* something that only rules with `when` take; p == NULL: nothing */
     int doubt;               /* the first of them */
     struct text lost;        /* something that it may send and that no such rule takes; p == NULL: nothing */
-    unsigned said;           /* kinds of findings about it */
+    int place;               /* the first button that stands at the same place in the file */
+    unsigned said;           /* of the first: kinds of findings about the place */
     struct flow_shown gone;  /* sends what no rule takes */
     struct flow_shown large; /* sends more than 64 bytes, or nothing */
     bool undecided;
@@ -83,11 +85,8 @@ struct flow {
     int n_buttons;
     int buttons_done;                          /* so many were looked at before memory was out */
     const char *const *beginnings[FLOW_SIDES]; /* of patterns, for "did you mean"; NULL: not made yet */
-    long states, nodes;                        /* used in all */
-    size_t bytes;                              /* of automata made in all */
-    int base_states;                           /* before the query under way */
-    size_t base_bytes;
-    int nodes_max; /* of the query under way */
+    uint64_t steps_max, until;                 /* of all work, of the phase under way */
+    int queries;                               /* that wait, about */
 };
 
 /* flow_model_certain: does the rule take all of what its program accepts on this side? */
@@ -95,10 +94,12 @@ bool flow_model_certain(const struct flow_rule *rule, enum flow_side side);
 /* flow_model_hides: does nothing of that come to a later rule? */
 bool flow_model_hides(const struct flow_rule *rule, const struct flow_rule *later, enum flow_side side);
 
-/* flow_model_build: with ruleset, findings, mem.max and perhaps beside set; false when memory is out. */
+/* flow_model_build: with ruleset, findings, mem.max, steps_max and perhaps beside set; false when memory is out. */
 bool flow_model_build(struct flow *flow) CHECKED;
 void flow_model_free(struct flow *flow);
 
+/* flow_model_number: of a rule of the ruleset. */
+int flow_model_number(const struct flow *flow, const struct rule *rule);
 /* flow_model_group: the group that a template's capture names on this side, 0: none. */
 int flow_model_group(const struct flow *flow, const struct flow_button *button, enum flow_side side,
                      struct text name);
@@ -107,11 +108,14 @@ int flow_model_group(const struct flow *flow, const struct flow_button *button, 
 const struct flow_node *flow_model_value(struct flow *flow, const struct flow_button *button,
                                          enum flow_side side, const struct template_part *part);
 
-/* flow_model_begin, flow_model_end: around each query: its budget. */
+/* flow_model_begin, flow_model_end: around each query: its share of all work. */
 void flow_model_begin(struct flow *flow);
-void flow_model_end(struct flow *flow, int nodes);
-/* flow_model_count: what there is now is not counted for the query under way. */
-void flow_model_count(struct flow *flow);
+void flow_model_end(struct flow *flow);
+/* flow_model_phase: what comes now may use one part of so many of the work that is left. flow_model_part: so it may, more at
+   first, and makes about so many queries. flow_model_over: nothing is left. */
+void flow_model_phase(struct flow *flow, unsigned part);
+void flow_model_part(struct flow *flow, int parts, int queries);
+bool flow_model_over(const struct flow *flow);
 /* flow_model_walk: a walk over pairs with the side's automaton, its budget set; to be freed by flow_walk_free. */
 struct flow_walk flow_model_walk(struct flow *flow, enum flow_side side);
 /* flow_model_keep: a copy in the arena, TEXT_NONE when memory is out. */

@@ -36,7 +36,7 @@ static bool takes_all(struct flow *flow, int start)
     for (int state = 1; all && state < flow_dfa_states(flow->spare); state++)
         all = depths.v[state] >= FLOW_DATA_MAX || goes_on(flow, state, &depths);
     flow_ints_drop(&flow->mem, &depths);
-    flow_model_end(flow, 0);
+    flow_model_end(flow);
     return all;
 }
 
@@ -138,7 +138,7 @@ void flow_reach_won(struct flow *flow, int rule, enum flow_side side, struct flo
     walk.arg = &winning;
     walk.bytes_max = side == FLOW_TAP ? FLOW_DATA_MAX : FLOW_TEXT_MAX;
     out->result = flow_walk_run(&walk, &flow->rules[rule].start[side], 1, flow->start[side]);
-    flow_model_end(flow, walk.n);
+    flow_model_end(flow);
     flow_walk_free(&walk);
 }
 
@@ -165,7 +165,7 @@ enum flow_result flow_reach_within(struct flow *flow, int a, int b, enum flow_si
     result = flow_walk_run(&walk, &flow->rules[a].start[side], 1,
                            flow_dfa_start(flow->spare, &flow->rules[b].start[side], 1));
     *within = result == FLOW_ALL;
-    flow_model_end(flow, walk.n);
+    flow_model_end(flow);
     flow_walk_free(&walk);
     return result;
 }
@@ -180,8 +180,11 @@ struct leading {
 static bool add_lead(struct flow *flow, struct flow_button *button, int rule)
 {
     for (int i = 0; i < button->leads.n; i++)
-        if (button->leads.v[i] == rule)
+        if (button->leads.v[i] == rule) {
+            flow_work(&flow->mem, (size_t)i);
             return true;
+        }
+    flow_work(&flow->mem, (size_t)button->leads.n);
     return flow_push(&flow->mem, &button->leads, rule);
 }
 
@@ -200,6 +203,8 @@ static bool see_data(void *arg, struct flow_walk *walk, int node)
     n = flow_dfa_accepts(walk->dfa, walk->pairs[node].state, &names);
     for (int i = 0; i < n; i++) {
         taken |= !rules[names[i]].all[button->to];
+        if (flow_spent(&leading->flow->mem))
+            return false;
         if (!certain && !add_lead(leading->flow, button, names[i]))
             return false;
         certain |= flow_model_certain(&rules[names[i]], button->to);
@@ -235,7 +240,7 @@ void flow_reach_leads(struct flow *flow, struct flow_button *button)
         walk.bytes_max = button->to == FLOW_TAP ? FLOW_DATA_MAX : 256;
         if (flow_walk_run(&walk, &button->start[side], 1, flow->start[button->to]) != FLOW_ALL)
             button->undecided = true;
-        flow_model_end(flow, walk.n);
+        flow_model_end(flow);
         flow_walk_free(&walk);
     }
 }
@@ -250,9 +255,8 @@ static void reach(struct flow *flow, int i, struct flow_ints *todo)
 static void reach_targets(struct flow *flow, const struct rule *rule, struct flow_ints *todo)
 {
     for (size_t i = 0; i < rule->n_steps; i++)
-        for (int k = 0; rule->steps[i].kind == STEP_GOTO && k < flow->n_rules; k++)
-            if (flow->rules[k].rule == rule->steps[i].target)
-                reach(flow, k, todo);
+        if (rule->steps[i].kind == STEP_GOTO)
+            reach(flow, flow_model_number(flow, rule->steps[i].target), todo);
 }
 
 void flow_reach_mark(struct flow *flow)

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define RENDER_MAX ((size_t)16 << 20)
 
@@ -21,6 +22,52 @@ struct flow_real {
         open; /* the message needs a value that only a run knows, so that its buttons are rendered one by one */
     const bool *reached; /* the steps that a run on the last input may come to; NULL: not looked at yet */
 };
+
+/* --- what it costs ----------------------------------------------------------------------------------------------------- */
+
+#define TRY_STEPS 100
+#define LIMIT_STEPS 40000 /* pattern_match gives up there */
+#define RENDER_STEPS 300
+
+/* A match that backtracks as much as so many loops can. */
+static size_t steps_of(int loops, size_t n)
+{
+    size_t steps = loops < 2 ? n : loops == 2 ? n * n / 10 : n > 150 ? LIMIT_STEPS : n * n * n / 60;
+
+    return TRY_STEPS + (steps < LIMIT_STEPS ? steps : LIMIT_STEPS);
+}
+
+static bool may_take(const struct pattern *pattern, struct text input)
+{
+    const struct text prefix = pattern ? pattern_prefix(pattern) : TEXT_NONE;
+
+    return pattern && prefix.n <= input.n && (prefix.n == 0 || memcmp(prefix.p, input.p, prefix.n) == 0);
+}
+
+/* Does the rule's pattern match? */
+static bool takes(struct flow_real *real, int number, enum flow_side side, struct text input)
+{
+    const struct flow_rule *rule = &real->flow->rules[number];
+    enum pattern_result result;
+
+    flow_work(&real->flow->mem, 1);
+    if (!may_take(rule->pattern[side], input))
+        return false;
+    result = pattern_match(rule->pattern[side], real->scratch, input);
+    flow_work(&real->flow->mem, result == PATTERN_LIMIT ? LIMIT_STEPS : steps_of(rule->loops[side], input.n));
+    return result == PATTERN_YES;
+}
+
+/* The ruleset may try all of them; false: that is too much. */
+static bool count_tries(struct flow_real *real, enum flow_side side, struct text input)
+{
+    const struct flow_rule *rules = real->flow->rules;
+
+    for (int i = 0; i < real->flow->n_rules && !flow_spent(&real->flow->mem); i++)
+        flow_work(&real->flow->mem,
+                  may_take(rules[i].pattern[side], input) ? steps_of(rules[i].loops[side], input.n) : 1);
+    return !flow_spent(&real->flow->mem);
+}
 
 struct flow_real *flow_real_new(struct flow *flow)
 {
@@ -56,12 +103,6 @@ static void begin(struct flow_real *real)
     arena_reset(real->arena);
 }
 
-/* The number of a rule of the ruleset: rules are an array. */
-static int number_of(const struct flow_real *real, const struct rule *rule)
-{
-    return (int)(rule - ruleset_rule(real->flow->ruleset, 0));
-}
-
 int flow_real_take(struct flow_real *real, enum flow_side side, struct text input)
 {
     const struct ruleset_question question = { .kind = side == FLOW_TAP ? ENTRY_TAP : ENTRY_TEXT,
@@ -69,11 +110,12 @@ int flow_real_take(struct flow_real *real, enum flow_side side, struct text inpu
     struct match match;
 
     begin(real);
-    if (!ruleset_match(real->flow->ruleset, &question, real->scratch, &match))
+    if (!count_tries(real, side, input) ||
+        !ruleset_match(real->flow->ruleset, &question, real->scratch, &match))
         return -1;
     real->captures = match.captures;
     if (match.rule && match.how != MATCH_DEFAULT)
-        real->rule = number_of(real, match.rule);
+        real->rule = flow_model_number(real->flow, match.rule);
     return real->rule;
 }
 
@@ -86,6 +128,7 @@ static int candidates(struct flow_real *real, enum flow_side side, struct text i
     if (state == FLOW_LIMIT) {
         flow_model_begin(flow);
         state = flow_dfa_text(flow->all[side], flow->start[side], input);
+        flow_model_end(flow);
     }
     return state == FLOW_LIMIT ? 0 : flow_dfa_accepts(flow->all[side], state, names);
 }
@@ -127,12 +170,10 @@ int flow_real_guess(struct flow_real *real, enum flow_side side, struct text inp
         input = text_trim(input);
     n = candidates(real, side, input, &names);
     for (int i = 0; i < n; i++) {
-        const struct pattern *pattern = real->flow->rules[names[i]].pattern[side];
-
-        if (pattern_match(pattern, real->scratch, input) != PATTERN_YES)
+        if (!takes(real, names[i], side, input))
             continue;
         real->rule = names[i];
-        keep_captures(real, pattern);
+        keep_captures(real, real->flow->rules[names[i]].pattern[side]);
         break;
     }
     return real->rule;
@@ -148,8 +189,7 @@ bool flow_real_kept(struct flow_real *real, enum flow_side side, struct text inp
         input = text_trim(input);
     n = candidates(real, side, input, &names);
     for (int i = 0; i < n; i++)
-        if (!rules[names[i]].all[side] &&
-            pattern_match(rules[names[i]].pattern[side], real->scratch, input) == PATTERN_YES)
+        if (!rules[names[i]].all[side] && takes(real, names[i], side, input))
             return true;
     return false;
 }
@@ -167,8 +207,7 @@ int flow_real_takers(struct flow_real *real, enum flow_side side, struct text in
     for (int i = 0; i < (n ? n : real->flow->n_rules) && found < max; i++) {
         const int rule = n ? names[i] : i;
 
-        if (!all[rule].pattern[side] || all[rule].all[side] ||
-            pattern_match(all[rule].pattern[side], real->scratch, input) != PATTERN_YES)
+        if (all[rule].all[side] || !takes(real, rule, side, input))
             continue;
         rules[found++] = rule;
         if (!all[rule].loose)
@@ -197,11 +236,10 @@ bool flow_real_lost(struct flow_real *real, enum flow_side side, struct text inp
         /* earlier ones did not take it, but for want of what their conditions look at, perhaps */
         if ((first < 0 || i < first) && !rule->loose)
             continue;
-        if (rule->pattern[side] && !rule->all[side] &&
-            pattern_match(rule->pattern[side], real->scratch, input) == PATTERN_YES)
+        if (!rule->all[side] && takes(real, i, side, input))
             return false;
     }
-    return true;
+    return !flow_spent(&flow->mem);
 }
 
 /* Was every button rendered, though a limit may not hold? */
@@ -223,6 +261,8 @@ static void render_message(struct flow_real *real, const struct message *message
 
     real->open = false;
     real->sent = FLOW_SENT;
+    for (size_t i = 0; i < message->n_rows; i++)
+        flow_work(&real->flow->mem, RENDER_STEPS * (1 + message->rows[i].count));
     if (message_render(message, real->captures, real->scratch, real->arena, &real->rendered, &fault))
         return;
     real->sent = FLOW_REFUSED;
@@ -237,6 +277,7 @@ static enum flow_sent render_alone(struct flow_real *real, const struct flow_but
 {
     struct fault fault;
 
+    flow_work(&real->flow->mem, RENDER_STEPS);
     if (!template_render(button->template, real->captures, 65536, real->arena, out, &fault))
         return FLOW_UNSENT;
     return button->key || (out->n > 0 && out->n <= FLOW_DATA_MAX) ? FLOW_SENT : FLOW_REFUSED;

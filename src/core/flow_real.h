@@ -10,14 +10,15 @@ struct flow_real;
 struct flow_real *flow_real_new(struct flow *flow) CHECKED; /* NULL when memory is out */
 void flow_real_free(struct flow_real *real);
 
-/* flow_real_take: the number of the rule that takes a tap or a text, -1: none. Defaults take nothing here. */
+/* flow_real_take: the number of the rule that takes a tap or a text, -1: none, or the work is done. Defaults take nothing
+   here. */
 int flow_real_take(struct flow_real *real, enum flow_side side, struct text input);
 /* flow_real_guess: as flow_real_take, but only the rules that the automata name are tried: many times faster where many rules have
    no literal beginning. Right if it gives a rule. */
 int flow_real_guess(struct flow_real *real, enum flow_side side, struct text input);
 /* flow_real_default: as if nothing had been taken: the rule's default side. */
 void flow_real_default(struct flow_real *real, int rule);
-/* flow_real_lost: is it taken by no rule but those that take everything? */
+/* flow_real_lost: is it for sure taken by no rule but those that take everything? */
 bool flow_real_lost(struct flow_real *real, enum flow_side side, struct text input);
 /* flow_real_takers: the rules that may take it, in order, those that take everything left out: how many, at most `max`. Ends
    behind the first that takes it for sure. */

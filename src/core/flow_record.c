@@ -254,6 +254,7 @@ static int keep(struct flow_records *records)
     bool fresh;
     uint64_t h;
 
+    flow_work(mem, 2 * (size_t)records->size);
     if (records->n_records > (1 << 30) / records->size ||
         !flow_slots(mem, &records->slots, &records->n_slots, records->n_records + 1, &fresh) ||
         !flow_grow(mem, &records->pool, &records->pool_cap, (records->n_records + 1) * records->size,

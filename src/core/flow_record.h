@@ -42,8 +42,6 @@ struct flow_records {
     int *room, room_cap;
 };
 
-enum flow_answer { FLOW_NO, FLOW_YES, FLOW_UNKNOWN };
-
 /* flow_records_begin: FLOW_NO: the button sends nothing from this side; FLOW_UNKNOWN: a limit. */
 enum flow_answer flow_records_begin(struct flow_records *records, struct flow *flow,
                                     const struct flow_button *button, enum flow_side side,

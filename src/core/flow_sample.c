@@ -49,8 +49,13 @@ void flow_sample(const struct flow_sets *sets, const struct flow_node *node, uin
         flow_sample(sets, node->kids[pick(seed, (unsigned)node->count)], seed, out);
         break;
     case FLOW_REPEAT:
-        for (int n = rounds(node, seed); n > 0 && !out->failed; n--)
+        for (int n = rounds(node, seed); n > 0 && !out->failed; n--) {
+            const size_t before = out->len;
+
             flow_sample(sets, node->kids[0], seed, out);
+            if (out->len == before) /* it may be empty, and then as often as need be */
+                break;
+        }
         break;
     default:
         for (int i = 0; i < node->count && !out->failed; i++)

@@ -10,6 +10,8 @@
 #define ITEMS_MAX 400   /* different items that are tried on every character: some ms each */
 #define CASES_MAX 20000 /* different characters whose cases are asked for */
 #define ALL_BYTES 4500000
+#define SETS_WORK 100000000 /* sets times ranges: what it takes to make atoms of them */
+#define ASK_STEPS 2000      /* to compile an item */
 
 struct set {
     struct flow_range *ranges;
@@ -32,7 +34,7 @@ struct flow_sets {
     struct flow_range *found; /* by the scan that is under way */
     int n_found, found_cap;
     char *all, *cased; /* every character, every character with cases */
-    size_t all_len, cased_len;
+    size_t all_len, cased_len, n_ranges;
     int all_cap, cased_cap;
     struct asked *asked;
     int n_asked, asked_cap;
@@ -106,6 +108,7 @@ static int keep(struct flow_sets *sets, const struct flow_range *ranges, int n)
     struct set *set;
     int at;
 
+    flow_work(sets->mem, 10 + (size_t)n);
     if (!index_sets(sets))
         return -1;
     for (;; h++) {
@@ -116,7 +119,8 @@ static int keep(struct flow_sets *sets, const struct flow_range *ranges, int n)
             (n == 0 || memcmp(sets->sets[at].ranges, ranges, (size_t)n * sizeof(*ranges)) == 0))
             return at;
     }
-    if (!flow_grow(sets->mem, &sets->sets, &sets->cap, sets->n + 1, sizeof(*sets->sets)))
+    if (flow_spent(sets->mem) || (size_t)sets->n * (sets->n_ranges + (size_t)n) > SETS_WORK ||
+        !flow_grow(sets->mem, &sets->sets, &sets->cap, sets->n + 1, sizeof(*sets->sets)))
         return -1;
     set = &sets->sets[sets->n];
     if (!flow_grow(sets->mem, &set->ranges, &set->cap, n, sizeof(*ranges)))
@@ -124,6 +128,7 @@ static int keep(struct flow_sets *sets, const struct flow_range *ranges, int n)
     if (n)
         memcpy(set->ranges, ranges, (size_t)n * sizeof(*ranges));
     set->n = n;
+    sets->n_ranges += (size_t)n;
     sets->slots[h & (uint64_t)(sets->n_slots - 1)] = sets->n;
     return sets->n++;
 }
@@ -161,6 +166,7 @@ int flow_set_make(struct flow_sets *sets, const struct flow_range *ranges, int n
     room = sets->room;
     for (int i = 0; i < n; i++)
         m += cut_surrogates(ranges[i], room + m);
+    flow_sorted(sets->mem, m);
     qsort(room, (size_t)m, sizeof(*room), compare);
     for (int i = 0; i < m; i++) {
         if (k && room[i].lo <= room[k - 1].hi + 1) {
@@ -291,6 +297,7 @@ static bool take_run(void *arg, struct text run)
 static int scan(struct flow_sets *sets, struct text source, const char *subject, size_t n)
 {
     sets->n_found = 0;
+    flow_work(sets->mem, ASK_STEPS + n / 8);
     if (!pattern_scan(source, text_make(subject, n), take_run, sets))
         return -1;
     return flow_set_make(sets, sets->found, sets->n_found);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define NODES_MAX 20000
 #define THREADS_MEAN 50 /* threads of a spot that the budget counts on */
 
 struct thread {
@@ -49,6 +50,7 @@ struct trace {
 
 static bool add_thread(struct trace *trace, struct threads *threads, int pc, int record)
 {
+    flow_work(&trace->flow->mem, 2);
     if (record < 0 ||
         !flow_grow(&trace->flow->mem, &threads->v, &threads->cap, threads->n + 1, sizeof(*threads->v))) {
         trace->limit = true;
@@ -163,7 +165,8 @@ static int find(struct trace *trace, struct spot spot)
     struct flow_mem *mem = &trace->flow->mem;
     const int n = trace->next.n;
 
-    if (trace->n > trace->flow->nodes_max || trace->n_pool / THREADS_MEAN > trace->flow->nodes_max ||
+    flow_work(mem, 10 + (size_t)n);
+    if (flow_spent(mem) || trace->n > NODES_MAX || trace->n_pool / THREADS_MEAN > NODES_MAX ||
         !index_spots(trace) || !flow_grow(mem, &trace->spots, &trace->cap, trace->n + 1, sizeof(spot)) ||
         !flow_grow(mem, &trace->pool, &trace->pool_cap, trace->n_pool + n + 1, sizeof(struct thread)))
         return -1;
@@ -311,6 +314,7 @@ static void make_cuts(struct trace *trace, const struct spot *spot, const int *s
             cut_set(trace, ins->x);
             trace->limit |= !flow_records_cut(&trace->records, thread->record, ins->groups, &trace->cuts);
         }
+    flow_sorted(&trace->flow->mem, trace->cuts.n);
     if (trace->cuts.n)
         qsort(trace->cuts.v, (size_t)trace->cuts.n, sizeof(int), compare_ints);
     for (int i = 0; i < trace->cuts.n; i++)
@@ -324,6 +328,7 @@ static int best_atom(const struct trace *trace, int lo, int hi)
     const struct flow_atoms *atoms = trace->flow->atoms;
     int best = lo;
 
+    flow_work(&trace->flow->mem, (size_t)(hi - lo));
     for (int atom = lo + 1; atom < hi; atom++)
         if (flow_atoms_rank(atoms, atom) < flow_atoms_rank(atoms, best))
             best = atom;
@@ -335,6 +340,8 @@ static void advance(struct trace *trace, const struct threads *closed, int atom)
 {
     trace->next.n = 0;
     trace->mark_now++;
+    flow_work(&trace->flow->mem, 4 * (size_t)closed->n);
+    trace->limit |= flow_spent(&trace->flow->mem);
     for (int i = 0; i < closed->n && !trace->limit; i++) {
         const struct flow_ins *ins = &trace->flow->code.ins[closed->v[i].pc];
 
@@ -370,6 +377,7 @@ static void step(struct trace *trace, int from, int atom, const int *sender, int
         arrive(trace, find(trace, next), from, atom, bytes);
         return;
     }
+    flow_work(&trace->flow->mem, 4 * (size_t)n_sender);
     for (int i = 0; i < n_sender && !trace->limit; i++) {
         const struct flow_ins *ins = &trace->flow->code.ins[sender[i]];
 
@@ -513,7 +521,7 @@ enum flow_answer flow_trace_search(struct flow *flow, const struct flow_button *
 
     if (rule->start[side] < 0 || button->start[side] < 0)
         return button->vague[side] ? FLOW_UNKNOWN : FLOW_NO;
-    if (!rule->exact[side] || flow_tree_empty_loop(rule->regex[side].top))
+    if (!rule->exact[side] || flow_spent(&flow->mem) || flow_tree_empty_loop(rule->regex[side].top))
         return FLOW_UNKNOWN;
     trace.all = flow->all[side];
     trace.start = rule->start[side];
@@ -526,7 +534,6 @@ enum flow_answer flow_trace_search(struct flow *flow, const struct flow_button *
     }
     if (answer == FLOW_YES)
         print_input(&trace, input);
-    flow_model_end(flow, trace.n);
     drop(&trace);
     return answer;
 }

@@ -31,12 +31,13 @@ static bool index_pairs(struct flow_walk *walk)
     return true;
 }
 
-/* The pair's number; new pairs have INT_MAX bytes. -1: memory is out. */
+/* The pair's number; new pairs have INT_MAX bytes. -1: a limit. */
 static int find(struct flow_walk *walk, struct flow_pair pair)
 {
     uint64_t h = hash_of(&pair);
 
-    if (!index_pairs(walk) ||
+    flow_work(walk->mem, 10);
+    if (flow_spent(walk->mem) || !index_pairs(walk) ||
         !flow_grow(walk->mem, &walk->pairs, &walk->cap, walk->n + 1, sizeof(*walk->pairs)) ||
         !flow_grow(walk->mem, &walk->done, &walk->done_cap, walk->n + 1, 1))
         return -1;
@@ -69,6 +70,7 @@ static int best_atom(const struct flow_walk *walk, const struct flow_pair *from,
 {
     int best = -1;
 
+    flow_work(walk->mem, (size_t)(hi - lo) + 1);
     for (int atom = lo; atom <= hi; atom++) {
         if (walk->asserts && flow_atoms_class(walk->atoms, atom) != class)
             continue;
@@ -124,6 +126,7 @@ static bool expand_set(struct flow_walk *walk, int node, int pc, const struct fl
     int n_runs, k = 0;
     const struct flow_run *runs = flow_atoms_runs(walk->atoms, walk->code->ins[pc].x, &n_runs);
 
+    flow_work(walk->mem, (size_t)(n_runs + n_moves));
     for (int i = 0; i < n_runs; i++)
         for (int at = runs[i].lo, to; at <= runs[i].hi; at = to + 1) {
             int state = FLOW_DEAD;
@@ -185,7 +188,7 @@ enum flow_result flow_walk_run(struct flow_walk *walk, const int *starts, int n,
 {
     enum flow_result result = FLOW_ALL;
 
-    if (state == FLOW_LIMIT)
+    if (state == FLOW_LIMIT || flow_spent(walk->mem))
         return FLOW_UNDECIDED;
     for (int i = 0; i < n && result == FLOW_ALL; i++) {
         /* FLOW_EDGE even without assertions, so that no loop comes back to the start */

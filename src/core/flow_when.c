@@ -42,9 +42,15 @@ static void seek(struct seeking *seeking, const struct pattern *pattern, const s
                  struct place at, size_t most, bool trimmed)
 {
     struct buf text = BUF(65536);
+    enum flow_answer answer;
 
-    if (flow_effort_find(seeking->effort, pattern, tree, most, trimmed, &text))
+    flow_model_begin(seeking->flow);
+    answer = flow_effort_find(seeking->effort, pattern, tree, most, trimmed, &text);
+    flow_model_end(seeking->flow);
+    if (answer == FLOW_YES)
         flow_say_effort(seeking->flow, at, buf_get(&text));
+    else if (answer == FLOW_UNKNOWN)
+        flow_say_undecided(seeking->flow, at, "this pattern can take exponentially many steps");
     buf_free(&text);
 }
 
@@ -76,7 +82,7 @@ static void seek_condition(void *arg, const struct condition *condition)
 
 void flow_when_check(struct flow *flow)
 {
-    struct seeking seeking = { flow, flow_effort_new(flow->sets), arena_new((size_t)16 << 20) };
+    struct seeking seeking = { flow, flow_effort_new(&flow->mem, flow->sets), arena_new((size_t)16 << 20) };
 
     for (int i = 0; seeking.effort && seeking.arena && i < flow->n_rules; i++) {
         const struct flow_rule *rule = &flow->rules[i];

@@ -1,4 +1,5 @@
-flow_tests = tests/unit/test_flow_regex tests/unit/test_flow tests/unit/test_flow_against
+flow_tests = tests/unit/test_flow_regex tests/unit/test_flow tests/unit/test_flow_against \
+	tests/unit/test_flow_bounds
 if HAVE_CMOCKA
 check_PROGRAMS += $(flow_tests)
 TESTS += $(flow_tests)
@@ -14,4 +15,7 @@ tests_unit_test_flow_LDADD = $(CORE_TEST_LIBS)
 tests_unit_test_flow_against_SOURCES = tests/unit/test_flow_against.c
 tests_unit_test_flow_against_CFLAGS = $(UNIT_CFLAGS) $(JSON_CFLAGS)
 tests_unit_test_flow_against_LDADD = $(CORE_TEST_LIBS)
+tests_unit_test_flow_bounds_SOURCES = tests/unit/test_flow_bounds.c
+tests_unit_test_flow_bounds_CFLAGS = $(UNIT_CFLAGS) $(JSON_CFLAGS)
+tests_unit_test_flow_bounds_LDADD = $(CORE_TEST_LIBS)
 EXTRA_DIST += tests/unit/flow_findings.txt tests/unit/flow_against.txt tests/unit/flow_printed.txt

@@ -137,9 +137,10 @@ static void test_memory(void **state)
     ruleset = ruleset_build(&file, 1, NULL, 0, findings);
     assert_non_null(ruleset);
     for (size_t memory = 0; memory < ((size_t)64 << 20); memory += 100 + memory / 3) {
+        struct flow_bounds bounds = { memory, FLOW_STEPS_MAX, 0 };
         struct findings *some = findings_new();
 
-        flow_check_within(ruleset, memory, some);
+        flow_check_within(ruleset, &bounds, some);
         assert_int_equal(findings_count(some, FINDING_ERROR), 0);
         assert_int_equal(findings_count(some, FINDING_WARNING), 0);
         whole = findings_count(some, FINDING_NOTE) == 0;
