@@ -67,15 +67,17 @@ def test_a_misspelt_button_is_found():
 SHIPPED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "rules")
 
 
-def shipped(change=None, text=None):
+def shipped(change=None, text=None, sim=None):
     """A daemon's folder with a copy of rules/; nothing is started. `change` is the file whose text is another."""
-    daemon = Daemon(None, "rules: []", start=False, config={"secrets": {"SHOP_TOKEN": "env:SHOP_TOKEN"}, "rules": ["shipped"]},
-                    intercom={"token": "env:INTERCOM_TOKEN", "admin_id": "814860"})
+    config = {"secrets": {"SHOP_TOKEN": "env:SHOP_TOKEN"}, "private_hosts": ["127.0.0.1"], "rules": ["shipped"]}
+    daemon = Daemon(sim, "rules: []", start=False, config=config, env={"SHOP_TOKEN": "shop-token"},
+                    intercom={"token": "env:INTERCOM_TOKEN", "admin_id": "814860"}, hubspot={"contact_properties": ["shop_id"]})
     os.mkdir(daemon.path("shipped"))
     for path in glob.glob(os.path.join(SHIPPED, "*.yaml")):
         name = os.path.basename(path)
         with open(path, encoding="utf-8") as file:
-            daemon.write("shipped/" + name, text if name == change else file.read())
+            known = text if name == change else file.read()
+        daemon.write("shipped/" + name, known.replace("https://shop.example.com/api/", sim.url + "/shop/api/") if sim else known)
     return daemon
 
 
@@ -120,6 +122,36 @@ def test_each_misspelt_button_of_the_shipped_flows_is_found():
                 code, out, err = daemon.run("check")
                 told = next((line for line in out.splitlines() if place in line), "")
                 assert code in (1, 3) and told.endswith(" leads nowhere"), (place, out, err)
+
+
+@test
+def test_a_return_with_a_photo_in_the_real_daemon():
+    with Sim("--shop-token", "shop-token") as sim, shipped(sim=sim) as daemon:
+        sim.control("PUT", "intercom/contacts/66b0c0ff", {"custom_attributes": {"shop_id": 77}})
+        daemon.serve()
+        daemon.tap("<p>return:ORD-1001</p>")
+        assert texts(sim, 1)[0] == "Why would you like to return ORD-1001?"
+        daemon.tap("<p>why:ORD-1001:damaged</p>")
+        assert texts(sim, 2)[1] == "Please send a photo of the damage here."
+        daemon.tap("", attachments=[{"type": "upload", "name": "hat.jpg", "url": "https://files.example.com/hat",
+                                     "content_type": "image/jpeg"}])
+        assert texts(sim, 3)[2] == "Return of ORD-1001\nReason: damaged\nWith your photo.\nShall we book it?"
+        daemon.tap("<p>book:ORD-1001:damaged</p>")
+        assert texts(sim, 4)[3].startswith("Done: return RET-")
+        assert list(sim.control("GET", "shop/returns").values()) == [
+            {"customer": "77", "order": "ORD-1001", "reason": "damaged", "photo": "https://files.example.com/hat"}]
+
+
+@test
+def test_the_hand_over_in_hubspot():
+    with Sim() as sim, shipped(sim=sim) as daemon:
+        daemon.serve()
+        sim.control("PUT", "hubspot/messages/9598272091/m1", hubspot_message("human"))
+        assert daemon.post_hubspot([hubspot_event(9598272091, "m1")]) == 200
+        assert texts(sim, 1)
+        asked = [(r["method"], r["body"]) for r in sim.requests("/conversations") if r["method"] != "GET"]
+        assert asked == [("POST", {"type": "COMMENT", "attachments": [],
+                                   "text": "Asks for a person. Order last looked at: none. Language: en."})], asked
 
 
 if __name__ == "__main__":
