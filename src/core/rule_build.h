@@ -19,6 +19,8 @@ struct rule_context {
     size_t n_channels;
     struct rule *rules, **by_name; /* all that are begun; by_name is sorted */
     size_t n_rules;
+    const struct node **lost; /* those that the schema did not take; their errors are told */
+    size_t n_lost;
 };
 
 /* A rule is made in two goes, because its names may come from rules that lead to it. */

@@ -24,6 +24,18 @@ static struct rule *find(const struct rule_context *context, struct text name)
     return NULL;
 }
 
+static bool lost(const struct rule_context *context, struct text name)
+{
+    for (size_t i = 0; i < context->n_lost; i++) {
+        const struct node *node = context->lost[i],
+                          *known = node->kind == NODE_MAP ? node_get(node, "name") : NULL;
+
+        if (known && known->kind == NODE_SCALAR && text_eq(known->text, name))
+            return true;
+    }
+    return false;
+}
+
 static void unknown(struct rule_context *context, const struct node *name)
 {
     const char **words = arena_array(context->maker->arena, context->n_rules + 1, sizeof(*words));
@@ -43,7 +55,8 @@ const struct rule *rule_goto_target(struct rule_context *context, const struct n
     const struct rule *rule = find(context, name->text);
 
     if (!rule) {
-        unknown(context, name);
+        if (!lost(context, name->text))
+            unknown(context, name);
     } else if (rule->require_issued) {
         finding_error(context->maker->findings, name->at,
                       "rule '%s' takes only what was sent to the chat; a 'goto' would lead past that",

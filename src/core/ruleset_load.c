@@ -23,6 +23,7 @@ struct loading {
     struct findings *findings, *scratch;
     struct document **documents; /* NULL: could not be read */
     bool *fit;                   /* the schema took the whole document */
+    bool unread;                 /* a document could not be read */
     size_t n;
     const struct ruleset_file *files;
     struct ruleset_file zone; /* path NULL: UTC */
@@ -51,6 +52,7 @@ static void read_document(struct loading *loading, size_t i)
     document = json ? json_read(arena, file->path, file->text, loading->findings)
                     : yaml_read(arena, file->path, file->text, loading->findings);
     loading->documents[i] = document;
+    loading->unread |= !document;
     if (document && document->root)
         loading->fit[i] = schema_check(&rules_schema, document->root, loading->findings);
 }
@@ -209,7 +211,8 @@ static bool begin_rules(struct loading *loading)
         total += list ? list->count : 0;
     }
     ruleset->rules = arena_array(ruleset->arena, total, sizeof(*ruleset->rules));
-    if (!ruleset->rules)
+    loading->context.lost = arena_array(ruleset->arena, total, sizeof(*loading->context.lost));
+    if (!ruleset->rules || !loading->context.lost)
         return false;
     for (size_t i = 0; i < loading->n; i++) {
         const struct node *list = part(loading, i, "rules", NODE_LIST);
@@ -217,8 +220,10 @@ static bool begin_rules(struct loading *loading)
         for (size_t k = 0; list && k < list->count; k++) {
             struct rule *rule = &ruleset->rules[ruleset->count];
 
-            if (!loading->fit[i] && !schema_check(&rule_schema, list->items[k], loading->scratch))
+            if (!loading->fit[i] && !schema_check(&rule_schema, list->items[k], loading->scratch)) {
+                loading->context.lost[loading->context.n_lost++] = list->items[k];
                 continue;
+            }
             ruleset->count++;
             if (!rule_begin(list->items[k], &loading->context, rule) && !rule->name)
                 return false;
@@ -271,6 +276,8 @@ static bool find_variables(struct loading *loading)
         return false;
     for (size_t i = 0; i < loading->ruleset->count; i++)
         step_visit(loading->ruleset->rules[i].node, note_set, &variables);
+    for (size_t i = 0; i < loading->context.n_lost; i++)
+        step_visit(loading->context.lost[i], note_set, &variables);
     loading->maker.variables = variables.names;
     return !variables.failed;
 }
@@ -374,7 +381,11 @@ static bool load(struct loading *loading)
 {
     struct ruleset *ruleset = loading->ruleset;
 
-    if (!read_files(loading) || !build_settings(loading) || !begin_rules(loading) || !sort_names(loading) ||
+    if (!read_files(loading))
+        return false;
+    if (loading->unread) /* what the others use of it would be missing, and bury its error */
+        return true;
+    if (!build_settings(loading) || !begin_rules(loading) || !sort_names(loading) ||
         !collect_names(loading) || !build_rules(loading) || !print_source(loading))
         return false;
     ruleset->taps = ruleset_index_new(ruleset->rules, ruleset->count, INDEX_TAP, ruleset->arena);

@@ -119,6 +119,26 @@ static void test_several_files(void **state)
     findings_free(findings);
 }
 
+/* What is wrong with a file that cannot be read is not buried under what the others miss of it. */
+static void test_one_of_several_is_unreadable(void **state)
+{
+    const struct ruleset_file files[] = {
+        { "a.yaml",
+          text_of("rules:\n  - { name: r, tap: a, reply: bye }\n  - { name: s, tap: b, goto: t }\n") },
+        { "b.yaml", text_of("replies:\n  bye: { text: b\n") },
+        { "c.yaml", text_of("rules:\n  - { nam: t }\n") },
+    };
+    struct findings *findings = findings_new();
+
+    (void)state;
+    assert_null(ruleset_build(files, 3, NULL, 0, findings));
+    assert_int_equal(findings_count(findings, FINDING_ERROR), 3);
+    assert_string_equal(findings_get(findings, 0)->at.document->path, "b.yaml");
+    assert_string_equal(findings_get(findings, 1)->at.document->path, "c.yaml");
+    assert_string_equal(findings_get(findings, 2)->at.document->path, "c.yaml");
+    findings_free(findings);
+}
+
 /* --- matching ----------------------------------------------------------------------------------------------------- */
 
 static const char flow[] =
@@ -453,10 +473,15 @@ static void test_mutants(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_findings), cmocka_unit_test(test_several_files),
-        cmocka_unit_test(test_matching), cmocka_unit_test(test_index_is_a_loop),
-        cmocka_unit_test(test_fields),   cmocka_unit_test(test_source),
-        cmocka_unit_test(test_shipped),  cmocka_unit_test(test_mutants),
+        cmocka_unit_test(test_findings),
+        cmocka_unit_test(test_several_files),
+        cmocka_unit_test(test_one_of_several_is_unreadable),
+        cmocka_unit_test(test_matching),
+        cmocka_unit_test(test_index_is_a_loop),
+        cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_source),
+        cmocka_unit_test(test_shipped),
+        cmocka_unit_test(test_mutants),
     };
 
     return cmocka_run_group_tests_name("rules", tests, NULL, NULL);
