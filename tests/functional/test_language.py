@@ -177,6 +177,85 @@ def test_tokens_mean_something_in_their_chat_only():
         assert sum("gone" in message(s)["text"] for s in sim.sends()) == 2
 
 
+# --- time ----------------------------------------------------------------------------------------------------------------------
+
+TIMES = """\
+session: 30m
+rules:
+  - { name: offer, tap: offer, reply: { text: 'Book?', buttons: [ [ { text: 'Yes', callback_data: 'yes' }, { text: Look, callback_data: look } ] ] } }
+  - { name: 'yes', tap: 'yes', expires: 24h, dedup: 0s, reply: { text: booked }, on_refused: { reply: { text: too late } } }
+  - { name: look, tap: look, require_issued: true, dedup: 0s, reply: { text: seen }, on_refused: { reply: { text: not sent } } }
+  - { name: me, text: 'I am (?<n>.+)', set: { who: '${n}', long: { value: '${n}', keep: 2h } }, reply: { text: 'Hi ${n}' } }
+  - { name: who, text: who, reply: { text: '${chat.who:-nobody}, ${chat.long:-nobody}' } }
+  - { name: rest, default: true, reply: { text: What? } }
+"""
+TIMES_CASES = """\
+- name: a button expires
+  steps:
+    - { tap: offer, expect: { rule: offer, buttons: [ 'Yes', Look ] } }
+    - { tap: 'yes', after: 86399s, expect: { rule: 'yes', replies: [ { text: booked } ] } }
+    - { tap: 'yes', after: 1s, expect: { rule: 'yes', refused: expired, replies: [ { text: too late } ] } }
+    - { tap: offer, expect: { rule: offer } }
+    - { tap: 'yes', expect: { rule: 'yes', replies: [ { text: booked } ] } }
+- name: each message makes the session longer
+  steps:
+    - { text: I am Anna, expect: { chat: { who: Anna, long: Anna } } }
+    - { text: who, after: 1799s, expect: { replies: [ { text: 'Anna, Anna' } ] } }
+    - { text: hello, after: 1799s, expect: { rule: none } }
+    - { text: who, after: 1799s, expect: { replies: [ { text: 'Anna, Anna' } ] } }
+    - { text: who, after: 30m, expect: { replies: [ { text: 'nobody, Anna' } ], chat: { who: null } } }
+    - { text: who, after: 29m, expect: { replies: [ { text: 'nobody, nobody' } ], chat: { long: null } } }
+"""
+
+
+@test
+def test_buttons_and_variables_live_as_long_as_they_say():
+    with Daemon(rules=TIMES, start=False) as daemon:
+        daemon.write("times.test.yaml", TIMES_CASES)
+        code, out, err = daemon.run("test", daemon.path("times.test.yaml"))
+        assert code == 0 and "\n1..2\n" in "\n" + out, out + err
+
+
+@test
+def test_a_button_that_was_sent_too_long_ago_is_refused():
+    with Sim() as sim, Daemon(sim, TIMES.replace("expires: 24h", "expires: 1s")) as daemon:
+        assert taps(daemon, sim, "look", "offer", "look") == ["not sent", "Book?", "seen"]
+        wait_for(lambda: taps(daemon, sim, "yes") == ["too late"], "the button expired")
+        assert taps(daemon, sim, "look") == ["seen"]  # the message is known, its other button does not expire
+
+
+ATTACHED = """\
+rules:
+  - name: photo
+    text: '.*'
+    when: { attachment.type: 'image/png' }
+    set: { photo: '${attachment.url}' }
+    inbox: { note: 'A photo: ${attachment.url}' }
+    reply: { text: 'Thank you for ${attachment.name}.' }
+  - { name: which, text: which, reply: { text: '${chat.photo}' } }
+  - { name: rest, default: any, reply: { text: 'No photo${attachment.type:-}.' } }
+"""
+
+
+@test
+def test_an_attachment_is_kept_and_noted():
+    def say(message, text, *files):
+        sim.control("PUT", f"hubspot/messages/9598272091/{message}", hubspot_message(text, attachments=list(files)))
+        assert daemon.post_hubspot([hubspot_event(9598272091, message)]) == 200
+    photo = {"type": "FILE", "fileUsageType": "IMAGE", "name": "x.png", "url": "https://files.example/x"}
+    with Sim() as sim, Daemon(sim, ATTACHED) as daemon:
+        say("m1", "", photo)
+        assert texts(sim, 1) == ["Thank you for x.png."]
+        notes = sim.requests("/conversations/v3/conversations/threads/9598272091/messages")
+        assert [n["body"]["text"] for n in notes if n["method"] == "POST"] == ["A photo: https://files.example/x"], notes
+        say("m2", "and this", dict(photo, name="x.gif"))
+        assert texts(sim, 2)[1] == "No photoimage/gif."
+        daemon.kill()
+        daemon.serve()
+        say("m3", "which")
+        assert texts(sim, 3)[2] == "https://files.example/x"
+
+
 # --- keyboards -------------------------------------------------------------------------------------------------------------------
 
 KEYS = """\
