@@ -206,6 +206,13 @@ void source_keep_headers(const struct source *source, const struct request *requ
 
 /* --- in the engine ------------------------------------------------------------------------------------------------ */
 
+static const char *why_not_json(const struct fault *fault)
+{
+    static const char lead[] = "no JSON: ";
+
+    return strncmp(fault->text, lead, strlen(lead)) == 0 ? fault->text + strlen(lead) : fault->text;
+}
+
 void source_extract(const struct source *source, struct text body, int64_t stored_at,
                     struct pattern_scratch *scratch, struct arena *arena, struct extraction *out)
 {
@@ -215,7 +222,7 @@ void source_extract(const struct source *source, struct text body, int64_t store
     (void)scratch;
     *out = (struct extraction){ .delivery = text_of("") };
     if (!work.root) {
-        out->reason = source_reason(arena, "not JSON: %.200s", fault.text);
+        out->reason = source_reason(arena, "not JSON: %.200s", why_not_json(&fault));
         return;
     }
     source->ops->extract(&work);

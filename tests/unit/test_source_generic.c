@@ -28,6 +28,9 @@ static void test_bodies(void **state)
         { "", "[]", "- no entries" },
         { "", "5", "- an entry without a usable id" },
         { "", "\"\xFF\"", "- not JSON: not UTF-8, so no JSON" },
+        { "", "[1 2]", "- not JSON: array value separator ',' expected at byte 3" },
+        { "", "[1,]'", "- not JSON: a character where it may not stand" },
+        { "", "", "- not JSON: empty instead of JSON" },
         { "", "null", "- not JSON: null instead of a JSON value" },
         { "", "{\"id\":1,\"text\":\"<p>&amp;</p>\"}", "either /1 user= data=<p>&amp;</p>" },
         { "entries: /events\nid: /m/id\nconversation: body:/thread\ntext: /m/text\nuser_id: [ 'body:/user' "
