@@ -9,7 +9,7 @@ tests_unit_test_flow_regex_SOURCES = tests/unit/test_flow_regex.c src/core/flow_
 	src/core/flow_dfa.c src/core/flow_regex.c
 tests_unit_test_flow_regex_CFLAGS = $(UNIT_CFLAGS) -DFLOW_MUTANTS
 tests_unit_test_flow_regex_LDADD = $(CORE_TEST_LIBS)
-tests_unit_test_flow_SOURCES = tests/unit/test_flow.c
+tests_unit_test_flow_SOURCES = tests/unit/test_flow.c $(case_help)
 tests_unit_test_flow_CFLAGS = $(UNIT_CFLAGS) $(JSON_CFLAGS)
 tests_unit_test_flow_LDADD = $(CORE_TEST_LIBS)
 tests_unit_test_flow_against_SOURCES = tests/unit/test_flow_against.c

@@ -103,6 +103,28 @@ const char *fixture_read(struct fixture *f, const char *body)
     return kept;
 }
 
+struct entry fixture_entry(struct fixture *f, const char *body)
+{
+    struct extraction out;
+
+    source_extract(f->source, text_of(body), STORED_AT, f->scratch, f->arena, &out);
+    assert_int_equal(out.count, 1);
+    return fixture_stored(f, &out.entries[0]);
+}
+
+void fixture_expect(const char *yaml, const char *(*read)(struct fixture *f, const char *body),
+                    const char *body, const char *expected)
+{
+    struct fixture f;
+    const char *got;
+
+    fixture_open(&f, yaml, PUBLIC_URL);
+    got = read(&f, body);
+    if (strcmp(got, expected) != 0)
+        fail_msg("\n got: %s\nwant: %s\nbody: %s", got, expected, body);
+    fixture_close(&f);
+}
+
 const char *fixture_verify(struct fixture *f, const char *secret, const char *target, const char *body,
                            const char *const *headers, int64_t now_ms)
 {

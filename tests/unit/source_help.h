@@ -24,6 +24,11 @@ char *fixture_findings(const char *yaml, const char *public_url);
 /* The way of a notification up to its entries, as one line each: "kind conversation/message user=... data=..."; every entry goes
    through the store once. Without entries "- reason". In the arena. */
 const char *fixture_read(struct fixture *f, const char *body);
+/* The only entry of a notification, as it comes back from the store. */
+struct entry fixture_entry(struct fixture *f, const char *body);
+/* What `read` makes of a notification to the source; the test fails if that is something else. */
+void fixture_expect(const char *yaml, const char *(*read)(struct fixture *f, const char *body),
+                    const char *body, const char *expected);
 /* A finished entry as such a line. */
 const char *fixture_line(struct fixture *f, const struct entry *entry);
 /* The entry as it comes back from the store. */

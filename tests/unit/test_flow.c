@@ -1,7 +1,8 @@
 /* The flow checker's findings, letter by letter, and on generated flows with planted faults. */
 
-#include "base/file.h"
 #include "core/flow.h"
+
+#include "case_help.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,17 +13,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-static void read_source_file(const char *name, struct buf *out)
-{
-    const char *srcdir = getenv("srcdir");
-    struct fault fault;
-    char path[4096];
-
-    snprintf(path, sizeof(path), "%s/%s", srcdir ? srcdir : ".", name);
-    if (!file_read(path, out, &fault))
-        fail_msg("%s", fault.text);
-}
 
 /* The findings of a flow, or of loading it. */
 static struct findings *check(const char *path, struct text text)
@@ -37,66 +27,33 @@ static struct findings *check(const char *path, struct text text)
     return findings;
 }
 
-/* The cases of flow_findings.txt: "### NAME", the file, "=>", the findings. */
-static bool next_case(struct text *rest, struct text *name, struct text *file, struct text *printed)
+static void print_rules(struct text file, struct buf *out)
 {
-    static const char begin[] = "### ", arrow[] = "\n=>\n";
-    const char *end, *middle, *line;
+    struct findings *findings = check("r.yaml", file);
 
-    if (!text_starts(*rest, begin))
-        return false;
-    line = memchr(rest->p, '\n', rest->n);
-    middle = strstr(rest->p, arrow);
-    assert_true(line && middle);
-    *name = text_make(rest->p + strlen(begin), (size_t)(line - rest->p) - strlen(begin));
-    *file = text_make(line + 1, (size_t)(middle - line));
-    middle += strlen(arrow);
-    end = strstr(middle, begin);
-    if (!end)
-        end = rest->p + rest->n;
-    *printed = text_make(middle, (size_t)(end - middle));
-    *rest = text_make(end, rest->n - (size_t)(end - rest->p));
-    return true;
-}
-
-static void compare_cases(const char *list, const char *path)
-{
-    struct buf cases = BUF(1000000);
-    struct text rest, name, file, printed;
-    int bad = 0;
-
-    read_source_file(list, &cases);
-    rest = buf_get(&cases);
-    assert_true(rest.n > 0);
-    while (next_case(&rest, &name, &file, &printed)) {
-        struct findings *findings = check(path, file);
-        struct buf out = BUF(100000);
-
-        findings_print(findings, &out);
-        if (getenv("FLOW_PRINT"))
-            printf("@@@### %.*s\n%.*s=>\n%.*s@@@", TEXT_ARG(name), TEXT_ARG(file), TEXT_ARG(buf_get(&out)));
-        else if (!text_eq(buf_get(&out), printed) && ++bad)
-            print_message("%.*s:\n%.*s\ninstead of\n%.*s", TEXT_ARG(name), TEXT_ARG(buf_get(&out)),
-                          TEXT_ARG(printed));
-        buf_free(&out);
-        findings_free(findings);
-    }
-    assert_int_equal(bad, 0);
-    assert_int_equal(rest.n, 0);
-    buf_free(&cases);
+    findings_print(findings, out);
+    findings_free(findings);
 }
 
 static void test_findings(void **state)
 {
     (void)state;
-    compare_cases("tests/unit/flow_findings.txt", "r.yaml");
+    cases_compare("tests/unit/flow_findings.txt", "FLOW_PRINT", print_rules);
+}
+
+static void print_described(struct text file, struct buf *out)
+{
+    struct findings *findings = check("rules/10.yaml", file);
+
+    findings_print(findings, out);
+    findings_free(findings);
 }
 
 /* The examples of the language's description; not all of these files load. */
 static void test_printed(void **state)
 {
     (void)state;
-    compare_cases("tests/unit/flow_printed.txt", "rules/10.yaml");
+    cases_compare("tests/unit/flow_printed.txt", "FLOW_PRINT", print_described);
 }
 
 /* The example has no findings at all. The larger flows in rules/ need the zones of the machine: tests/functional. */
@@ -106,7 +63,7 @@ static void test_shipped(void **state)
     struct findings *findings;
 
     (void)state;
-    read_source_file("contrib/examples/rules/shop.yaml", &text);
+    source_file("contrib/examples/rules/shop.yaml", &text);
     findings = check("shop.yaml", buf_get(&text));
     if (findings_get(findings, 0))
         fail_msg("%s", findings_get(findings, 0)->text);
@@ -132,7 +89,7 @@ static void test_memory(void **state)
     bool whole = false, half = false;
 
     (void)state;
-    read_source_file("contrib/examples/rules/shop.yaml", &text);
+    source_file("contrib/examples/rules/shop.yaml", &text);
     file.text = buf_get(&text);
     ruleset = ruleset_build(&file, 1, NULL, 0, findings);
     assert_non_null(ruleset);

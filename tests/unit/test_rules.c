@@ -1,5 +1,6 @@
-#include "base/file.h"
 #include "core/ruleset.h"
+
+#include "case_help.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,68 +33,23 @@ static struct ruleset *build_fine(const char *text)
     return ruleset;
 }
 
-static void read_source_file(const char *name, struct buf *out)
-{
-    const char *srcdir = getenv("srcdir");
-    struct fault fault;
-    char path[4096];
-
-    snprintf(path, sizeof(path), "%s/%s", srcdir ? srcdir : ".", name);
-    if (!file_read(path, out, &fault))
-        fail_msg("%s", fault.text);
-}
-
 /* --- files and what is printed about them ------------------------------------------------------------------------- */
 
-/* The cases of rules_findings.txt: "### NAME", the file, "=>", the findings letter by letter. */
-static bool next_case(struct text *rest, struct text *name, struct text *file, struct text *printed)
+static void print_findings(struct text file, struct buf *out)
 {
-    static const char begin[] = "### ", arrow[] = "\n=>\n";
-    const char *end, *middle, *line;
+    struct findings *findings = findings_new();
+    struct ruleset *ruleset = build("r.yaml", file, findings);
 
-    if (!text_starts(*rest, begin))
-        return false;
-    line = memchr(rest->p, '\n', rest->n);
-    middle = strstr(rest->p, arrow);
-    assert_true(line && middle);
-    *name = text_make(rest->p + strlen(begin), (size_t)(line - rest->p) - strlen(begin));
-    *file = text_make(line + 1, (size_t)(middle - line));
-    middle += strlen(arrow);
-    end = strstr(middle, begin);
-    if (!end)
-        end = rest->p + rest->n;
-    *printed = text_make(middle, (size_t)(end - middle));
-    *rest = text_make(end, rest->n - (size_t)(end - rest->p));
-    return true;
+    findings_print(findings, out);
+    assert_true((ruleset != NULL) == (findings_count(findings, FINDING_ERROR) == 0));
+    ruleset_free(ruleset);
+    findings_free(findings);
 }
 
 static void test_findings(void **state)
 {
-    struct buf cases = BUF(1000000);
-    struct text rest, name, file, printed;
-
     (void)state;
-    read_source_file("tests/unit/rules_findings.txt", &cases);
-    rest = buf_get(&cases);
-    assert_true(rest.n > 0);
-    while (next_case(&rest, &name, &file, &printed)) {
-        struct findings *findings = findings_new();
-        struct ruleset *ruleset = build("r.yaml", file, findings);
-        struct buf out = BUF(100000);
-
-        findings_print(findings, &out);
-        if (getenv("RULES_PRINT"))
-            printf("@@@### %.*s\n%.*s=>\n%.*s@@@", TEXT_ARG(name), TEXT_ARG(file), TEXT_ARG(buf_get(&out)));
-        else if (!text_eq(buf_get(&out), printed))
-            fail_msg("%.*s:\n%.*s\ninstead of\n%.*s", TEXT_ARG(name), TEXT_ARG(buf_get(&out)),
-                     TEXT_ARG(printed));
-        assert_true((ruleset != NULL) == (findings_count(findings, FINDING_ERROR) == 0));
-        ruleset_free(ruleset);
-        buf_free(&out);
-        findings_free(findings);
-    }
-    assert_int_equal(rest.n, 0);
-    buf_free(&cases);
+    cases_compare("tests/unit/rules_findings.txt", "RULES_PRINT", print_findings);
 }
 
 static void test_several_files(void **state)
@@ -389,7 +345,7 @@ static void test_shipped(void **state)
     (void)state;
     for (size_t i = 0; i < 3; i++)
         json_object_object_add(captures, given[i], json_object_new_string("ORD-9876"));
-    read_source_file("contrib/examples/rules/shop.yaml", &file);
+    source_file("contrib/examples/rules/shop.yaml", &file);
     ruleset = ruleset_build(&(struct ruleset_file){ "shop.yaml", buf_get(&file) }, 1, channels, 2, findings);
     assert_non_null(ruleset);
     assert_null(findings_get(findings, 0));
@@ -438,7 +394,7 @@ static void test_mutants(void **state)
     size_t loaded = 0;
 
     (void)state;
-    read_source_file("tests/flows/01-orders.yaml", &files[0]);
+    source_file("tests/flows/01-orders.yaml", &files[0]);
     buf_str(&files[1], flow);
     buf_str(&files[2], values);
     for (int i = 0; i < 3000; i++) {

@@ -36,14 +36,7 @@ static const char *extracted(struct fixture *f, const char *body)
 
 static void expect(const char *yaml, const char *body, const char *expected)
 {
-    struct fixture f;
-    const char *got;
-
-    fixture_open(&f, yaml, PUBLIC_URL);
-    got = extracted(&f, body);
-    if (strcmp(got, expected) != 0)
-        fail_msg("\n got: %s\nwant: %s\nbody: %s", got, expected, body);
-    fixture_close(&f);
+    fixture_expect(yaml, extracted, body, expected);
 }
 
 static void test_payloads(void **state)
@@ -115,14 +108,8 @@ static void test_events(void **state)
 
 static struct entry one_entry(struct fixture *f)
 {
-    struct extraction out;
-
-    source_extract(
-        f->source,
-        text_of(EVENT("\"objectId\":\"9/../x\",\"messageId\":\"m ?#%\",\"occurredAt\":1784012300480")),
-        STORED_AT, f->scratch, f->arena, &out);
-    assert_int_equal(out.count, 1);
-    return fixture_stored(f, &out.entries[0]);
+    return fixture_entry(
+        f, EVENT("\"objectId\":\"9/../x\",\"messageId\":\"m ?#%\",\"occurredAt\":1784012300480"));
 }
 
 static void expect_fetch(struct fixture *f, const struct entry *entry, bool contact, enum fetch_kind kind,

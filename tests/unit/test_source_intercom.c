@@ -16,14 +16,7 @@
 
 static void expect(const char *yaml, const char *body, const char *expected)
 {
-    struct fixture f;
-    const char *got;
-
-    fixture_open(&f, yaml, NULL);
-    got = fixture_read(&f, body);
-    if (strcmp(got, expected) != 0)
-        fail_msg("\n got: %s\nwant: %s\nbody: %s", got, expected, body);
-    fixture_close(&f);
+    fixture_expect(yaml, fixture_read, body, expected);
 }
 
 static void test_payloads(void **state)
@@ -394,12 +387,8 @@ static void test_teammates(void **state)
 static struct entry only_entry(struct fixture *f, const char *item)
 {
     char *body = notification(REPLIED, item);
-    struct extraction out;
-    struct entry entry;
+    struct entry entry = fixture_entry(f, body);
 
-    source_extract(f->source, text_of(body), STORED_AT, f->scratch, f->arena, &out);
-    assert_int_equal(out.count, 1);
-    entry = fixture_stored(f, &out.entries[0]);
     source_finish(f->source, &entry, f->scratch, f->arena);
     free(body);
     return entry;
@@ -482,12 +471,10 @@ static void test_conversation(void **state)
 static struct entry one_entry(struct fixture *f)
 {
     char *body = payload("intercom-user-replied");
-    struct extraction out;
+    struct entry entry = fixture_entry(f, body);
 
-    source_extract(f->source, text_of(body), STORED_AT, f->scratch, f->arena, &out);
     free(body);
-    assert_int_equal(out.count, 1);
-    return fixture_stored(f, &out.entries[0]);
+    return entry;
 }
 
 static void test_contact_is_fetched(void **state)
