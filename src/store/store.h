@@ -287,7 +287,8 @@ bool store_late_ok(struct store *store, const struct send_row *row) CHECKED;
 void store_step_run(struct store *store, int64_t run, int step, struct text doc);
 /* store_set_run: ready <-> held, or an end state (ended_at = now); guarded: an ended run stays as it is. Returns
    whether it was changed. Its sends that are still ready end with it, unless it is done: they are expired if the run is,
-   else dropped, for the same reason. */
+   else dropped, for the same reason. If nobody owns the chat it is due, so that what is behind the run goes on; a run is
+   done in its owner's hands only. */
 bool store_set_run(struct store *store, int64_t run, enum run_state state, struct text reason, int64_t now);
 
 /* --- T6: taking over -------------------------------------------------------------------------------------------- */

@@ -257,9 +257,9 @@ bool mem_set_run(struct store *store, int64_t run, enum run_state state, struct 
     changed.ended_at = state >= RUN_DONE ? now : 0;
     if (!mem_replace(mem, MEM_RUN, found, &changed))
         return false;
-    if (state == RUN_READY)
+    if (state != RUN_DONE)
         make_due(mem, changed.chat, now);
-    else if (state > RUN_DONE)
+    if (state > RUN_DONE)
         mem_end_sends(mem, run, store_send_end(state), reason);
     return !store_failed(store);
 }

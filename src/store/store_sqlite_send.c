@@ -128,9 +128,9 @@ bool db_set_run(struct store *store, int64_t run, enum run_state state, struct t
     bool changed =
         db_do(db, SQL_SET_RUN, DB_VALUES(db_int(run), db_int(state), db_text0(reason), db_int(now))) > 0;
 
-    if (changed && state == RUN_READY)
+    if (changed && state != RUN_DONE)
         db_do(db, SQL_RUN_CHAT_DUE, DB_VALUES(db_int(run), db_int(now)));
-    else if (changed && state > RUN_DONE)
+    if (changed && state > RUN_DONE)
         db_do(db, SQL_END_SENDS, DB_VALUES(db_int(run), db_int(store_send_end(state)), db_text0(reason)));
     return changed && !store_failed(store);
 }

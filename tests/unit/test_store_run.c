@@ -103,6 +103,21 @@ static void test_release_keeps_runs(struct fixture *f)
     assert_int_equal(due_of(f, chat), 500);
 }
 
+/* What waited behind a run need not wait as long as it did. */
+static void test_who_is_behind_goes_on(struct fixture *f)
+{
+    static const enum run_state states[] = { RUN_EXPIRED, RUN_DROPPED, RUN_HELD };
+
+    for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++) {
+        int64_t chat = put_chat(f, "shop", "a"), run = put_run(f, chat, 10);
+
+        put_run(f, chat, 20);
+        release(f, chat, 9000, 0);
+        set_run(f, run, states[i], 500);
+        assert_int_equal(due_of(f, chat), 500);
+    }
+}
+
 static int64_t head(struct fixture *f, int64_t chat)
 {
     struct run_row row;
@@ -291,6 +306,7 @@ const struct store_test run_tests[] = {
     { "claim_chats", test_claim_chats },
     { "keep_chat", test_keep_chat },
     { "release keeps runs", test_release_keeps_runs },
+    { "who is behind goes on", test_who_is_behind_goes_on },
     { "head_run", test_head_run },
     { "sends", test_sends },
     { "a run that ends ends its sends", test_ends_sends },
