@@ -4,6 +4,7 @@
 
 #include "base/mailbox.h"
 #include "base/text.h"
+#include "core/lookup.h"
 #include "core/source.h"
 
 #include <stdint.h>
@@ -43,6 +44,8 @@ struct job {
     int64_t entry; /* JOB_FETCH */
     enum fetch_kind fetch;
     char owner[65]; /* the channel's, the source's, the lookup's name */
+    unsigned char
+        key[LOOKUP_HASH]; /* JOB_LOOKUP: what the answer is kept under; nothing but 0: it is not kept */
 };
 
 #define REQUEST_HEADERS 24

@@ -60,6 +60,28 @@ static struct text secret_of(void *context, const char *name)
     return generation_secret(engine->generation, name);
 }
 
+/* A request as it goes out. */
+struct asked {
+    struct text url, body;
+    struct text *lines; /* headers */
+    size_t n;
+};
+
+static bool make_headers(const struct going *going, const struct lookup *lookup, struct asked *asked,
+                         struct fault *fault)
+{
+    return lookup_headers(lookup, going->scope, secret_of, going->engine, going->engine->arena, &asked->lines,
+                          &asked->n, fault);
+}
+
+/* Whoever asks the same with the same headers may have the same answer. */
+static bool make_key(const struct lookup *lookup, const struct asked *asked, unsigned char *key,
+                     struct fault *fault)
+{
+    return lookup_cache_ms(lookup) == 0 || lookup_hash(lookup, asked->url, asked->lines, asked->n, key) ||
+           fault_set(fault, "SHA-256 failed");
+}
+
 static bool add_headers(struct request_mail *request, const struct text *lines, size_t n)
 {
     if (n >= REQUEST_HEADERS)
@@ -88,23 +110,17 @@ static bool add_key(struct request_mail *request, const struct send_row *send)
 }
 
 static bool fill(struct going *going, const struct lookup *lookup, const struct send_row *send,
-                 struct json_object *doc, struct request_mail *request, struct fault *fault)
+                 const struct asked *asked, struct request_mail *request)
 {
-    struct engine *engine = going->engine;
-    struct text *lines;
-    size_t n;
-
-    fault_set(fault, "out of memory");
     request->method = lookup_posts(lookup) ? "POST" : "GET";
-    request->url = text_dup(doc_str(doc, "url"));
-    request->body = doc_str(doc, "body").p ? text_dup(doc_str(doc, "body")) : NULL;
+    request->url = text_dup(asked->url);
+    request->body = asked->body.p ? text_dup(asked->body) : NULL;
     request->timeout_ms = lookup_timeout_ms(lookup);
     request->connect_timeout_ms = lookup_timeout_ms(lookup);
     request->answer_max = lookup_answer_max(lookup);
-    request->public_only = !config_is_private(engine->generation->config, doc_str(doc, "url"));
-    return request->url &&
-           lookup_headers(lookup, going->scope, secret_of, engine, engine->arena, &lines, &n, fault) &&
-           add_headers(request, lines, n) && (!lookup_posts(lookup) || add_key(request, send));
+    request->public_only = !config_is_private(going->engine->generation->config, asked->url);
+    return request->url && add_headers(request, asked->lines, asked->n) &&
+           (!lookup_posts(lookup) || add_key(request, send));
 }
 
 static struct request_mail *make_request(struct going *going, const struct lookup *lookup,
@@ -112,11 +128,15 @@ static struct request_mail *make_request(struct going *going, const struct looku
 {
     struct job job = run_job(going->run, JOB_LOOKUP, send, text_of(lookup_name(lookup)));
     struct json_object *doc = doc_parse(send->body, fault);
-    struct request_mail *request;
-    bool good;
+    struct asked asked = { doc_str(doc, "url"), doc_str(doc, "body"), NULL, 0 };
+    struct request_mail *request = NULL;
+    bool good = doc && make_headers(going, lookup, &asked, fault) && make_key(lookup, &asked, job.key, fault);
 
-    request = doc ? engine_request(going->engine, &job) : NULL;
-    good = request && fill(going, lookup, send, doc, request, fault);
+    if (good) {
+        fault_set(fault, "out of memory");
+        request = engine_request(going->engine, &job);
+        good = request && fill(going, lookup, send, &asked, request);
+    }
     json_object_put(doc);
     if (good)
         return request;
@@ -165,27 +185,16 @@ static enum go start(struct going *going, const struct lookup *lookup, const str
 
 /* --- answers that are kept --------------------------------------------------------------------------------------------------- */
 
-/* The key: whoever asks the same with the same headers may have the same answer. */
-static bool cache_key(struct going *going, const struct lookup *lookup, struct text url, unsigned char *key)
-{
-    struct text *lines;
-    struct fault fault;
-    size_t n;
-
-    return lookup_cache_ms(lookup) > 0 &&
-           lookup_headers(lookup, going->scope, secret_of, going->engine, going->engine->arena, &lines, &n,
-                          &fault) &&
-           lookup_hash(lookup, url, lines, n, key);
-}
-
 static bool answer_from_cache(struct going *going, const struct lookup *lookup, struct text url)
 {
+    struct asked asked = { .url = url };
     unsigned char key[LOOKUP_HASH];
     struct json_object *value;
     struct fault fault;
     struct text body;
 
-    if (!cache_key(going, lookup, url, key))
+    if (lookup_cache_ms(lookup) == 0 || !make_headers(going, lookup, &asked, &fault) ||
+        !make_key(lookup, &asked, key, &fault))
         return false;
     body = cache_get(going->engine->answers, lookup_name(lookup), text_make((char *)key, sizeof(key)),
                      going->engine->now);
@@ -194,13 +203,14 @@ static bool answer_from_cache(struct going *going, const struct lookup *lookup, 
            run_keep_answer(going, lookup_as(lookup), value);
 }
 
-static void keep_in_cache(struct going *going, const struct lookup *lookup, struct text url, struct text body)
+/* For the question as it was asked: what it would be by now may be another one. */
+static void keep_in_cache(struct engine *engine, const struct lookup *lookup,
+                          const struct result_mail *result)
 {
-    unsigned char key[LOOKUP_HASH];
-
-    if (cache_key(going, lookup, url, key))
-        cache_put(going->engine->answers, lookup_name(lookup), text_make((char *)key, sizeof(key)), body,
-                  going->engine->now + lookup_cache_ms(lookup));
+    if (lookup_cache_ms(lookup) > 0)
+        cache_put(engine->answers, lookup_name(lookup),
+                  text_make((const char *)result->job.key, sizeof(result->job.key)),
+                  text_make(result->body, result->body_size), engine->now + lookup_cache_ms(lookup));
 }
 
 /* --- the step ---------------------------------------------------------------------------------------------------------------- */
@@ -342,16 +352,6 @@ static void move_on(struct going *going, const struct lookup *lookup, enum looku
         run_store(going);
 }
 
-static void keep_answer(struct going *going, const struct lookup *lookup, struct text body)
-{
-    struct lookup_request request;
-    struct fault fault;
-
-    if (lookup_cache_ms(lookup) > 0 &&
-        lookup_render(lookup, going->scope, going->engine->arena, &request, &fault) == LOOKUP_FOUND)
-        keep_in_cache(going, lookup, request.url, body);
-}
-
 /* What ends the run may be tried again by a person: then it is not ok. */
 static enum send_state state_after(struct going *going, enum lookup_verdict verdict)
 {
@@ -380,7 +380,7 @@ static void settle(struct going *going, const struct lookup *lookup, const struc
     if (!store_settle_send(engine->store, &row) || again)
         return;
     if (verdict == LOOKUP_FOUND)
-        keep_answer(going, lookup, text_make(result->body, result->body_size));
+        keep_in_cache(engine, lookup, result);
     move_on(going, lookup, verdict, &why);
 }
 

@@ -608,6 +608,51 @@ static void answers_are_used_again(void **state)
     free(key);
 }
 
+static void deliver_text(struct kit *kit, int number, const char *user, const char *text)
+{
+    char body[KIT_BODY];
+
+    kit_intercom(body, sizeof(body), number, user, text);
+    kit_deliver(kit, "intercom", body);
+}
+
+/* What was asked is what the answer is kept for, though it would be asked otherwise by the time that it comes. */
+static void an_answer_is_kept_for_its_question(void **state)
+{
+    static const char rules[] =
+        "lookups: { who: { url: 'https://shop.example/c/${chat.x:-0}', cache: 1h, sample: { name: A } } }\n"
+        "rules:\n"
+        "  - name: put\n"
+        "    tap: 'put:(?<x>.*)'\n"
+        "    do: [ { set: { x: { value: '${x}', keep: 1s } } }, { lookup: who }, { reply: { text: '${who.name}' "
+        "} } ]\n"
+        "  - { name: ask, tap: ask, lookup: who, reply: { text: '${who.name}' } }\n";
+    struct request_mail *request;
+    struct kit kit;
+
+    (void)state;
+    kit_open(&kit, false, rules);
+    kit.stepped = true;
+    kit_start(&kit);
+    deliver_text(&kit, 1, "700000001", "put:7");
+    request = next_lookup(&kit, "GET", 1);
+    assert_string_equal(request->url, "https://shop.example/c/7");
+    for (int i = 0; i < 20; i++) /* the variable is gone */
+        kit_pump(&kit);
+    kit_answer(&kit, request, true, 200, "{\"name\":\"Seven\"}");
+    expect_sent(&kit, "Seven");
+    deliver_text(&kit, 2, "700000002", "put:7");
+    expect_sent(&kit, "Seven");
+    deliver_text(&kit, 3, "700000003", "ask");
+    request = next_lookup(&kit, "GET", 1);
+    assert_string_equal(request->url, "https://shop.example/c/0");
+    kit_answer(&kit, request, true, 200, "{\"name\":\"Nobody\"}");
+    expect_sent(&kit, "Nobody");
+    kit_stop(&kit);
+    kit_settled(&kit);
+    kit_close(&kit);
+}
+
 /* Those that find no place wait for one, and nobody else waits with them. */
 static void lookups_have_places(void **state)
 {
@@ -665,6 +710,7 @@ int main(void)
         cmocka_unit_test(a_circle_ends),
         cmocka_unit_test(lookups_go_on_after_a_crash),
         cmocka_unit_test(answers_are_used_again),
+        cmocka_unit_test(an_answer_is_kept_for_its_question),
         cmocka_unit_test(lookups_have_places),
     };
 
