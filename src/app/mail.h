@@ -43,9 +43,8 @@ struct job {
     int64_t stored_at;
     int64_t entry; /* JOB_FETCH */
     enum fetch_kind fetch;
-    char owner[65]; /* the channel's, the source's, the lookup's name */
-    unsigned char
-        key[LOOKUP_HASH]; /* JOB_LOOKUP: what the answer is kept under; nothing but 0: it is not kept */
+    char owner[65];                 /* the channel's, the source's, the lookup's name */
+    unsigned char key[LOOKUP_HASH]; /* JOB_LOOKUP: of what is asked, for the cache */
 };
 
 #define REQUEST_HEADERS 24

@@ -191,15 +191,16 @@ static enum go end_run(struct going *going)
     enum run_state state = RUN_DONE;
     struct text reason = TEXT_NONE;
     struct fault fault;
+    bool left = false;
 
-    if (going->rule->on_error != RULE_NO_STEP && read_doc(going, &fault))
+    if (going->doc || (going->rule->on_error != RULE_NO_STEP && read_doc(going, &fault)))
         reason = doc_str(going->doc, "failed");
-
-    for (size_t i = 0; i < n; i++)
-        if (sends[i].state == SEND_UNKNOWN)
-            state = RUN_UNKNOWN;
-        else if (sends[i].state < SEND_OK && state == RUN_DONE)
-            state = RUN_FAILED; /* on_error went past it */
+    for (size_t i = 0; i < n; i++) {
+        state = sends[i].state == SEND_UNKNOWN ? RUN_UNKNOWN : state;
+        left = left || sends[i].state == SEND_READY;
+    }
+    if (left) /* on_error went past it */
+        store_drop_sends(engine->store, going->run->id, REASON("the run went on without it"));
     if (state == RUN_UNKNOWN)
         reason = REASON("a request left and no answer came");
     engine_set_run(engine, going->run, state, reason.p ? arena_text(engine->arena, reason) : TEXT_NONE);

@@ -283,6 +283,8 @@ void store_hold_chat(struct store *store, int64_t chat, struct text reason, int6
 bool store_settle_send(struct store *store, const struct send_row *row) CHECKED;
 /* store_late_ok: unknown -> ok for the same attempt, with reply_id and status_url. False: it was not unknown. */
 bool store_late_ok(struct store *store, const struct send_row *row) CHECKED;
+/* store_drop_sends: what of the run is still ready never leaves: it went another way. */
+void store_drop_sends(struct store *store, int64_t run, struct text reason);
 /* store_step_run: the run goes on at `step` with this doc. */
 void store_step_run(struct store *store, int64_t run, int step, struct text doc);
 /* store_set_run: ready <-> held, or an end state (ended_at = now); guarded: an ended run stays as it is. Returns

@@ -282,6 +282,12 @@ bool store_late_ok(struct store *store, const struct send_row *row)
     return may_write(store) && is_answer(store, row) && store->backend->late_ok(store, row);
 }
 
+void store_drop_sends(struct store *store, int64_t run, struct text reason)
+{
+    if (may_write(store))
+        store->backend->drop_sends(store, run, reason);
+}
+
 void store_step_run(struct store *store, int64_t run, int step, struct text doc)
 {
     if (may_write(store))

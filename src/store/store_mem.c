@@ -93,6 +93,7 @@ static const struct store_backend backend = {
     .hold_chat = mem_hold_chat,
     .settle_send = mem_settle_send,
     .late_ok = mem_late_ok,
+    .drop_sends = mem_drop_sends,
     .step_run = mem_step_run,
     .set_run = mem_set_run,
     .next_sending = mem_next_sending,

@@ -105,6 +105,11 @@ void mem_end_sends(struct mem *mem, int64_t run, enum send_state state, struct t
     }
 }
 
+void mem_drop_sends(struct store *store, int64_t run, struct text reason)
+{
+    mem_end_sends(mem_of(store), run, SEND_DROPPED, reason);
+}
+
 size_t mem_next_sending(struct store *store, size_t limit, struct arena *arena, struct send_row **rows)
 {
     struct mem *mem = mem_of(store);

@@ -191,6 +191,7 @@ void mem_release_chat(struct store *store, int64_t chat, int64_t due_at, int64_t
 void mem_hold_chat(struct store *store, int64_t chat, struct text reason, int64_t now);
 bool mem_settle_send(struct store *store, const struct send_row *row);
 bool mem_late_ok(struct store *store, const struct send_row *row);
+void mem_drop_sends(struct store *store, int64_t run, struct text reason);
 void mem_step_run(struct store *store, int64_t run, int step, struct text doc);
 bool mem_set_run(struct store *store, int64_t run, enum run_state state, struct text reason, int64_t now);
 size_t mem_next_sending(struct store *store, size_t limit, struct arena *arena, struct send_row **rows);

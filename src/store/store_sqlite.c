@@ -115,6 +115,7 @@ static const struct store_backend backend = {
     .hold_chat = db_hold_chat,
     .settle_send = db_settle_send,
     .late_ok = db_late_ok,
+    .drop_sends = db_drop_sends,
     .step_run = db_step_run,
     .set_run = db_set_run,
     .next_sending = db_next_sending,

@@ -186,6 +186,7 @@ void db_release_chat(struct store *store, int64_t chat, int64_t due_at, int64_t 
 void db_hold_chat(struct store *store, int64_t chat, struct text reason, int64_t now);
 bool db_settle_send(struct store *store, const struct send_row *row);
 bool db_late_ok(struct store *store, const struct send_row *row);
+void db_drop_sends(struct store *store, int64_t run, struct text reason);
 void db_step_run(struct store *store, int64_t run, int step, struct text doc);
 bool db_set_run(struct store *store, int64_t run, enum run_state state, struct text reason, int64_t now);
 size_t db_next_sending(struct store *store, size_t limit, struct arena *arena, struct send_row **rows);

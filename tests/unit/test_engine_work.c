@@ -507,6 +507,42 @@ static void a_circle_ends(void **state)
     kit_close(&kit);
 }
 
+/* --- on_error ---------------------------------------------------------------------------------------------------------------- */
+
+static const char mending[] = "rules:\n"
+                              "  - name: track\n"
+                              "    tap: 'track:(?<id>.*)'\n"
+                              "    reply: [ { text: first }, { text: never } ]\n"
+                              "    on_error: { goto: sorry }\n"
+                              "  - { name: sorry, reply: { text: sorry } }\n";
+
+/* A run that its on_error led to the end is done, with the reason, wherever that stood and whatever was left. */
+static void on_error_ends_a_run_as_done(void **state)
+{
+    struct arena *arena = arena_new(1 << 20);
+    struct send_row *sends;
+    struct kit kit;
+
+    (void)state;
+    for (int sqlite = 0; sqlite < 2; sqlite++) {
+        kit_open(&kit, sqlite, mending);
+        kit_start(&kit);
+        deliver_tap(&kit, 1, "700000001");
+        kit_answer(&kit, kit_request(&kit), true, 422, "{}");
+        expect_sent(&kit, "sorry");
+        kit_until_runs(&kit, "done", 1);
+        kit_stop(&kit);
+        kit_settled(&kit);
+        expect_only_reason(&kit, "HTTP 422");
+        assert_int_equal(store_run_sends(kit_store(&kit), only_run(&kit, arena), arena, &sends), 3);
+        assert_int_equal(sends[0].state, SEND_FAILED);
+        assert_int_equal(sends[1].state, SEND_DROPPED);
+        assert_int_equal(sends[2].state, SEND_OK);
+        kit_close(&kit);
+    }
+    arena_free(arena);
+}
+
 /* --- lookups --------------------------------------------------------------------------------------------------------------- */
 
 static void deliver_asks(struct kit *kit, int number)
@@ -624,7 +660,8 @@ static void an_answer_is_kept_for_its_question(void **state)
         "rules:\n"
         "  - name: put\n"
         "    tap: 'put:(?<x>.*)'\n"
-        "    do: [ { set: { x: { value: '${x}', keep: 1s } } }, { lookup: who }, { reply: { text: '${who.name}' "
+        "    do: [ { set: { x: { value: '${x}', keep: 1s } } }, { lookup: who }, { reply: { text: "
+        "'${who.name}' "
         "} } ]\n"
         "  - { name: ask, tap: ask, lookup: who, reply: { text: '${who.name}' } }\n";
     struct request_mail *request;
@@ -708,6 +745,7 @@ int main(void)
         cmocka_unit_test(branches_are_gone_through),
         cmocka_unit_test(a_retry_leads_back_before_a_goto),
         cmocka_unit_test(a_circle_ends),
+        cmocka_unit_test(on_error_ends_a_run_as_done),
         cmocka_unit_test(lookups_go_on_after_a_crash),
         cmocka_unit_test(answers_are_used_again),
         cmocka_unit_test(an_answer_is_kept_for_its_question),

@@ -103,6 +103,27 @@ static void test_release_keeps_runs(struct fixture *f)
     assert_int_equal(due_of(f, chat), 500);
 }
 
+static void test_drop_sends(struct fixture *f)
+{
+    int64_t chat = put_chat(f, "shop", "a"), run = put_run(f, chat, 10), other = put_run(f, chat, 20);
+    struct send_row ready[] = { a_send(run, 1, 0), a_send(run, 1, 1), a_send(other, 1, 0) }, *rows;
+
+    begin(f);
+    store_add_sends(f->store, ready, 3);
+    commit(f);
+    put_sending(f, run, 2, 0, 1);
+    begin(f);
+    store_drop_sends(f->store, run, T("why"));
+    commit(f);
+    assert_int_equal(store_run_sends(f->store, run, f->arena, &rows), 3);
+    assert_int_equal(rows[0].state, SEND_DROPPED);
+    assert_text(rows[1].reason, "why");
+    assert_int_equal(rows[1].state, SEND_DROPPED);
+    assert_int_equal(rows[2].state, SEND_SENDING);
+    assert_int_equal(store_run_sends(f->store, other, f->arena, &rows), 1);
+    assert_int_equal(rows[0].state, SEND_READY);
+}
+
 /* What waited behind a run need not wait as long as it did. */
 static void test_who_is_behind_goes_on(struct fixture *f)
 {
@@ -310,6 +331,7 @@ const struct store_test run_tests[] = {
     { "head_run", test_head_run },
     { "sends", test_sends },
     { "a run that ends ends its sends", test_ends_sends },
+    { "drop_sends", test_drop_sends },
     { "settle", test_settle },
     { "set_run", test_set_run },
     { "disown", test_disown },
