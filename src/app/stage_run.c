@@ -73,6 +73,29 @@ static bool keep_text(struct going *going, const char *key, struct text text)
     return doc_add_text(going->doc, key, text);
 }
 
+/* Goes on with a block of the rule's, and keeps why and from which step on. */
+static bool divert(struct going *going, size_t block, const char *key, const char *key_at, struct text reason)
+{
+    int step = going->base + (int)block;
+
+    if (!keep_text(going, key, reason) || !doc_add(going->doc, key_at, json_object_new_int(step)))
+        return false;
+    going->run->step = step;
+    return true;
+}
+
+/* A run that is tried again may stand before what failed then. */
+static void forget_reason(struct going *going, const char *key, const char *key_at)
+{
+    struct json_object *at = doc_key(going->doc, key_at);
+
+    if (!at || json_object_get_int(at) <= going->run->step)
+        return;
+    json_object_object_del(going->doc, key);
+    json_object_object_del(going->doc, key_at);
+    going->changed = true;
+}
+
 /* The document as it is to be stored; without changes as it was. */
 static struct text printed(struct going *going)
 {
@@ -128,14 +151,13 @@ enum go run_fail(struct going *going, struct text reason)
 
     if (store_failed(engine->store))
         return GO_RELEASED;
-    if (!has_way_out(going) || !keep_text(going, "failed", reason)) {
+    if (!has_way_out(going) || !divert(going, going->rule->on_error, "failed", "failed_at", reason)) {
         engine_set_run(engine, going->run, RUN_FAILED, reason);
         return GO_ENDED;
     }
     log_info("run fails", log_num("run", going->run->id), log_text("rule", text_of(going->rule->name)),
              log_text("reason", reason));
     store_unspend(engine->store, going->run->chat, going->run->id);
-    going->run->step = going->base + (int)going->rule->on_error;
     return GO_ON;
 }
 
@@ -155,10 +177,9 @@ bool run_knows_not_found(struct going *going)
 
 enum go run_not_found(struct going *going, struct text reason)
 {
-    if (!run_knows_not_found(going) || !keep_text(going, "missed", reason))
-        return run_fail(going, reason);
-    going->run->step = going->base + (int)going->rule->not_found;
-    return GO_ON;
+    if (run_knows_not_found(going) && divert(going, going->rule->not_found, "missed", "missed_at", reason))
+        return GO_ON;
+    return run_fail(going, reason);
 }
 
 bool run_keep_answer(struct going *going, const char *as, struct json_object *value)
@@ -456,6 +477,17 @@ static enum go go_through(struct going *going)
     return go;
 }
 
+static void begin(struct going *going)
+{
+    struct fault fault;
+
+    store_begin_run(going->engine->store, going->run->id);
+    if (!read_doc(going, &fault))
+        return; /* whoever needs it says so */
+    forget_reason(going, "failed", "failed_at");
+    forget_reason(going, "missed", "missed_at");
+}
+
 static enum go work_on_run(struct engine *engine, struct chat_row *chat, struct run_row *run)
 {
     struct going going = { .engine = engine, .chat = chat, .run = run };
@@ -474,7 +506,7 @@ static enum go work_on_run(struct engine *engine, struct chat_row *chat, struct 
         go = run_hold(&going, "in which rule it goes on cannot be told");
     } else {
         if (!run->begun)
-            store_begin_run(engine->store, run->id);
+            begin(&going);
         go = go_through(&going);
     }
     run_close(&going);

@@ -3,9 +3,9 @@
 /* A run on its way through the steps of its rule. Private to app/stage_*.c and app/sandbox.c.
 
    What a run keeps is its document: { user, data, how, scope, captures }, and once it needs them: gotos (where each `goto` led:
-   [ { rule, base } ]), failed (why on_error runs), missed (why not_found runs), refused (why on_refused runs). Its step counts on
-   over the rules that it goes through: `base` is that of the first step of the rule where it is, so that no two of its sends have
-   the same place. */
+   [ { rule, base } ]), failed and failed_at (why on_error runs, from which step on), missed and missed_at (not_found), refused
+   (why on_refused runs). Its step counts on over the rules that it goes through: `base` is that of the first step of the rule
+   where it is, so that no two of its sends have the same place. */
 
 #include "app/engine_state.h"
 

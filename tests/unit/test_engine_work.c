@@ -435,7 +435,6 @@ static void try_again(struct kit *kit, bool old)
     struct run_row run;
 
     assert_true(store_get_run(kit_store(kit), only_run(kit, arena), arena, &run));
-    assert_int_equal(run.step, 4);
     assert_int_equal(store_begin(kit_store(kit), &fault), STORE_OK);
     assert_true(store_rearm_run(kit_store(kit), run.id, kit->engine->now, kit->engine->now + 900000));
     assert_true(store_get_run(kit_store(kit), run.id, arena, &run));
@@ -541,6 +540,35 @@ static void on_error_ends_a_run_as_done(void **state)
         kit_close(&kit);
     }
     arena_free(arena);
+}
+
+/* What failed at the first try is no reason at the second, and its on_error answers again. */
+static void a_retry_forgets_what_failed(void **state)
+{
+    static const struct {
+        int status;
+        const char *reason;
+    } cases[] = { { 200, "" }, { 422, "HTTP 422" } };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct kit kit;
+
+        kit_open(&kit, true, mending);
+        kit_start(&kit);
+        deliver_tap(&kit, 1, "700000001");
+        kit_answer(&kit, kit_request(&kit), true, 400, "{}");
+        kit_answer(&kit, kit_request(&kit), true, 400, "{}");
+        kit_until_runs(&kit, "failed", 1);
+        kit_stop(&kit);
+        try_again(&kit, false);
+        kit_answer(&kit, kit_request(&kit), true, cases[i].status, "{}");
+        expect_sent(&kit, cases[i].status == 200 ? "never" : "sorry");
+        kit_until_runs(&kit, "done", 1);
+        kit_stop(&kit);
+        expect_only_reason(&kit, cases[i].reason);
+        kit_close(&kit);
+    }
 }
 
 /* --- lookups --------------------------------------------------------------------------------------------------------------- */
@@ -746,6 +774,7 @@ int main(void)
         cmocka_unit_test(a_retry_leads_back_before_a_goto),
         cmocka_unit_test(a_circle_ends),
         cmocka_unit_test(on_error_ends_a_run_as_done),
+        cmocka_unit_test(a_retry_forgets_what_failed),
         cmocka_unit_test(lookups_go_on_after_a_crash),
         cmocka_unit_test(answers_are_used_again),
         cmocka_unit_test(an_answer_is_kept_for_its_question),
