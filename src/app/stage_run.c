@@ -477,6 +477,38 @@ static enum go go_through(struct going *going)
     return go;
 }
 
+bool run_resume(struct going *going, struct engine *engine, struct run_row *run)
+{
+    *going = (struct going){ .engine = engine, .run = run, .rule = engine_rule(engine, run) };
+    return going->rule && find_place(going);
+}
+
+/* Do only jumps lead from the i-th step to the end? */
+static bool is_last(const struct rule *rule, size_t i)
+{
+    for (i++; i < rule->n_steps && rule->steps[i].kind == STEP_JUMP;)
+        i = rule->steps[i].to;
+    return i == rule->n_steps;
+}
+
+/* Was its last message sent, in time though the answer comes late? Then there is nothing that could expire. */
+static bool is_through(struct engine *engine, struct run_row *run)
+{
+    struct going going;
+    struct send_row *sends;
+    size_t n = 0, ended = 0, i;
+
+    if (run_resume(&going, engine, run) && run->begun) {
+        i = (size_t)(run->step - going.base);
+        if (i < going.rule->n_steps && going.rule->steps[i].kind == STEP_REPLY && is_last(going.rule, i))
+            n = store_step_sends(engine->store, run->id, run->step, engine->arena, &sends);
+    }
+    while (ended < n && sends[ended].state >= SEND_OK)
+        ended++;
+    run_close(&going);
+    return n > 0 && ended == n;
+}
+
 static void begin(struct going *going)
 {
     struct fault fault;
@@ -493,7 +525,7 @@ static enum go work_on_run(struct engine *engine, struct chat_row *chat, struct 
     struct going going = { .engine = engine, .chat = chat, .run = run };
     enum go go;
 
-    if (run->expires_at <= engine->now) {
+    if (run->expires_at <= engine->now && !is_through(engine, run)) {
         engine_set_run(engine, run, RUN_EXPIRED, REASON("not sent within send_within"));
         return GO_ENDED;
     }
@@ -511,12 +543,6 @@ static enum go work_on_run(struct engine *engine, struct chat_row *chat, struct 
     }
     run_close(&going);
     return go;
-}
-
-bool run_resume(struct going *going, struct engine *engine, struct run_row *run)
-{
-    *going = (struct going){ .engine = engine, .run = run, .rule = engine_rule(engine, run) };
-    return going->rule && find_place(going);
 }
 
 void run_store(struct going *going)

@@ -391,6 +391,43 @@ static void branches_are_gone_through(void **state)
     kit_close(&kit);
 }
 
+/* --- send_within ----------------------------------------------------------------------------------------------------------- */
+
+/* A message that left in time is not expired because its answer comes late; what would come behind it is. */
+static void an_answer_after_the_end(void **state)
+{
+    static const struct {
+        const char *steps, *ends;
+    } cases[] = {
+        { "reply: { text: a }", "done" },
+        { "choose: [ { when: { source: intercom }, reply: { text: a } }, { reply: { text: b } } ]", "done" },
+        { "reply: [ { text: a }, { text: b } ]", "expired" },
+        { "do: [ { reply: { text: a } }, { quiet: 1h } ]", "expired" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct request_mail *request;
+        struct kit kit;
+        char rules[300];
+
+        snprintf(rules, sizeof(rules), "rules: [ { name: track, tap: 'track:.*', send_within: 1s, %s } ]\n",
+                 cases[i].steps);
+        kit_open(&kit, false, rules);
+        kit.stepped = true;
+        kit_start(&kit);
+        deliver_tap(&kit, 1, "700000001");
+        request = kit_request(&kit);
+        for (int k = 0; k < 20; k++) /* past the second */
+            kit_pump(&kit);
+        kit_answer_ok(&kit, request);
+        kit_until_runs(&kit, cases[i].ends, 1);
+        kit_stop(&kit);
+        kit_settled(&kit);
+        kit_close(&kit);
+    }
+}
+
 /* --- goto -------------------------------------------------------------------------------------------------------------------- */
 
 static const char two_gotos[] =
@@ -771,6 +808,7 @@ int main(void)
         cmocka_unit_test(double_taps),
         cmocka_unit_test(an_answer_that_cannot_be_stored),
         cmocka_unit_test(branches_are_gone_through),
+        cmocka_unit_test(an_answer_after_the_end),
         cmocka_unit_test(a_retry_leads_back_before_a_goto),
         cmocka_unit_test(a_circle_ends),
         cmocka_unit_test(on_error_ends_a_run_as_done),
