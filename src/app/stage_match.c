@@ -227,15 +227,17 @@ static bool make_run(struct matching *m)
     return true;
 }
 
-/* One run for the rule, and one for each later rule while they say `continue`. */
-static void make_runs(struct matching *m)
+/* One run for the rule, and one for each later rule while they say `continue`. Gives the first that answers. */
+static struct text make_runs(struct matching *m)
 {
+    const struct rule *first = NULL;
     bool made = false;
 
     while (m->match->rule && m->row->state != ENTRY_STUCK && !store_failed(m->engine->store)) {
         struct match before = *m->match;
 
         made = make_run(m) || made;
+        first = first ? first : m->match->rule ? m->match->rule : before.rule;
         metrics_add(m->engine->setup.metrics, METRIC_RULE_MATCHES, before.rule->name, NULL, 1);
         if (!before.rule->further || m->match->rule != before.rule)
             break;
@@ -250,6 +252,7 @@ static void make_runs(struct matching *m)
     }
     if (made && m->row->state == ENTRY_DONE)
         m->row->reason = TEXT_NONE;
+    return first ? text_of(first->name) : TEXT_NONE;
 }
 
 /* The chat's language is one of its variables, so it comes last. */
@@ -277,8 +280,7 @@ static void take_entry(struct matching *m)
         metrics_add(metrics, METRIC_ENTRIES, source, "unaddressed", 1);
         m->engine->delta.entries_unaddressed++;
     } else {
-        rule = text_of(m->match->rule->name);
-        make_runs(m);
+        rule = make_runs(m);
     }
     log_entry(m->source, m->row, m->entry, rule);
 }

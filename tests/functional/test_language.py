@@ -146,6 +146,8 @@ rules:
 def test_only_what_was_sent_and_once():
     with Sim() as sim, Daemon(sim, GUARDS) as daemon:
         assert taps(daemon, sim, "yes:1", "look:1", "twice:1") == ["refused 1", "too old", "too old"]
+        logged = [line.split(" rule=")[1].split()[0] for line in daemon.log_text().splitlines() if " msg=entry " in line]
+        assert logged == ["yes", "rest", "rest"], logged  # those that answer
         assert taps(daemon, sim, "offer:1", "look:1", "yes:1", "yes:1") == ["Book 1?", "look 1", "booked 1", "refused 1"]
         # one press spends its siblings to single-use rules, and no others
         assert taps(daemon, sim, "twice:1", "look:1") == ["too old", "look 1"]
