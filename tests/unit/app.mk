@@ -1,4 +1,5 @@
-app_tests = tests/unit/test_engine tests/unit/test_engine_work tests/unit/test_engine_random tests/unit/test_sandbox \
+app_tests = tests/unit/test_engine tests/unit/test_engine_work tests/unit/test_engine_runs \
+	tests/unit/test_engine_random tests/unit/test_sandbox \
 	tests/unit/test_schedule \
 	tests/unit/test_metrics \
 	tests/unit/test_cache \
@@ -20,6 +21,9 @@ tests_unit_test_engine_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,-
 tests_unit_test_engine_work_SOURCES = tests/unit/test_engine_work.c $(enginekit)
 tests_unit_test_engine_work_CFLAGS = $(APP_TEST_CFLAGS)
 tests_unit_test_engine_work_LDADD = $(APP_TEST_LIBS)
+tests_unit_test_engine_runs_SOURCES = tests/unit/test_engine_runs.c $(enginekit)
+tests_unit_test_engine_runs_CFLAGS = $(APP_TEST_CFLAGS)
+tests_unit_test_engine_runs_LDADD = $(APP_TEST_LIBS)
 tests_unit_test_sandbox_SOURCES = tests/unit/test_sandbox.c $(enginekit)
 tests_unit_test_sandbox_CFLAGS = $(APP_TEST_CFLAGS)
 tests_unit_test_sandbox_LDADD = $(APP_TEST_LIBS)

@@ -498,3 +498,35 @@ void kit_answer_lookup(struct kit *kit, struct request_mail *request)
     kit_answer(kit, request, true, 200,
                strcmp(request->method, "POST") == 0 ? "{\"number\":\"B-7\"}" : "{\"status\":\"shipped\"}");
 }
+
+void kit_tap(struct kit *kit, int number, const char *user)
+{
+    char body[KIT_BODY];
+
+    kit_intercom(body, sizeof(body), number, user, KIT_TAP);
+    kit_deliver(kit, "intercom", body);
+}
+
+int64_t kit_only_run(struct kit *kit, struct arena *arena)
+{
+    struct store_filter filter = { .all = true };
+    struct store_item *items;
+    size_t n = store_list(kit_store(kit), &filter, 100, arena, &items);
+
+    while (n > 0 && items[n - 1].kind != STORE_RUN)
+        n--;
+    assert_int_not_equal(n, 0);
+    return items[n - 1].id;
+}
+
+void kit_expect_sent(struct kit *kit, const char *text)
+{
+    struct request_mail *request = kit_request(kit);
+    char quoted[64];
+
+    assert_non_null(request);
+    snprintf(quoted, sizeof(quoted), "\"text\":\"%s\"", text);
+    if (!strstr(request->body, quoted))
+        fail_msg("%s instead of %s", request->body, text);
+    kit_answer_ok(kit, request);
+}

@@ -80,6 +80,13 @@ void kit_settled(struct kit *kit);
 /* An Intercom notification with one tap (an even number and the next are said in the same second), and HubSpot's two parts; in a buffer of the caller. */
 void kit_intercom(char *out, size_t size, int number, const char *user, const char *text);
 void kit_hubspot(char *out, size_t size, int number);
+/* kit_tap: delivers an Intercom notification with the tap KIT_TAP. */
+#define KIT_TAP "track:ORD-7"
+void kit_tap(struct kit *kit, int number, const char *user);
+/* kit_expect_sent: the next request is a message with this text; it is answered. */
+void kit_expect_sent(struct kit *kit, const char *text);
+/* kit_only_run: the id of the one in the stopped engine's store. */
+int64_t kit_only_run(struct kit *kit, struct arena *arena);
 extern const char kit_hubspot_message[];
 /* kit_answer_lookup: what the shop says to the lookups of enginekit.c's rules. */
 void kit_answer_lookup(struct kit *kit, struct request_mail *request);
