@@ -158,6 +158,16 @@ def test_only_what_was_sent_and_once():
 
 
 @test
+def test_a_refused_press_is_left_to_the_person_who_has_the_chat():
+    quiet = GUARDS + "  - { name: human, tap: human, quiet: 1h, reply: { text: 'A colleague will write.' } }\n"
+    with Sim() as sim, Daemon(sim, quiet) as daemon:
+        assert taps(daemon, sim, "twice:1", "human") == ["too old", "A colleague will write."]
+        daemon.tap("<p>twice:1</p>")
+        assert daemon.reasons("entry")[-1] == "refused: no such button was sent to this chat"
+        assert taps(daemon, sim, "yes:1", "offer:1") == ["refused 1", "Book 1?"] and len(sim.sends()) == 4
+
+
+@test
 def test_what_fails_is_given_back():
     with Sim() as sim, Daemon(sim, GUARDS) as daemon:
         assert taps(daemon, sim, "fragile", "try", "try") == ["try", "again please", "again please"]
