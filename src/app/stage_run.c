@@ -277,19 +277,6 @@ static bool take_old_goto(struct going *going)
     return there ? keep_goto(going, at, base) : going->run->step < (int)going->rule->n_steps;
 }
 
-/* A run that is tried again may stand before a `goto`: those are forgotten, for it may come to others now. */
-static void forget_gotos_ahead(struct going *going)
-{
-    size_t all = count_gotos(going), n = all;
-
-    while (n > 0 && base_of(nth_goto(going, n - 1)) > going->run->step)
-        n--;
-    if (n == all)
-        return;
-    json_object_array_del_idx(doc_key(going->doc, "gotos"), n, all - n);
-    going->changed = true;
-}
-
 static bool leads_on(const struct rule *rule)
 {
     for (size_t i = 0; i < rule->n_steps; i++)
@@ -304,15 +291,18 @@ static bool find_place(struct going *going)
     const struct ruleset *ruleset;
     struct json_object *last;
     struct fault fault;
+    size_t n;
 
     if (!leads_on(going->rule))
         return true;
     if (!read_doc(going, &fault) || !take_old_goto(going))
         return false;
-    forget_gotos_ahead(going);
-    if (count_gotos(going) == 0)
+    for (n = 0; n < count_gotos(going) && base_of(nth_goto(going, n)) <= going->run->step; n++)
+        ;
+    going->gotos = n;
+    if (n == 0)
         return true;
-    last = nth_goto(going, count_gotos(going) - 1);
+    last = nth_goto(going, n - 1);
     ruleset = engine_ruleset(going->engine, going->run);
     going->rule = ruleset ? ruleset_find(ruleset, doc_str(last, "rule")) : NULL;
     going->base = base_of(last);
@@ -331,21 +321,37 @@ static enum go choose_step(struct going *going, const struct step *step)
     return GO_ON;
 }
 
+/* A run that is tried again goes with what was sent at the first try: its steps have their numbers. */
+static enum go hold_astray(struct going *going, const struct rule *target)
+{
+    struct fault reason;
+
+    fault_set(&reason, "it would go another way now than at the first try: from rule '%s' to '%s'",
+              going->rule->name, target->name);
+    return run_hold(going, arena_str(going->engine->arena, text_of(reason.text)));
+}
+
 /* The rule that the target names is of the same ruleset. */
 static enum go goto_step(struct going *going, const struct step *step)
 {
+    const struct text name = text_of(step->target->name);
+    int base = going->base + (int)going->rule->n_steps;
     struct fault fault = { "out of memory" };
 
     if (!read_doc(going, &fault))
         return run_fault(going, &fault);
-    if (count_gotos(going) == GOTOS_MAX) {
+    if (going->gotos == GOTOS_MAX) {
         fault_set(&fault, "more than %d times 'goto' in one run", GOTOS_MAX);
         return run_fault(going, &fault);
     }
-    going->base += (int)going->rule->n_steps;
+    if (going->gotos == count_gotos(going) && !keep_goto(going, name, base))
+        return run_fault(going, &fault);
+    if (!text_eq(doc_str(nth_goto(going, going->gotos), "rule"), name))
+        return hold_astray(going, step->target);
+    going->gotos++;
     going->rule = step->target;
-    going->run->step = going->base;
-    return keep_goto(going, text_of(going->rule->name), going->base) ? GO_ON : run_fault(going, &fault);
+    going->base = going->run->step = base;
+    return GO_ON;
 }
 
 /* All values are there before the first is set. */

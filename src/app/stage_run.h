@@ -21,6 +21,7 @@ struct going {
     struct run_row *run;
     const struct rule *rule; /* whose steps it goes through now */
     int base;
+    size_t gotos; /* that led there; of a run that is tried again the document may know more */
     struct json_object *doc, *scope; /* NULL: not read yet */
     bool changed;                    /* the document is to be stored */
 };

@@ -143,6 +143,47 @@ static void a_retry_leads_back_before_a_goto(void **state)
     }
 }
 
+/* A second way is not gone with what the first one sent: which of it counts nobody could tell. */
+static void a_retry_that_goes_another_way_is_held(void **state)
+{
+    static const char rules[] = "rules:\n"
+                                "  - name: track\n"
+                                "    tap: 'track:(?<id>.*)'\n"
+                                "    do:\n"
+                                "      - set: { x: '1' }\n"
+                                "      - reply: { text: first }\n"
+                                "      - choose: [ { when: { chat.x: '1' }, goto: last }, { goto: other } ]\n"
+                                "  - { name: last, reply: [ { text: a }, { text: b } ] }\n"
+                                "  - { name: other, reply: [ { text: c }, { text: d } ] }\n";
+    struct arena *arena = arena_new(1 << 20);
+    struct run_row run;
+    struct fault fault;
+    struct kit kit;
+
+    (void)state;
+    kit_open(&kit, true, rules);
+    kit_start(&kit);
+    kit_tap(&kit, 1, "700000001");
+    kit_answer(&kit, kit_request(&kit), true, 0, "");
+    kit_expect_sent(&kit, "a");
+    kit_answer(&kit, kit_request(&kit), true, 422, "");
+    kit_until_runs(&kit, "failed", 1);
+    kit_stop(&kit);
+    assert_true(store_get_run(kit_store(&kit), kit_only_run(&kit, arena), arena, &run));
+    assert_int_equal(store_begin(kit_store(&kit), &fault), STORE_OK);
+    store_drop_variable(kit_store(&kit), run.chat, text_of("x"));
+    assert_int_equal(store_commit(kit_store(&kit), &fault), STORE_OK);
+    try_again(&kit, false);
+    kit_expect_sent(&kit, "first");
+    kit_until_runs(&kit, "held", 1);
+    kit_stop(&kit);
+    kit_settled(&kit);
+    expect_only_reason(&kit,
+                       "it would go another way now than at the first try: from rule 'track' to 'other'");
+    kit_close(&kit);
+    arena_free(arena);
+}
+
 static void a_circle_ends(void **state)
 {
     struct kit kit;
@@ -229,6 +270,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_answer_after_the_end),
         cmocka_unit_test(a_retry_leads_back_before_a_goto),
+        cmocka_unit_test(a_retry_that_goes_another_way_is_held),
         cmocka_unit_test(a_circle_ends),
         cmocka_unit_test(on_error_ends_a_run_as_done),
         cmocka_unit_test(a_retry_forgets_what_failed),
