@@ -9,8 +9,16 @@
 
 #define RENDER_MAX ((size_t)16 << 20)
 
+/* What a pattern's matches begin with: its first bytes. */
+struct head {
+    uint64_t head, mask;
+    const struct pattern *pattern; /* NULL: none */
+};
+
 struct flow_real {
     struct flow *flow;
+    struct head *heads[FLOW_SIDES]; /* by rule */
+    int heads_cap[FLOW_SIDES];
     struct pattern_scratch *scratch;
     struct arena *arena;
     struct json_object *captures;
@@ -37,11 +45,45 @@ static size_t steps_of(int loops, size_t n)
     return TRY_STEPS + (steps < LIMIT_STEPS ? steps : LIMIT_STEPS);
 }
 
-static bool may_take(const struct pattern *pattern, struct text input)
+static uint64_t head_of(struct text text)
 {
-    const struct text prefix = pattern ? pattern_prefix(pattern) : TEXT_NONE;
+    uint64_t head = 0;
 
-    return pattern && prefix.n <= input.n && (prefix.n == 0 || memcmp(prefix.p, input.p, prefix.n) == 0);
+    if (text.n)
+        memcpy(&head, text.p, text.n < sizeof(head) ? text.n : sizeof(head));
+    return head;
+}
+
+static bool make_heads(struct flow_real *real)
+{
+    struct flow *flow = real->flow;
+
+    for (int side = 0; side < FLOW_SIDES; side++) {
+        if (!flow_grow(&flow->mem, &real->heads[side], &real->heads_cap[side], flow->n_rules, sizeof(struct head)))
+            return false;
+        for (int i = 0; i < flow->n_rules; i++) {
+            const struct pattern *pattern = flow->rules[i].pattern[side];
+            const struct text prefix = pattern ? pattern_prefix(pattern) : TEXT_NONE;
+            char ones[sizeof(uint64_t)];
+
+            memset(ones, 0xFF, sizeof(ones));
+            real->heads[side][i] = (struct head){ head_of(prefix), head_of(text_make(ones, prefix.n)), pattern };
+        }
+    }
+    return true;
+}
+
+/* The first rule from this one on whose pattern may match, by its beginning; n_rules: there is none. */
+static int next_fitting(struct flow_real *real, enum flow_side side, struct text input, int from)
+{
+    const struct head *heads = real->heads[side];
+    const uint64_t head = head_of(input);
+    int i = from;
+
+    while (i < real->flow->n_rules && !(heads[i].pattern && (head & heads[i].mask) == heads[i].head))
+        i++;
+    flow_work(&real->flow->mem, (size_t)(i - from) / 4 + 1);
+    return i;
 }
 
 /* Does the rule's pattern match? */
@@ -50,8 +92,7 @@ static bool takes(struct flow_real *real, int number, enum flow_side side, struc
     const struct flow_rule *rule = &real->flow->rules[number];
     enum pattern_result result;
 
-    flow_work(&real->flow->mem, 1);
-    if (!may_take(rule->pattern[side], input))
+    if (!rule->pattern[side])
         return false;
     result = pattern_match(rule->pattern[side], real->scratch, input);
     flow_work(&real->flow->mem, result == PATTERN_LIMIT ? LIMIT_STEPS : steps_of(rule->loops[side], input.n));
@@ -62,10 +103,11 @@ static bool takes(struct flow_real *real, int number, enum flow_side side, struc
 static bool count_tries(struct flow_real *real, enum flow_side side, struct text input)
 {
     const struct flow_rule *rules = real->flow->rules;
+    const int n = real->flow->n_rules;
 
-    for (int i = 0; i < real->flow->n_rules && !flow_spent(&real->flow->mem); i++)
-        flow_work(&real->flow->mem,
-                  may_take(rules[i].pattern[side], input) ? steps_of(rules[i].loops[side], input.n) : 1);
+    for (int i = next_fitting(real, side, input, 0); i < n && !flow_spent(&real->flow->mem);
+         i = next_fitting(real, side, input, i + 1))
+        flow_work(&real->flow->mem, steps_of(rules[i].loops[side], input.n));
     return !flow_spent(&real->flow->mem);
 }
 
@@ -78,7 +120,7 @@ struct flow_real *flow_real_new(struct flow *flow)
     real->flow = flow;
     real->scratch = pattern_scratch_new();
     real->arena = arena_new(RENDER_MAX);
-    if (real->scratch && real->arena)
+    if (real->scratch && real->arena && make_heads(real))
         return real;
     flow_real_free(real);
     return NULL;
@@ -88,6 +130,8 @@ void flow_real_free(struct flow_real *real)
 {
     if (!real)
         return;
+    for (int side = 0; side < FLOW_SIDES; side++)
+        flow_drop(&real->flow->mem, &real->heads[side], &real->heads_cap[side], sizeof(struct head));
     json_object_put(real->captures);
     pattern_scratch_free(real->scratch);
     arena_free(real->arena);
@@ -230,7 +274,8 @@ bool flow_real_lost(struct flow_real *real, enum flow_side side, struct text inp
 
     if (side == FLOW_TEXT)
         input = text_trim(input);
-    for (int i = 0; i < flow->n_rules; i++) {
+    for (int i = next_fitting(real, side, input, 0); i < flow->n_rules && !flow_spent(&flow->mem);
+         i = next_fitting(real, side, input, i + 1)) {
         const struct flow_rule *rule = &flow->rules[i];
 
         /* earlier ones did not take it, but for want of what their conditions look at, perhaps */
