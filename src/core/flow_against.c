@@ -202,7 +202,7 @@ static bool follow(struct following *following)
         walk.dfa = flow->both[button->to];
         walk.visit = see_data;
         walk.arg = following;
-        walk.bytes_max = button->to == FLOW_TAP ? FLOW_DATA_MAX : 256;
+        walk.bytes_max = button->to == FLOW_TAP ? button->most : 256;
         whole &= flow_walk_run(&walk, &button->start[side], 1, flow->start_both[button->to]) == FLOW_ALL;
         flow_model_end(flow);
         flow_walk_free(&walk);

@@ -84,7 +84,7 @@ static void follow(struct flow_concrete *concrete, int rule, const struct seen *
 
         if (sent == FLOW_UNSENT)
             continue;
-        if (!button->key && (data.n == 0 || data.n > FLOW_DATA_MAX))
+        if (!button->key && (data.n == 0 || data.n > (size_t)button->most))
             show(flow, &button->large, from, data);
         else if (sent == FLOW_SENT)
             add(concrete, button->to, button->key ? text_trim(data) : data, from->depth + 1);

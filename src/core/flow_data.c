@@ -8,7 +8,7 @@
 
 #define CHAIN_MAX 3     /* buttons that are followed back from an input */
 #define CHAIN_SENDERS 8 /* of those that lead to a rule */
-#define LENGTH_MAX 1000 /* bytes; longer data is "more than" that */
+#define LENGTH_MAX 936  /* bytes beyond the limit; longer data is "more than" that */
 #define MEASURED_MAX 20 /* buttons whose longest data is looked for; of others "more than" is said */
 #define SPLIT_MAX 4     /* of the rules that a button leads to */
 #define QUERIES 8       /* that a button takes, about */
@@ -89,7 +89,8 @@ static bool sample_side(struct checking *c, enum flow_side side, const struct fl
     for (int i = 0;
          rule->start[side] >= 0 && !rule->regex[side].outside && i < SAMPLES && !flow_spent(&c->flow->mem);
          i++) {
-        struct buf input = BUF(side == FLOW_TAP ? FLOW_DATA_MAX : SAMPLE_MAX);
+        struct buf input =
+            BUF(side == FLOW_TAP ? (size_t)flow_model_tap(c->flow, c->button->rule) : SAMPLE_MAX);
         struct text data;
         enum flow_sent sent = FLOW_UNSENT;
 
@@ -182,7 +183,7 @@ static bool has_chain(struct checking *c, int rule, enum flow_side side, struct 
 {
     const struct flow_rule *entered = &c->flow->rules[rule];
 
-    if (side != FLOW_TAP || entered->rule->entry)
+    if (side != FLOW_TAP || (entered->rule->entry && input.n <= FLOW_DATA_MAX))
         return true;
     if (c->concrete && flow_concrete_saw(c->concrete, side, input))
         return true;
@@ -333,6 +334,7 @@ static long bound(struct flow *flow, const struct flow_button *button, enum flow
     const struct flow_rule *rule = &flow->rules[button->rule];
     const struct flow_node *top = rule->regex[side].top;
     struct template_part part;
+    const long tap = flow_model_tap(flow, button->rule);
     long literals = 0, captured = 0, rest = 0;
     int captures = 0;
 
@@ -366,8 +368,8 @@ static long bound(struct flow *flow, const struct flow_button *button, enum flow
         captures += part.otherwise.p ? 2 : 1;
     }
     /* a single capture is at most the tap without what is around it */
-    if (side == FLOW_TAP && captures == 1 && (captured < 0 || captured > FLOW_DATA_MAX - rest))
-        captured = rest < FLOW_DATA_MAX ? FLOW_DATA_MAX - rest : 0;
+    if (side == FLOW_TAP && captures == 1 && (captured < 0 || captured > tap - rest))
+        captured = rest < tap ? tap - rest : 0;
     return captured < 0 ? -1 : literals + captured;
 }
 
@@ -389,8 +391,9 @@ static long bound_of(struct flow *flow, const struct flow_button *button)
 /* The longest, from one that was shown up to what is possible. */
 static void say_long(struct checking *c, const struct flow_shown *shown, long most)
 {
-    const bool open = most < 0 || most > LENGTH_MAX;
-    long low = (long)shown->data.n, high = open ? LENGTH_MAX + 1 : most;
+    const long measured = c->button->most + LENGTH_MAX;
+    const bool open = most < 0 || most > measured;
+    long low = (long)shown->data.n, high = open ? measured + 1 : most;
     bool more = false;
 
     if (said_before(c, SAID_SIZE))
@@ -408,7 +411,7 @@ static void say_long(struct checking *c, const struct flow_shown *shown, long mo
         else
             high = middle - 1;
     }
-    more |= open && low > LENGTH_MAX;
+    more |= open && low > measured;
     more |= c->measured++ >= MEASURED_MAX && low < high;
     flow_say_long(c->flow, c->button, more ? low - 1 : low, more);
 }
@@ -423,6 +426,20 @@ static bool can_be_empty(const struct flow_button *button)
     return true;
 }
 
+/* A value of a lookup's answer that is not said to be short. */
+static void check_open_size(struct checking *c, long most)
+{
+    struct template_part part, longest = { .looked_up = false };
+
+    if (most >= 0 && most <= c->button->most)
+        return;
+    for (size_t i = 0; template_part(c->button->template, i, &part); i++)
+        if (part.looked_up && (!longest.looked_up || !part.language))
+            longest = part;
+    if (longest.looked_up && !said_before(c, SAID_SIZE))
+        flow_say_unbounded(c->flow, c->button, longest.text, longest.language != NULL);
+}
+
 static void check_size(struct checking *c)
 {
     struct flow_button *button = c->button;
@@ -430,20 +447,25 @@ static void check_size(struct checking *c)
     long most = bound_of(c->flow, button);
     enum flow_answer answer = FLOW_NO;
 
-    if (button->open || !c->flow->rules[button->rule].reached)
+    if (!c->flow->rules[button->rule].reached)
         return;
+    if (button->open) {
+        check_open_size(c, most);
+        return;
+    }
     if (shown.found && shown.data.n == 0)
         shown.found = false;
     if (shown.found)
         answer = FLOW_YES;
-    else if (most < 0 || most > FLOW_DATA_MAX)
-        answer = trace(c, FLOW_WISH_LONG, FLOW_DATA_MAX, &shown);
+    else if (most < 0 || most > button->most)
+        answer = trace(c, FLOW_WISH_LONG, button->most, &shown);
     if (answer == FLOW_YES && !has_chain(c, button->rule, shown.side, shown.input, CHAIN_MAX))
         answer = FLOW_UNKNOWN;
     if (answer == FLOW_YES)
         say_long(c, &shown, most);
     else if (answer == FLOW_UNKNOWN)
-        undecided(c, "always sends at most 64 bytes");
+        undecided(c, button->most > FLOW_DATA_MAX ? "always sends at most 1024 bytes"
+                                                  : "always sends at most 64 bytes");
     if (!can_be_empty(button))
         return;
     answer = trace(c, FLOW_WISH_EMPTY, 0, &shown);

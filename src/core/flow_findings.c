@@ -279,6 +279,15 @@ static bool longest(const struct flow *flow, const struct flow_button *button, e
     return found;
 }
 
+/* The other way out of data that is too long. */
+static const char *or_token(const struct flow *flow, const struct flow_button *button)
+{
+    const struct step *step = &flow->rules[button->rule].rule->steps[button->step];
+    const bool keyboard = step->messages[button->message]->type == MESSAGE_REPLY_KEYBOARD;
+
+    return keyboard || button->button->token ? "" : ", or put token: true on the button";
+}
+
 void flow_say_long(struct flow *flow, struct flow_button *button, long bytes, bool more)
 {
     struct place at = node_quoted(button->node);
@@ -287,17 +296,22 @@ void flow_say_long(struct flow *flow, struct flow_button *button, long bytes, bo
     struct shown line;
     long letters;
 
-    finding_error(flow->findings, at,
-                  "callback_data can be %s%ld bytes; Telegram takes 64 and refuses the whole message",
-                  more ? "more than " : "", bytes);
-    if (!longest(flow, button, &side, &name, &letters))
-        finding_hint(flow->findings, "shorten what goes into it");
-    else if (letters < 0)
-        finding_hint(flow->findings, "'%.*s' can be any number of letters long (%s); shorten its pattern",
-                     TEXT_ARG(name), line_of(flow, button->rule, side, at, &line));
+    if (button->most > FLOW_DATA_MAX)
+        finding_error(flow->findings, at, "callback_data can be %s%ld bytes; behind a token stand at most %d",
+                      more ? "more than " : "", bytes, button->most);
     else
-        finding_hint(flow->findings, "'%.*s' can be %ld letters long (%s); shorten its pattern",
-                     TEXT_ARG(name), letters, line_of(flow, button->rule, side, at, &line));
+        finding_error(flow->findings, at,
+                      "callback_data can be %s%ld bytes; Telegram takes 64 and refuses the whole message",
+                      more ? "more than " : "", bytes);
+    if (!longest(flow, button, &side, &name, &letters))
+        finding_hint(flow->findings, "shorten what goes into it%s", or_token(flow, button));
+    else if (letters < 0)
+        finding_hint(flow->findings, "'%.*s' can be any number of letters long (%s); shorten its pattern%s",
+                     TEXT_ARG(name), line_of(flow, button->rule, side, at, &line), or_token(flow, button));
+    else
+        finding_hint(flow->findings, "'%.*s' can be %ld letters long (%s); shorten its pattern%s",
+                     TEXT_ARG(name), letters, line_of(flow, button->rule, side, at, &line),
+                     or_token(flow, button));
 }
 
 void flow_say_empty(struct flow *flow, struct flow_button *button, const struct flow_shown *shown)
@@ -338,10 +352,33 @@ void flow_say_doubtful(struct flow *flow, struct flow_button *button)
 void flow_say_open(struct flow *flow, struct flow_button *button)
 {
     const struct text label = flow_say_label(button);
+    bool unknown = false, looked_up = false;
+    struct template_part part;
+    struct shown text;
 
     finding_add(flow->findings, FINDING_NOTE, button->node->at,
                 "where %s '%.*s' leads depends on values that only a run knows: it cannot be proved",
                 button->key ? "key" : "button", TEXT_ARG(label));
+    for (size_t i = 0; template_part(button->template, i, &part); i++) {
+        unknown |= part.kind == TEMPLATE_OTHER && !part.language;
+        looked_up |= part.looked_up && !part.language;
+    }
+    if (looked_up)
+        finding_hint(flow->findings,
+                     "say in the lookup what the value looks like: fields: { ...: 'PATTERN' }");
+    else if (!unknown && button->lost.p)
+        finding_hint(flow->findings, "with some value it would be '%s', which no rule takes",
+                     show(button->lost, &text));
+}
+
+void flow_say_unbounded(struct flow *flow, struct flow_button *button, struct text path, bool known)
+{
+    finding_add(flow->findings, FINDING_WARNING, node_quoted(button->node),
+                "it cannot be proved that callback_data has at most %d bytes", button->most);
+    finding_hint(flow->findings, "%s ${%.*s}%s%s",
+                 known ? "shorten the pattern that the lookup's fields give"
+                       : "say in the lookup's fields how long",
+                 TEXT_ARG(path), known ? "" : " can be", or_token(flow, button));
 }
 
 void flow_say_undecided(struct flow *flow, struct place at, const char *format, ...)

@@ -23,6 +23,8 @@ void flow_say_split(struct flow *flow, struct flow_button *button, struct text a
                     int rule_b);
 void flow_say_doubtful(struct flow *flow, struct flow_button *button);
 void flow_say_open(struct flow *flow, struct flow_button *button);
+/* flow_say_unbounded: a lookup's value may make the data too long; `known`: there is a pattern for it. */
+void flow_say_unbounded(struct flow *flow, struct flow_button *button, struct text path, bool known);
 
 /* flow_say_undecided: a note; `what` ends "it is undecided whether ". */
 void flow_say_undecided(struct flow *flow, struct place at, const char *format, ...) PRINTF(3, 4);

@@ -55,7 +55,7 @@ static bool add_side(struct flow *flow, int i, enum flow_side side)
     rule->loops[side] = count_loops(pattern_source(pattern));
     flow_regex_parse(pattern_source(pattern), flow->sets, flow->arena, &rule->regex[side]);
     if (!rule->regex[side].outside) {
-        flow_tree_clamp(rule->regex[side].top, side == FLOW_TAP ? FLOW_DATA_MAX : FLOW_TEXT_MAX);
+        flow_tree_clamp(rule->regex[side].top, side == FLOW_TAP ? flow->data_most : FLOW_TEXT_MAX);
         if (!flow_spent(&flow->mem))
             start = flow_code_rule(&flow->code, rule->regex[side].top, i);
         if (start < 0)
@@ -208,10 +208,10 @@ const struct flow_node *flow_model_value(struct flow *flow, const struct flow_bu
     const struct flow_node *tree;
 
     if (group == 0)
-        tree = flow_values_tree(flow, part->text);
+        tree = flow_values_tree(flow, part);
     else
         tree = rule->exact[side] ? flow_tree_group(rule->regex[side].top, group) : NULL;
-    for (size_t i = 0; i < part->n_filters && tree; i++)
+    for (size_t i = 0; i < part->n_filters; i++)
         tree = flow_values_filter(flow, tree, &part->filters[i]);
     return tree;
 }
@@ -265,6 +265,7 @@ static bool add_button(struct flow *flow, struct flow_button button)
     if (!button.template)
         return true;
     button.to = button.key ? FLOW_TEXT : FLOW_TAP;
+    button.most = button.button->token ? FLOW_TOKEN_MAX : FLOW_DATA_MAX;
     button.node = button.button->node;
     if (button.node && button.node->kind == NODE_MAP)
         button.node = node_get(button.node, button.key ? "text" : "callback_data");
@@ -299,6 +300,35 @@ static bool is_plain(const struct rule *rule, const struct message *message)
                 return false;
     }
     return true;
+}
+
+static bool has_tokens(const struct rule *rule)
+{
+    for (size_t s = 0; s < rule->n_steps; s++)
+        for (size_t m = 0; m < rule->steps[s].count; m++)
+            for (size_t r = 0; r < rule->steps[s].messages[m]->n_rows; r++)
+                for (size_t k = 0; k < rule->steps[s].messages[m]->rows[r].count; k++)
+                    if (rule->steps[s].messages[m]->rows[r].buttons[k].token)
+                        return true;
+    return false;
+}
+
+static int data_most(const struct ruleset *ruleset)
+{
+    for (size_t i = 0; i < ruleset_count(ruleset); i++)
+        if (has_tokens(ruleset_rule(ruleset, i)))
+            return FLOW_TOKEN_MAX;
+    return FLOW_DATA_MAX;
+}
+
+int flow_model_tap(const struct flow *flow, int rule)
+{
+    const struct flow_ints *senders = &flow->rules[rule].senders;
+
+    for (int i = 0; i < senders->n && flow->data_most > FLOW_DATA_MAX; i++)
+        if (flow->buttons[senders->v[i]].most > FLOW_DATA_MAX)
+            return FLOW_TOKEN_MAX;
+    return FLOW_DATA_MAX;
 }
 
 /* All buttons and keys of a rule, or (with `count`) only how many there are. */
@@ -387,6 +417,9 @@ bool flow_model_build(struct flow *flow)
 {
     flow_model_phase(flow, 4);
     flow->code.mem = &flow->mem;
+    flow->data_most = data_most(flow->ruleset);
+    if (flow->beside && data_most(flow->beside) > flow->data_most)
+        flow->data_most = data_most(flow->beside);
     flow->arena = arena_new(TREES_MAX);
     flow->sets = flow_sets_new(&flow->mem);
     if (!flow->arena || !flow->sets || !flow_atoms_prepare(flow->sets) || !add_rules(flow) ||

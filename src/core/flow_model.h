@@ -6,8 +6,9 @@
 #include "core/flow_walk.h"
 #include "core/ruleset.h"
 
-#define FLOW_DATA_MAX 64   /* bytes of callback data */
-#define FLOW_TEXT_MAX 4096 /* characters of a text */
+#define FLOW_DATA_MAX 64    /* bytes of callback data */
+#define FLOW_TOKEN_MAX 1024 /* ... behind a token */
+#define FLOW_TEXT_MAX 4096  /* characters of a text */
 
 /* How a rule is entered. */
 enum flow_side { FLOW_TAP, FLOW_TEXT, FLOW_DEFAULT };
@@ -45,6 +46,7 @@ struct flow_button {
     const struct node *node; /* the template's text */
     bool key;
     enum flow_side to; /* FLOW_TEXT for keys */
+    int most;          /* bytes of data */
     bool open;         /* holds values that only a run knows */
     bool plain;        /* sent whenever its rule is entered, once */
     int start
@@ -76,6 +78,7 @@ struct flow {
     struct flow_dfa *spare;  /* for one program at a time */
     struct flow_rule *rules; /* behind them those of `beside` */
     int n_rules;
+    int data_most;                /* bytes of a tap: more than FLOW_DATA_MAX if there are tokens */
     const struct ruleset *beside; /* other rules, to be compared with; NULL: none */
     int n_beside;
     struct flow_dfa *both[FLOW_SIDES]; /* of all rules and those beside; NULL: there are none */
@@ -103,6 +106,9 @@ int flow_model_number(const struct flow *flow, const struct rule *rule);
 /* flow_model_group: the group that a template's capture names on this side, 0: none. */
 int flow_model_group(const struct flow *flow, const struct flow_button *button, enum flow_side side,
                      struct text name);
+
+/* flow_model_tap: how many bytes a tap that leads to the rule has at most, once its senders are known. */
+int flow_model_tap(const struct flow *flow, int rule);
 
 /* flow_model_value: what the value of a template's part can be that is no plain capture of this side; NULL: any text. */
 const struct flow_node *flow_model_value(struct flow *flow, const struct flow_button *button,

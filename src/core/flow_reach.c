@@ -136,7 +136,7 @@ void flow_reach_won(struct flow *flow, int rule, enum flow_side side, struct flo
     walk.asserts = flow_code_asserts(&flow->code, flow->rules[rule].start[side]);
     walk.visit = see_end;
     walk.arg = &winning;
-    walk.bytes_max = side == FLOW_TAP ? FLOW_DATA_MAX : FLOW_TEXT_MAX;
+    walk.bytes_max = side == FLOW_TAP ? flow->data_most : FLOW_TEXT_MAX;
     out->result = flow_walk_run(&walk, &flow->rules[rule].start[side], 1, flow->start[side]);
     flow_model_end(flow);
     flow_walk_free(&walk);
@@ -161,7 +161,7 @@ enum flow_result flow_reach_within(struct flow *flow, int a, int b, enum flow_si
     walk.dfa = flow->spare;
     walk.keep_dead = true;
     walk.visit = see_strange;
-    walk.bytes_max = side == FLOW_TAP ? FLOW_DATA_MAX : FLOW_TEXT_MAX;
+    walk.bytes_max = side == FLOW_TAP ? flow->data_most : FLOW_TEXT_MAX;
     result = flow_walk_run(&walk, &flow->rules[a].start[side], 1,
                            flow_dfa_start(flow->spare, &flow->rules[b].start[side], 1));
     *within = result == FLOW_ALL;
@@ -237,7 +237,7 @@ void flow_reach_leads(struct flow *flow, struct flow_button *button)
         walk.keep_dead = true;
         walk.visit = see_data;
         walk.arg = &leading;
-        walk.bytes_max = button->to == FLOW_TAP ? FLOW_DATA_MAX : 256;
+        walk.bytes_max = button->to == FLOW_TAP ? button->most : 256;
         if (flow_walk_run(&walk, &button->start[side], 1, flow->start[button->to]) != FLOW_ALL)
             button->undecided = true;
         flow_model_end(flow);

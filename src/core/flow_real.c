@@ -59,7 +59,8 @@ static bool make_heads(struct flow_real *real)
     struct flow *flow = real->flow;
 
     for (int side = 0; side < FLOW_SIDES; side++) {
-        if (!flow_grow(&flow->mem, &real->heads[side], &real->heads_cap[side], flow->n_rules, sizeof(struct head)))
+        if (!flow_grow(&flow->mem, &real->heads[side], &real->heads_cap[side], flow->n_rules,
+                       sizeof(struct head)))
             return false;
         for (int i = 0; i < flow->n_rules; i++) {
             const struct pattern *pattern = flow->rules[i].pattern[side];
@@ -67,7 +68,8 @@ static bool make_heads(struct flow_real *real)
             char ones[sizeof(uint64_t)];
 
             memset(ones, 0xFF, sizeof(ones));
-            real->heads[side][i] = (struct head){ head_of(prefix), head_of(text_make(ones, prefix.n)), pattern };
+            real->heads[side][i] =
+                (struct head){ head_of(prefix), head_of(text_make(ones, prefix.n)), pattern };
         }
     }
     return true;
@@ -325,7 +327,7 @@ static enum flow_sent render_alone(struct flow_real *real, const struct flow_but
     flow_work(&real->flow->mem, RENDER_STEPS);
     if (!template_render(button->template, real->captures, 65536, real->arena, out, &fault))
         return FLOW_UNSENT;
-    return button->key || (out->n > 0 && out->n <= FLOW_DATA_MAX) ? FLOW_SENT : FLOW_REFUSED;
+    return button->key || (out->n > 0 && out->n <= (size_t)button->most) ? FLOW_SENT : FLOW_REFUSED;
 }
 
 /* Up to this message, as the run would. */

@@ -30,6 +30,7 @@ struct trace {
     struct flow *flow;
     const struct flow_button *button;
     enum flow_side side;
+    int tap_most; /* bytes */
     struct flow_records records;
     struct flow_dfa *all;
     int start; /* of the rule's program */
@@ -366,7 +367,7 @@ static void step(struct trace *trace, int from, int atom, const int *sender, int
         if (next.space && spot.bytes == 0)
             return;
     }
-    if (bytes > (trace->side == FLOW_TAP ? FLOW_DATA_MAX : FLOW_TEXT_MAX))
+    if (bytes > (trace->side == FLOW_TAP ? trace->tap_most : FLOW_TEXT_MAX))
         return;
     advance(trace, &trace->closed[class], atom);
     next.state = flow_dfa_step(trace->all, spot.state, atom);
@@ -519,6 +520,7 @@ enum flow_answer flow_trace_search(struct flow *flow, const struct flow_button *
     struct trace trace = { .flow = flow, .button = button, .side = side, .hit = -1 };
     enum flow_answer answer;
 
+    trace.tap_most = flow_model_tap(flow, button->rule);
     if (rule->start[side] < 0 || button->start[side] < 0)
         return button->vague[side] ? FLOW_UNKNOWN : FLOW_NO;
     if (!rule->exact[side] || flow_spent(&flow->mem) || flow_tree_empty_loop(rule->regex[side].top))

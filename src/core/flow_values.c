@@ -32,8 +32,12 @@ static const struct flow_node *one_language(struct flow *flow)
     return tree;
 }
 
-const struct flow_node *flow_values_tree(struct flow *flow, struct text path)
+const struct flow_node *flow_values_tree(struct flow *flow, const struct template_part *part)
 {
+    const struct text path = part->text;
+
+    if (part->language)
+        return parse(flow, pattern_source(part->language));
     if (text_starts(path, "pages."))
         return parse(flow, text_of(PAGE_NUMBER));
     if (text_is(path, "lang"))
@@ -88,7 +92,12 @@ static struct flow_node *turn_tree(struct flow *flow, const struct flow_node *no
 /* All characters that a text of the tree can have; -1: memory is out. */
 static int letters_of(struct flow *flow, const struct flow_node *node)
 {
-    int set = node->kind == FLOW_CHAR ? node->set : flow_set_make(flow->sets, NULL, 0);
+    static const struct flow_range any = { 0, FLOW_CODE_MAX };
+    int set;
+
+    if (!node)
+        return flow_set_make(flow->sets, &any, 1);
+    set = node->kind == FLOW_CHAR ? node->set : flow_set_make(flow->sets, NULL, 0);
 
     for (int i = 0; i < node->count; i++)
         set = flow_set_union(flow->sets, set, letters_of(flow, node->kids[i]));
@@ -100,12 +109,14 @@ static const struct flow_node *cut(struct flow *flow, const struct flow_node *tr
     struct flow_node *loop = arena_alloc(flow->arena, sizeof(*loop));
     struct flow_node *letter = arena_alloc(flow->arena, sizeof(*letter));
     struct flow_node **kids = arena_array(flow->arena, 1, sizeof(*kids));
+    const int some = tree && most > 0 && !flow_tree_nullable(tree);
 
     if (!loop || !letter || !kids || most > FLOW_TEXT_MAX)
         return NULL;
     *letter = (struct flow_node){ .kind = FLOW_CHAR, .set = letters_of(flow, tree) };
     *kids = letter;
-    *loop = (struct flow_node){ .kind = FLOW_REPEAT, .max = (int)most, .count = 1, .kids = kids };
+    *loop =
+        (struct flow_node){ .kind = FLOW_REPEAT, .min = some, .max = (int)most, .count = 1, .kids = kids };
     return letter->set < 0 ? NULL : loop;
 }
 
@@ -122,8 +133,10 @@ static bool has_space(struct flow *flow, const struct flow_node *tree)
 const struct flow_node *flow_values_filter(struct flow *flow, const struct flow_node *tree,
                                            const struct filter *filter)
 {
-    const long most = flow_tree_most(flow->sets, tree, true);
+    const long most = tree ? flow_tree_most(flow->sets, tree, true) : -1;
 
+    if (!tree && filter->kind != FILTER_TRUNCATE)
+        return NULL;
     switch (filter->kind) {
     case FILTER_UPPER:
     case FILTER_LOWER:

@@ -91,7 +91,7 @@ void flow_when_check(struct flow *flow)
             if (rule->pattern[side] && !rule->regex[side].outside)
                 seek(&seeking, rule->pattern[side], rule->regex[side].top,
                      flow_model_pattern(rule, (enum flow_side)side)->at,
-                     side == FLOW_TAP ? FLOW_DATA_MAX : FLOW_TEXT_MAX, side == FLOW_TEXT);
+                     side == FLOW_TAP ? flow->data_most : FLOW_TEXT_MAX, side == FLOW_TEXT);
         flow_when_each(rule->rule, seek_condition, &seeking);
     }
     flow_effort_free(seeking.effort);

@@ -228,8 +228,16 @@ const struct pattern *names_field(const struct names *names, const struct path *
 {
     struct full_path full;
     const struct names_lookup *lookup = find_answer(names, path, &full);
+    const struct pattern *language = NULL;
 
-    return lookup && lookup->form ? lookup_form_field(lookup->form, full.words + 1, full.n - 1) : NULL;
+    if (lookup && lookup->form)
+        language = lookup_form_field(lookup->form, full.words + 1, full.n - 1);
+    /* on other ways to here another lookup may have given the answer */
+    for (; language && lookup && lookup->elsewhere; lookup = lookup->before)
+        if (strcmp(lookup->as, full.words[0]) == 0 &&
+            (!lookup->form || lookup_form_field(lookup->form, full.words + 1, full.n - 1) != language))
+            language = NULL;
+    return language;
 }
 
 /* --- samples -------------------------------------------------------------------------------------------------------- */

@@ -3,11 +3,37 @@
 #include "core/lookup_build.h"
 #include "core/step_build.h"
 
+#include <string.h>
+
 struct carrying {
     struct rule_context *context;
     struct names_lookups *lookups;
     bool failed;
 };
+
+/* Another lookup of that name counts, too: its values may be others. */
+static bool has_form(const struct names_lookups *lookups, struct text as, const struct lookup_form *form)
+{
+    for (const struct names_lookup *entry = lookups->last; entry; entry = entry->before)
+        if (text_is(as, entry->as) && entry->form == form)
+            return true;
+    return false;
+}
+
+/* The first of a name is the one that is found by it. */
+static void add_carried(struct names_lookups *lookups, struct names_lookup *entry)
+{
+    struct names_lookup **last = &lookups->last;
+
+    while (*last && strcmp((*last)->as, entry->as) != 0)
+        last = &(*last)->before;
+    if (*last)
+        last = &(*last)->before;
+    else
+        last = &lookups->last;
+    entry->before = *last;
+    *last = entry;
+}
 
 static void note_lookup(void *context, const struct node *map)
 {
@@ -20,7 +46,7 @@ static void note_lookup(void *context, const struct node *map)
     if (!node || node->kind == NODE_LIST)
         return;
     form = lookup_find(carrying->context->lookups, carrying->context->forms, node, &as);
-    if (!form || names_lookup_find(carrying->lookups, as))
+    if (!form || has_form(carrying->lookups, as, form))
         return;
     entry = arena_alloc(carrying->context->maker->arena, sizeof(*entry));
     if (entry)
@@ -31,8 +57,7 @@ static void note_lookup(void *context, const struct node *map)
     }
     entry->form = form;
     entry->maybe = entry->elsewhere = true;
-    entry->before = carrying->lookups->last;
-    carrying->lookups->last = entry;
+    add_carried(carrying->lookups, entry);
 }
 
 static bool has_ways_in(const struct rule *rule)

@@ -19,6 +19,7 @@ struct part {
     struct filter *filters;
     size_t n_filters;
     const struct pattern *language; /* NULL: not known */
+    bool looked_up;                 /* leads into a lookup's answer */
 };
 
 struct template
@@ -161,6 +162,7 @@ static void add_path(struct reader *reader, struct text path, struct text otherw
                      from, to - from))
         reader->good = false;
     part.language = names_field(reader->maker->names, &part.path);
+    part.looked_up = names_form(reader->maker->names, &part.path);
     end_literal(reader);
     reader->template->parts[reader->template->count++] = part;
 }
@@ -462,6 +464,7 @@ bool template_part(const struct template *template, size_t i, struct template_pa
                                    .otherwise = part->otherwise,
                                    .filters = part->filters,
                                    .n_filters = part->n_filters,
+                                   .looked_up = part->looked_up,
                                    .language = part->language };
     if (part->literal)
         out->kind = TEMPLATE_LITERAL;

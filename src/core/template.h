@@ -49,7 +49,8 @@ struct template_part {
     struct text otherwise; /* the default; p == NULL: none */
     const struct filter *filters;
     size_t n_filters;
-    const struct pattern *language; /* of a lookup's value, by its `fields`; NULL: not known */
+    bool looked_up;                 /* a value of a lookup's answer */
+    const struct pattern *language; /* ... by its `fields`; NULL: not known */
 };
 
 /* template_count: how many parts; template_part: the i-th, false past the end. Texts are lent. Of a template with
