@@ -1,5 +1,6 @@
 #include "app/answers.h"
 
+#include "core/doc.h"
 #include "core/lookup.h"
 
 #include <stdlib.h>
@@ -27,42 +28,43 @@ void answers_clear(struct answers *answers)
 
 /* --- reading --------------------------------------------------------------------------------------------------------- */
 
-/* By what the daemon asks of an answer, so that nobody tries with what no customer would see. */
-static bool is_taken(const struct lookup *lookup, struct text json, struct fault *fault)
+/* By what the daemon asks of an answer, so that nobody tries with what no customer would see. As the daemon takes it: large
+   numbers keep their digits. */
+static char *read_json(const struct lookup *lookup, struct text json, struct fault *fault)
 {
     struct pattern_scratch *scratch = pattern_scratch_new();
+    struct buf out = BUF(2 * LOOKUP_ANSWER_MAX);
     struct json_object *value = NULL;
-    bool ok = false;
+    char *taken = NULL;
 
-    if (scratch)
-        ok = lookup_read(lookup, 200, true, json, scratch, &value, fault) == LOOKUP_FOUND;
-    else
-        fault_set(fault, "out of memory");
+    fault_set(fault, "out of memory");
+    if (scratch && lookup_read(lookup, 200, true, json, scratch, &value, fault) == LOOKUP_FOUND) {
+        doc_print(value, &out);
+        taken = buf_take(&out);
+    }
     json_object_put(value);
     pattern_scratch_free(scratch);
-    return ok;
+    return taken;
 }
 
-static bool read_kind(const struct lookup *lookup, struct text what, enum answer_kind *kind,
-                      struct fault *fault)
+static bool read_what(const struct lookup *lookup, struct text what, struct given *out, struct fault *fault)
 {
     static const char *const plain[] = { "sample", "not_found", "error", NULL };
     const char *near;
 
     for (size_t i = 0; i < KINDS; i++)
         if (words_of[i] && text_is(what, words_of[i])) {
-            *kind = (enum answer_kind)i;
+            out->kind = (enum answer_kind)i;
             return true;
         }
-    *kind = ANSWER_JSON;
-    if (is_taken(lookup, what, fault))
+    out->kind = ANSWER_JSON;
+    out->json = read_json(lookup, what, fault);
+    if (out->json)
         return true;
     near = what.n < 20 ? text_closest(what, plain) : NULL;
-    fault_wrap(fault, "lookup %s", lookup_name(lookup));
     if (near)
-        return fault_set(fault, "lookup %s: neither JSON nor not_found, error, sample; did you mean %s?",
-                         lookup_name(lookup), near);
-    return false;
+        fault_set(fault, "neither JSON nor not_found, error, sample; did you mean %s?", near);
+    return fault_wrap(fault, "lookup %s", lookup_name(lookup));
 }
 
 static const struct lookup *find(const struct ruleset *ruleset, struct text name, struct fault *fault)
@@ -120,12 +122,10 @@ bool answers_set(struct answers *answers, const struct ruleset *ruleset, struct 
     if (!text_cut(words, '=', &name, &what))
         return fault_set(fault, "write NAME=JSON, NAME=not_found, NAME=error or NAME=sample");
     lookup = find(ruleset, text_trim(name), fault);
-    what = text_trim(what);
-    if (!lookup || !read_kind(lookup, what, &answer.kind, fault))
+    if (!lookup || !read_what(lookup, text_trim(what), &answer, fault))
         return false;
     answer.name = lookup_name(lookup);
-    answer.json = answer.kind == ANSWER_JSON ? text_dup(what) : NULL;
-    if ((answer.kind == ANSWER_JSON && !answer.json) || !add(answers, &answer)) {
+    if (!add(answers, &answer)) {
         free(answer.json);
         return fault_set(fault, "out of memory");
     }

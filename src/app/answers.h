@@ -10,7 +10,7 @@ enum answer_kind { ANSWER_SAMPLE, ANSWER_JSON, ANSWER_NOT_FOUND, ANSWER_ERROR };
 struct given {
     const char *name;
     enum answer_kind kind;
-    char *json; /* ANSWER_JSON: as it was written */
+    char *json; /* ANSWER_JSON: what the daemon takes it for */
     size_t from;
 };
 

@@ -4,27 +4,25 @@
 
 #include "app/cmd.h"
 #include "app/cmdline.h"
+#include "app/told.h"
 #include "base/log.h"
 #include "base/now.h"
 #include "core/doc.h"
 #include "core/draw.h"
+#include "core/lookup.h"
 
+#include <inttypes.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-#define LINE_MAX_BYTES 20000
+#define LINE_MAX_BYTES ((size_t)256 << 10)
 #define ARENA_MAX ((size_t)64 << 20)
 #define DRAWING_MAX ((size_t)16 << 20)
-
-static const char help[] = "a number presses that button, other words are a text of the customer\n"
-                           "  :tap DATA     a button of an older message, or of another system\n"
-                           "  :after 31m    so much later\n"
-                           "  :why          which rule took it, and why\n"
-                           "  :back         takes the last turn back\n"
-                           "  :save FILE    the talk as a test case\n"
-                           "  :quit\n";
+#define SHOWN_MAX 200
+#define SLIP_MAX 99 /* a number up to this is rather a button that is not there than a text */
 
 /* --- showing --------------------------------------------------------------------------------------------------------- */
 
@@ -54,38 +52,49 @@ static void show_messages(const struct chat *chat, const struct talk_turn *turn)
     arena_free(arena);
 }
 
+/* In parentheses: what no customer sees. */
 static void show_turn(const struct chat *chat)
 {
     const struct talk_turn *turn = chat->count ? &chat->turns[chat->count - 1].result : NULL;
+    const struct sandbox_outcome *outcome = turn ? &turn->outcome : NULL;
 
     if (!turn)
         return;
     show_messages(chat, turn);
-    if (turn->outcome.reason.p)
-        printf("(%s: %.*s)\n",
-               turn->outcome.rule.p ? run_state_name(turn->outcome.run_state) : "nothing is sent",
-               TEXT_ARG(turn->outcome.reason));
+    if (outcome->reason.p) {
+        printf("(%s: ", outcome->rule.p ? run_state_name(outcome->run_state) : "nothing is sent");
+        told_text(outcome->reason, stdout);
+        printf(")\n");
+    } else if (turn->count == 0) {
+        printf("(rule %.*s sends nothing)\n", TEXT_ARG(outcome->rule));
+    }
 }
 
-static void show_why(const struct chat *chat)
+/* "364d 23h", "29m 50s" */
+static void show_time(int64_t ms)
 {
-    const struct chat_turn *turn = chat->count ? &chat->turns[chat->count - 1] : NULL;
-    const struct sandbox_outcome *outcome = turn ? &turn->result.outcome : NULL;
+    static const struct {
+        int64_t ms, most;
+        char unit;
+    } units[] = { { 86400000, INT64_MAX, 'd' }, { 3600000, 24, 'h' }, { 60000, 60, 'm' }, { 1000, 60, 's' } };
+    size_t i = 0;
 
-    if (!outcome) {
-        printf("(nothing was said yet)\n");
-    } else if (!outcome->rule.p) {
-        printf("(no run: %.*s)\n", TEXT_ARG(outcome->reason));
-    } else {
-        printf("(rule %.*s, ", TEXT_ARG(outcome->rule));
-        if (text_is(outcome->how, "default"))
-            printf("as the default");
-        else
-            printf("its %.*s pattern takes it", TEXT_ARG(outcome->how));
-        if (!text_is(outcome->captures, "{}"))
-            printf(": %.*s", TEXT_ARG(outcome->captures));
-        printf(")\n");
-    }
+    while (i < 3 && ms < units[i].ms)
+        i++;
+    printf("%" PRId64 "%c", ms / units[i].ms, units[i].unit);
+    if (i < 3 && ms / units[i + 1].ms % units[i + 1].most)
+        printf(" %" PRId64 "%c", ms / units[i + 1].ms % units[i + 1].most, units[i + 1].unit);
+}
+
+static void show_variable(const struct variable_row *row, int64_t now)
+{
+    char shown[SHOWN_MAX + 1];
+
+    text_printable(row->value, shown, SHOWN_MAX);
+    printf("chat.%.*s = %s%s  (%s ", TEXT_ARG(row->name), shown, row->value.n > SHOWN_MAX ? "..." : "",
+           row->session ? "until the session ends, in" : "for");
+    show_time(row->until - now);
+    printf(")\n");
 }
 
 /* --- commands -------------------------------------------------------------------------------------------------------- */
@@ -95,11 +104,11 @@ static void complain(const struct fault *fault)
     printf("(%s)\n", fault->text);
 }
 
-static void take(struct chat *chat, enum deed deed, struct text what)
+static void take(struct chat *chat, const struct chat_deed *deed)
 {
     struct fault fault = { "" };
 
-    if (chat_take(chat, deed, what, &fault))
+    if (chat_take(chat, deed, &fault))
         show_turn(chat);
     else
         complain(&fault);
@@ -107,14 +116,53 @@ static void take(struct chat *chat, enum deed deed, struct text what)
 
 static void do_tap(struct chat *chat, struct text data)
 {
-    take(chat, DEED_TAP, data);
+    take(chat, &(struct chat_deed){ .deed = DEED_TAP, .what = data });
+}
+
+static void do_text(struct chat *chat, struct text words)
+{
+    take(chat, &(struct chat_deed){ .deed = DEED_TEXT, .what = words });
+}
+
+/* Words for those who do not know media types. */
+static struct text media_type(struct text kind)
+{
+    static const struct {
+        const char *kind, *type;
+    } types[] = { { "image", "image/jpeg" },
+                  { "audio", "audio/ogg" },
+                  { "video", "video/mp4" },
+                  { "pdf", "application/pdf" },
+                  { "file", "application/octet-stream" } };
+
+    for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
+        if (text_is(kind, types[i].kind))
+            return text_of(types[i].type);
+    return kind.n && memchr(kind.p, '/', kind.n) ? kind : TEXT_NONE;
+}
+
+static void do_attach(struct chat *chat, struct text words)
+{
+    struct chat_deed file = { .deed = DEED_ATTACHMENT };
+    struct text kind = words, rest = TEXT_NONE;
+
+    if (text_cut(words, ' ', &kind, &rest)) {
+        file.url = rest = text_trim(rest);
+        if (text_cut(rest, ' ', &file.url, &file.name))
+            file.name = text_trim(file.name);
+    }
+    file.what = media_type(kind);
+    if (file.what.p)
+        take(chat, &file);
+    else
+        printf("(:attach wants image, audio, video, pdf, file or a media type such as image/png)\n");
 }
 
 static void do_after(struct chat *chat, struct text time)
 {
     int64_t ms;
 
-    if (text_duration(time, &ms))
+    if (text_duration(time, &ms) && ms >= 0)
         chat->wait_ms = ms;
     else
         printf("(:after wants a time such as 31m)\n");
@@ -122,8 +170,81 @@ static void do_after(struct chat *chat, struct text time)
 
 static void do_why(struct chat *chat, struct text none)
 {
+    const struct sandbox_outcome *outcome = chat->count ? &chat->turns[chat->count - 1].result.outcome : NULL;
+
     (void)none;
-    show_why(chat);
+    if (!outcome) {
+        printf("(nothing was said yet)\n");
+        return;
+    }
+    told_print(outcome, stdout);
+    told_end(outcome, stdout);
+}
+
+static void do_vars(struct chat *chat, struct text none)
+{
+    const int64_t now = talk_now(chat->talk);
+    struct sandbox_chat kept;
+    struct fault fault;
+    char at[32];
+
+    (void)none;
+    if (!talk_look(chat->talk, &kept, &fault)) {
+        complain(&fault);
+        return;
+    }
+    for (size_t i = 0; i < kept.n_variables; i++)
+        show_variable(&kept.variables[i], now);
+    if (kept.quiet_until > now) {
+        printf("quiet for ");
+        show_time(kept.quiet_until - now);
+        printf(": texts are left to people, presses are answered\n");
+    }
+    now_format(now, at, sizeof(at));
+    printf("(%sit is %s)\n", kept.n_variables ? "" : "no variables; ", at);
+}
+
+static void show_lookup(const struct chat *chat, const char *name)
+{
+    const struct given *given = answers_find(&chat->answers, name, chat->count);
+    char shown[SHOWN_MAX + 1];
+
+    text_printable(text_of(given ? answers_word(given) : "sample"), shown, SHOWN_MAX);
+    printf("(%s: %s%s)\n", name, shown, given && strlen(answers_word(given)) > SHOWN_MAX ? "..." : "");
+}
+
+static void show_lookups(const struct chat *chat)
+{
+    const struct ruleset *ruleset = chat->generation->ruleset;
+    bool any = false;
+
+    for (size_t i = 0; i < ruleset_count(ruleset); i++) {
+        const struct rule *rule = ruleset_rule(ruleset, i);
+
+        for (size_t k = 0; k < rule->n_steps; k++) {
+            const struct lookup *lookup = rule->steps[k].lookup;
+            const char *near;
+
+            if (!lookup || ruleset_lookup(ruleset, text_of(lookup_name(lookup)), &near) != lookup)
+                continue; /* none, or shown before */
+            show_lookup(chat, lookup_name(lookup));
+            any = true;
+        }
+    }
+    if (!any)
+        printf("(no rule asks a lookup)\n");
+}
+
+static void do_lookup(struct chat *chat, struct text words)
+{
+    struct fault fault;
+
+    if (!words.n)
+        show_lookups(chat);
+    else if (answers_set(&chat->answers, chat->generation->ruleset, words, chat->count, &fault))
+        show_lookup(chat, chat->answers.items[chat->answers.count - 1].name);
+    else
+        complain(&fault);
 }
 
 static void do_back(struct chat *chat, struct text none)
@@ -131,49 +252,85 @@ static void do_back(struct chat *chat, struct text none)
     struct fault fault = { "" };
 
     (void)none;
-    if (chat_back(chat, &fault))
+    if (!chat_back(chat, &fault))
+        complain(&fault);
+    else if (chat->count)
         show_turn(chat);
     else
-        complain(&fault);
+        printf("(nothing is said yet)\n");
 }
 
 static void do_save(struct chat *chat, struct text path)
 {
     struct fault fault = { "" };
-    char *name = text_dup(path);
 
-    if (name && *name && chat_save(chat, name, &fault))
+    if (chat_save(chat, path, &fault))
         printf("(saved)\n");
     else
-        printf("(%s)\n", fault.text[0] ? fault.text : ":save wants the name of a file");
-    free(name);
+        complain(&fault);
 }
+
+static void do_help(struct chat *chat, struct text none);
+
+static const struct command {
+    const char *name;
+    void (*run)(struct chat *chat, struct text argument); /* NULL: ends the talk */
+    const char *wants, *help;
+} commands[] = {
+    { ":text", do_text, "WORDS", "a text that looks like a number or a command" },
+    { ":tap", do_tap, "DATA", "a button of an older message, or of another system" },
+    { ":attach", do_attach, "KIND [URL [NAME]]", "a file: image, audio, video, pdf, file, image/png" },
+    { ":after", do_after, "31m", "so much later comes the next turn" },
+    { ":lookup", do_lookup, "NAME=ANSWER", "from now on: JSON, not_found, error, sample; alone: lists them" },
+    { ":vars", do_vars, "", "what is kept of the chat, and for how long" },
+    { ":why", do_why, "", "which rule took it, and why; what was asked and done" },
+    { ":back", do_back, "", "takes the last turn back" },
+    { ":save", do_save, "FILE", "the talk as a test case" },
+    { ":help", do_help, "", "this" },
+    { ":quit", NULL, "", "or the end of input" },
+};
+#define COMMANDS (sizeof(commands) / sizeof(*commands))
 
 static void do_help(struct chat *chat, struct text none)
 {
     (void)chat;
     (void)none;
-    fputs(help, stdout);
+    printf("a number presses that button, other words are a text of the customer\n");
+    for (size_t i = 0; i < COMMANDS; i++)
+        printf("  %s %-*s %s\n", commands[i].name, (int)(25 - strlen(commands[i].name)), commands[i].wants,
+               commands[i].help);
 }
 
-static const struct command {
-    const char *name;
-    void (*run)(struct chat *chat, struct text argument);
-} commands[] = { { ":tap", do_tap },   { ":after", do_after }, { ":why", do_why },
-                 { ":back", do_back }, { ":save", do_save },   { ":help", do_help } };
+/* --- lines ------------------------------------------------------------------------------------------------------------- */
 
-static void run_command(struct chat *chat, struct text line)
+static void no_command(struct text name)
+{
+    const char *names[COMMANDS + 1] = { NULL }, *near;
+    char shown[SHOWN_MAX + 1];
+
+    for (size_t i = 0; i < COMMANDS; i++)
+        names[i] = commands[i].name;
+    near = text_closest(name, names);
+    text_printable(name, shown, SHOWN_MAX);
+    printf("(there is no %s%s%s; :help lists what there is)\n", shown, near ? ", perhaps " : "",
+           near ? near : "");
+}
+
+/* False: the talk ends. */
+static bool run_command(struct chat *chat, struct text line)
 {
     struct text name = line, argument = text_of("");
 
     text_cut(line, ' ', &name, &argument);
-    for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
+    for (size_t i = 0; i < COMMANDS; i++) {
         if (!text_is(name, commands[i].name))
             continue;
-        commands[i].run(chat, text_trim(argument));
-        return;
+        if (commands[i].run)
+            commands[i].run(chat, text_trim(argument));
+        return commands[i].run;
     }
-    fputs(help, stdout);
+    no_command(name);
+    return true;
 }
 
 /* Of two buttons with the same label, the second cannot be told by it. */
@@ -182,59 +339,112 @@ static void press(struct chat *chat, const struct talk_choice *choice)
     const struct shown_button *button = choice->button;
 
     if (talk_find(chat->talk, button->label) == choice || button->url.p)
-        take(chat, DEED_PRESS, button->label);
+        take(chat, &(struct chat_deed){ .deed = DEED_PRESS, .what = button->label });
+    else if (button->data.p)
+        do_tap(chat, button->data);
     else
-        take(chat, button->data.p ? DEED_TAP : DEED_TEXT, button->data.p ? button->data : button->label);
+        do_text(chat, button->label);
 }
 
-static void run_line(struct chat *chat, struct text line)
+static void say(struct chat *chat, struct text line)
 {
     size_t n;
     const struct talk_choice *choices = talk_choices(chat->talk, &n);
     int64_t number;
 
-    if (line.n == 0)
-        return;
-    if (line.p[0] == ':')
-        run_command(chat, line);
-    else if (text_i64(line, &number) && number >= 1 && (uint64_t)number <= n)
+    if (!text_i64(line, &number) || number < 0)
+        do_text(chat, line);
+    else if (number >= 1 && (uint64_t)number <= n)
         press(chat, &choices[number - 1]);
+    else if (n && number <= SLIP_MAX)
+        printf("(there is no button %" PRId64 "; :text %" PRId64 " writes it)\n", number, number);
     else
-        take(chat, DEED_TEXT, line);
+        do_text(chat, line);
 }
 
 /* --- the loop -------------------------------------------------------------------------------------------------------- */
 
-/* Without a terminal the words are shown behind the prompt, so that the talk can be read. */
-static bool read_line(char *line, struct text *out)
+enum given_line { LINE_FINE, LINE_WRONG, LINE_END };
+
+/* Up to the end of the line, whatever its length; *n counts on. */
+static bool read_bytes(char *line, size_t *n)
 {
+    int c;
+
+    *n = 0;
+    while ((c = getchar()) != EOF && c != '\n') {
+        if (*n < LINE_MAX_BYTES)
+            line[*n] = (char)c;
+        ++*n;
+    }
+    return c != EOF || *n;
+}
+
+static bool has_controls(struct text text)
+{
+    for (size_t i = 0; i < text.n; i++)
+        if (((unsigned char)text.p[i] < 0x20 && text.p[i] != '\t') || text.p[i] == 0x7F)
+            return true;
+    return false;
+}
+
+/* Without a terminal the words are shown behind the prompt, so that the talk can be read. */
+static enum given_line read_line(char *line, struct text *out)
+{
+    const char *wrong = NULL;
+    size_t n;
+
     printf("> ");
     fflush(stdout);
-    if (!fgets(line, LINE_MAX_BYTES, stdin)) {
+    if (!read_bytes(line, &n)) {
         printf("\n");
-        return false;
+        return LINE_END;
     }
-    *out = text_trim(text_of(line));
-    if (!isatty(STDIN_FILENO))
-        printf("%.*s\n", TEXT_ARG(*out));
-    return !text_is(*out, ":quit") && !text_is(*out, ":q");
+    *out = text_trim(text_make(line, n < LINE_MAX_BYTES ? n : LINE_MAX_BYTES));
+    if (n > LINE_MAX_BYTES)
+        wrong = "the line is too long";
+    else if (text_utf8_count(*out) < 0)
+        wrong = "the line is not UTF-8";
+    else if (has_controls(*out))
+        wrong = "the line has control characters, as those of arrow keys";
+    if (!isatty(STDIN_FILENO)) {
+        told_text(wrong ? text_make(out->p, out->n < SHOWN_MAX ? out->n : SHOWN_MAX) : *out, stdout);
+        printf("\n");
+    }
+    if (wrong)
+        printf("(%s)\n", wrong);
+    return wrong ? LINE_WRONG : LINE_FINE;
+}
+
+static void talk(struct chat *chat, char *line)
+{
+    struct text words;
+    enum given_line given;
+    bool on = true;
+
+    if (isatty(STDIN_FILENO))
+        do_help(chat, TEXT_NONE);
+    while (on && chat->talk && (given = read_line(line, &words)) != LINE_END) {
+        if (given == LINE_WRONG || words.n == 0)
+            continue;
+        if (words.p[0] == ':')
+            on = run_command(chat, words);
+        else
+            say(chat, words);
+    }
 }
 
 static int run_chat(struct chat *chat)
 {
     char *line = malloc(LINE_MAX_BYTES);
     struct fault fault = { "" };
-    struct text words;
     int code = EXIT_FINE;
 
     if (!line || !chat_begin(chat, &fault)) {
         fprintf(stderr, "callbackd: %s\n", line ? fault.text : "out of memory");
         code = EXIT_TROUBLE;
     } else {
-        if (isatty(STDIN_FILENO))
-            fputs(help, stdout);
-        while (read_line(line, &words) && chat->talk)
-            run_line(chat, words);
+        talk(chat, line);
     }
     free(line);
     return code;

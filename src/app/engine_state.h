@@ -232,6 +232,8 @@ enum refusal guard_check(struct engine *engine, const struct rule *rule, const s
                          const struct ruleset_question *question, struct issued_row *row);
 /* guard_add_variables: scope.chat. False when memory is out. */
 bool guard_add_variables(struct engine *engine, int64_t chat, struct json_object *scope) CHECKED;
+/* guard_look: the rules' own variables in the arena, as store_variables; until when it is quiet, 0: it is not. */
+size_t guard_look(struct engine *engine, int64_t chat, struct variable_row **rows, int64_t *quiet_until);
 /* guard_set_quiet: for so long presses only; 0: no longer. */
 void guard_set_quiet(struct engine *engine, int64_t chat, int64_t ms);
 /* guard_note_sent: the keyboard that the customer has now, and the text, which may come back as a teammate's. */

@@ -387,6 +387,39 @@ static void describe_chat(struct sandbox *sandbox, const struct sandbox_entry *w
     json_object_put(scope);
 }
 
+static bool keep_rows(struct sandbox *sandbox, const struct variable_row *rows, struct sandbox_chat *out)
+{
+    struct variable_row *kept = arena_array(sandbox->arena, out->n_variables + 1, sizeof(*kept));
+    bool good = kept;
+
+    for (size_t i = 0; good && i < out->n_variables; i++) {
+        kept[i] = rows[i];
+        kept[i].name = arena_text(sandbox->arena, rows[i].name);
+        kept[i].value = arena_text(sandbox->arena, rows[i].value);
+        good = kept[i].name.p && kept[i].value.p;
+    }
+    out->variables = kept;
+    return good;
+}
+
+bool sandbox_look(struct sandbox *sandbox, struct text user_id, struct sandbox_chat *out, struct fault *fault)
+{
+    struct engine *engine = sandbox->engine;
+    struct variable_row *rows = NULL;
+    struct chat_row chat;
+    bool good;
+
+    *out = (struct sandbox_chat){ NULL, 0, 0 };
+    if (store_begin(engine->store, fault) != STORE_OK)
+        return false;
+    if (store_find_chat(engine->store, engine_chat_channel(engine, sandbox->source), user_id, sandbox->arena,
+                        &chat))
+        out->n_variables = guard_look(engine, chat.id, &rows, &out->quiet_until);
+    good = keep_rows(sandbox, rows, out);
+    store_rollback(engine->store);
+    return good || fault_set(fault, "out of memory");
+}
+
 static bool describe(struct sandbox *sandbox, const struct sandbox_entry *what, int64_t id,
                      struct sandbox_outcome *out, struct fault *fault)
 {

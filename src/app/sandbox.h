@@ -32,6 +32,16 @@ void sandbox_free(struct sandbox *sandbox);
 int64_t sandbox_now(const struct sandbox *sandbox);
 /* sandbox_advance: lets time pass, up to 2039, where ids end. */
 void sandbox_advance(struct sandbox *sandbox, int64_t ms);
+/* What is kept of a chat. */
+struct sandbox_chat {
+    const struct variable_row *variables; /* what rules set */
+    size_t n_variables;
+    int64_t quiet_until; /* until then presses only; 0: it is not quiet */
+};
+
+/* sandbox_look: at the chat of this user, now; lives as long as the sandbox. False with a fault. */
+bool sandbox_look(struct sandbox *sandbox, struct text user_id, struct sandbox_chat *out,
+                  struct fault *fault) CHECKED;
 /* sandbox_forget_answers: lookups that may use an answer again ask anew: others would be answered now. */
 void sandbox_forget_answers(struct sandbox *sandbox);
 

@@ -79,6 +79,20 @@ bool guard_add_variables(struct engine *engine, int64_t chat, struct json_object
     return add_chat(rows, n, scope);
 }
 
+size_t guard_look(struct engine *engine, int64_t chat, struct variable_row **rows, int64_t *quiet_until)
+{
+    size_t n = store_variables(engine->store, chat, engine_now(engine), engine->arena, rows), kept = 0;
+
+    *quiet_until = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (text_is((*rows)[i].name, QUIET))
+            *quiet_until = (*rows)[i].until;
+        if ((*rows)[i].name.n && (*rows)[i].name.p[0] != ':')
+            (*rows)[kept++] = (*rows)[i];
+    }
+    return kept;
+}
+
 void guard_set_quiet(struct engine *engine, int64_t chat, int64_t ms)
 {
     const struct variable_row row = { text_of(QUIET), text_of("1"), engine->now + ms, false };

@@ -52,6 +52,16 @@ void talk_forget_answers(struct talk *talk)
     sandbox_forget_answers(talk->sandbox);
 }
 
+int64_t talk_now(const struct talk *talk)
+{
+    return sandbox_now(talk->sandbox);
+}
+
+bool talk_look(struct talk *talk, struct sandbox_chat *out, struct fault *fault)
+{
+    return sandbox_look(talk->sandbox, text_of(USER_ID), out, fault);
+}
+
 /* --- what can be pressed ----------------------------------------------------------------------------------------------- */
 
 static size_t buttons_of(const struct shown *message)

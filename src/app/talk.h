@@ -15,6 +15,9 @@ void talk_free(struct talk *talk);
 void talk_wait(struct talk *talk, int64_t ms);
 /* talk_forget_answers: as sandbox_forget_answers. */
 void talk_forget_answers(struct talk *talk);
+int64_t talk_now(const struct talk *talk);
+/* talk_look: as sandbox_look, at the customer's chat. */
+bool talk_look(struct talk *talk, struct sandbox_chat *out, struct fault *fault) CHECKED;
 
 struct talk_turn {
     struct sandbox_outcome outcome;

@@ -2,6 +2,7 @@
 
 #include "base/now.h"
 #include "core/doc.h"
+#include "core/lookup.h"
 #include "core/schema.h"
 #include "core/yaml.h"
 
@@ -202,9 +203,9 @@ static struct json_object *json_of(const struct node *node)
     return out;
 }
 
-static struct text read_json(struct reading *reading, const struct node *node, const char *what)
+static struct text read_json(struct reading *reading, const struct node *node, size_t most, const char *what)
 {
-    struct buf print = BUF(CONTACT_MAX);
+    struct buf print = BUF(most);
     struct json_object *doc;
     struct text out;
 
@@ -241,7 +242,7 @@ static void read_lookup(struct reading *reading, const struct node *key, const s
     else if (node_is(node, "error"))
         out->status = 500;
     else
-        out->body = read_json(reading, node, "the answer");
+        out->body = read_json(reading, node, LOOKUP_ANSWER_MAX, "the answer");
 }
 
 static struct test_lookups read_lookups(struct reading *reading, const struct node *map)
@@ -340,7 +341,8 @@ static bool read_case(struct reading *reading, const struct node *node, struct t
     *out = (struct test_case){ .at = node->at,
                                .name = schema_text(node, "name", ""),
                                .start_at = START_AT,
-                               .contact = read_json(reading, node_get(node, "contact"), "the contact"),
+                               .contact =
+                                   read_json(reading, node_get(node, "contact"), CONTACT_MAX, "the contact"),
                                .count = steps ? steps->count : 1 };
     if (at)
         reading->good = now_parse(at->text.p, &out->start_at) && reading->good;

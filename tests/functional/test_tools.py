@@ -368,6 +368,11 @@ def lookups_of_a_step_hold_at_once():
         folder.write("a.test.yaml", SHOP_CASES)
         out, _ = folder.run("test", "a.test.yaml")
         assert out.startswith("1..2\nok 1 - the shop fails between two presses\nok 2 - what is kept is used again\n"), out
+        large = "- { name: large, tap: 'bare:1', lookups: { order: { status: fine, more: %s } } }\n"
+        folder.write("a.test.yaml", large % ("x" * 100_000))
+        folder.run("test", "a.test.yaml")
+        folder.write("a.test.yaml", large % ("x" * 140_000))
+        assert "the answer is too large" in folder.run("test", "a.test.yaml", wanted=3)[1]
         folder.write("a.test.yaml", "- { name: a, tap: b, lookups: { ordr: error } }\n")
         _, err = folder.run("test", "a.test.yaml", wanted=3)
         assert "no rule asks a lookup 'ordr'" in err and "did you mean 'order'?" in err, err
@@ -478,7 +483,7 @@ def a_talk_in_the_terminal():
         assert err == "", err
         assert "│ Order ORD-1234 is on its way. │\n" in out, out
         assert "│ [1] Refresh  │ │  [2] Shop ↗  │" in out and "[3] Menu" in out, out
-        assert '(rule track, its text pattern takes it: {"1":"ORD-1234","id":"ORD-1234"})\n' in out, out
+        assert '> :why\nrule: track (its text pattern takes it)\ncaptures: {"1":"ORD-1234","id":"ORD-1234"}\n' in out, out
         assert "┃ [1] Orders  ┃ ┃ [2] Returns ┃" in out and "  keyboard: one time keyboard\n" in out, out
         assert "> 2\n(nothing is sent: no rule takes it)\n> 1\n(nothing is sent: no rule takes it)\n> :back\n" in out, out
 
@@ -498,13 +503,195 @@ def a_talk_becomes_a_case():
 @test
 def a_talk_that_goes_wrong():
     with Folder() as folder:
-        out, _ = folder.run("chat", given=":back\n:why\n:save x\n:what\nwho\n:save x\n:after later\n")
-        assert "(there is nothing to take back)" in out and "(nothing was said yet)" in out and ":save FILE" in out, out
-        assert "(failed: text: ${contact.name} is missing" in out and "(the run of 'who' did not end well" in out, out
+        out, _ = folder.run("chat", given=":back\n:why\n:save x\n:what\n:why not\nwho\n:save x\n:after later\n")
+        assert "(there is nothing to take back)" in out and "(nothing was said yet)" in out, out
+        assert "(there is no :what, perhaps :why; :help lists what there is)" in out, out
+        assert "(failed: text: ${contact.name} is missing" in out and "(turn 1, 'who', did not end well" in out, out
         assert "(:after wants a time" in out, out
+        out, _ = folder.run("chat", given=":back\nMenu\n:back\n:back\n:quit\nMenu\n")
+        assert out.endswith("> :back\n(nothing is said yet)\n> :back\n(there is nothing to take back)\n> :quit\n"), out
+        out, _ = folder.run("chat", given=":help")
+        commands = re.findall("^  :([a-z]+) ", out, re.M)
+        assert commands == "text tap attach after lookup vars why back save help quit".split(), out
+        with open(os.path.join(os.environ.get("srcdir", "."), "contrib/man/callbackd.8"), encoding="utf-8") as page:
+            assert re.findall("^\\.It Ic :([a-z]+)", page.read(), re.M) == commands
         folder.run("chat", "--contact", "7", wanted=2)
         folder.write("rules/10.yaml", "rules: [ 7 ]")
         folder.run("chat", wanted=3)
+
+
+
+@test
+def a_talk_of_numbers():
+    with Folder() as folder:
+        out, _ = folder.run("chat", given="7\nORD-1234\n0\n4\n4711\n:text 1\n3\n")
+        assert out.startswith("> 7\n(nothing is sent: no rule takes it)\n> ORD-1234\n"), out
+        assert "> 0\n(there is no button 0; :text 0 writes it)\n> 4\n(there is no button 4; " in out, out
+        assert "> 4711\n(nothing is sent: no rule takes it)\n> :text 1\n(nothing is sent: no rule takes it)\n> 3\n" in out, out
+
+
+@test
+def a_talk_with_what_is_no_text():
+    with Folder() as folder:
+        given = b"\xff\xfe\n" + b"x" * 300_000 + b"\n\x1b[A\nme\x00nu\nMenu\nBye"
+        done = subprocess.run([CALLBACKD, "chat", "-c", "callbackd.yaml"], cwd=folder.path, input=given, capture_output=True,
+                              timeout=PATIENCE, check=False)
+        out = done.stdout.decode()  # and is UTF-8 itself
+        assert done.returncode == 0 and done.stderr == b"", done.stderr
+        assert out.count("(the line is not UTF-8)\n") == 1 and out.count("(the line has control characters") == 2, out
+        assert "(the line is too long)\n" in out and len(out) < 10_000 and "\x1b" not in out and "\0" not in out, out
+        assert "Pick a topic." in out and "See you." in out, out
+
+
+@test
+def a_talk_on_a_terminal():
+    with Folder() as folder:
+        ours, theirs = os.openpty()
+        with subprocess.Popen([CALLBACKD, "chat", "-c", "callbackd.yaml"], cwd=folder.path, stdin=theirs, stdout=theirs,
+                              stderr=theirs) as process:
+            os.close(theirs)
+            os.write(ours, b"ORD-1234\n3\n\x04")
+            out = b""
+            try:
+                while more := os.read(ours, 4096):
+                    out += more
+            except OSError:  # how Linux says that nobody has the other end any more
+                pass
+            os.close(ours)
+        out = out.decode().replace("\r\n", "\n")
+        assert process.returncode == 0 and "a number presses that button" in out and ":lookup NAME=ANSWER" in out, out
+        assert out.count("> ") == 3 and "Pick a topic." in out and out.endswith("> \n"), out
+
+
+@test
+def a_talk_with_the_shop():
+    with shop_folder() as folder:
+        out, _ = folder.run("chat", *CUSTOMER, given="""\
+:lookup
+orders
+:lookup orders=error
+orders
+:why
+:lookup
+:back
+:lookup orders = sample
+orders
+:lookup orders={"list":[{"id":"ORD-7777"}]}
+orders
+:lookup ordr=error
+:lookup orders={"list":[{"id":"?"}]}
+:lookup orders
+""")
+        assert out.startswith("> :lookup\n(orders: sample)\n(order: sample)\n(return: sample)\n> orders\n"), out
+        for part in ["> :lookup orders=error\n(orders: error)\n", "on_error: lookup orders: status 500\n",
+                     "lookup: orders, answered as given, with status 500: https://shop.example.com/api/customers/77/orders\n",
+                     "> :lookup\n(orders: error)\n(order: sample)\n", '(orders: {"list":[{"id":"ORD-7777"}]})\n',
+                     "(no rule asks a lookup 'ordr'; did you mean 'order'?)\n", "breaks 'fields'", "(write NAME=JSON"]:
+            assert part in out, (part, out)
+        assert re.findall("The shop is down|[0-9] orders", out) == ["2 orders", "The shop is down", "2 orders", "2 orders", "1 orders"], out
+        with Folder() as plain:
+            assert "(no rule asks a lookup)\n" in plain.run("chat", given=":lookup\n")[0]
+
+
+INBOX_CONFIG = SHOP_CONFIG.replace("channel: shop }", "channel: shop, token: env:NONE_SUCH, admin_id: '7' }")
+
+
+@test
+def a_talk_shows_what_is_kept():
+    with shop_folder(config=INBOX_CONFIG) as folder:
+        out, _ = folder.run("chat", given="""\
+:vars
+track:ORD-1001
+:tap track:ORD-1001
+de
+:vars
+:after 29m
+forget
+:vars
+:attach image https://x.example/a.png my photo.png
+:vars
+:why
+de
+:after 1d
+forget
+:vars
+:attach
+:attach words
+""")
+        shown = re.findall(r"^(?:chat\.|quiet |no variables|\(no variables).*", out, re.M)
+        shown = [re.sub("; it is .*", "", line) for line in shown]
+        assert shown == [
+            "(no variables",
+            "chat.lang = de  (for 365d)", "chat.last = ORD-1001  (until the session ends, in 30m)",
+            "chat.topic = language  (until the session ends, in 30m)",
+            "chat.lang = de  (for 364d 23h)", "chat.last = ORD-1001  (until the session ends, in 30m)",
+            "chat.lang = de  (for 364d 23h)", "chat.last = ORD-1001  (until the session ends, in 30m)",
+            "chat.photos = my photo.png  (for 30d)", "quiet for 12h: texts are left to people, presses are answered",
+            "chat.lang = de  (for 363d 23h)", "chat.photos = my photo.png  (for 28d 23h)"], shown
+        assert "inbox: note: A photo: https://x.example/a.png\ninbox: tag: photo\ninbox: close\n" in out, out
+        assert "(nothing is sent: no rule takes it: a person has the chat)" in out, out
+        assert out.count("(:attach wants image, audio, video, pdf, file or a media type") == 2, out
+
+
+@test
+def all_of_a_talk_becomes_a_case():
+    with shop_folder(config=INBOX_CONFIG) as folder:
+        out, _ = folder.run("chat", "--contact", '{"shop_id":77,"name":"\\u0085\\ud83d\\ude00\\"","n":1.50}', given="""\
+orders
+1
+:lookup orders=error
+orders
+:lookup orders={"list":[{"id":"ORD-7777"}],"x":"\\u2028\\ufeff\\ud83d\\ude00\\\\","big":123456789012345678901234,"f":0.50,"a":[],"o":{},"n":null}
+orders
+:lookup orders=sample
+:lookup order=not_found
+orders
+2
+de
+:after 40m
+forget
+:attach image https://x.example/a.png my photo.png
+:attach video/mp4
+de
+:save a.test.yaml
+:save a.test.yaml
+:save a.test.json
+""")
+        assert out.count("(saved)\n") == 2 and "(the case is YAML" in out, out
+        case = folder.read("a.test.yaml")
+        for part in ['lookups: { "orders": error }', '"big": "123456789012345678901234"',
+                     'lookups: { "orders": sample, "order": not_found }', 'chat: { "lang": "de", "last": null, "topic": null }',
+                     'inbox: { note: "A photo: https://x.example/a.png", tag: "photo", close: true }',
+                     '- attachment: { type: "image/jpeg", url: "https://x.example/a.png", name: "my photo.png" }',
+                     '- attachment: { type: "video/mp4" }']:
+            assert part in case, (part, case)
+        out, _ = folder.run("test", "a.test.yaml")
+        assert out.startswith("1..1\nok 1 - a talk\n"), out
+        # what another one wrote is not written over
+        out, _ = folder.run("chat", given="de\n:save a.test.yaml\n:save b.test.yaml\n:save no/such/c.yaml\n")
+        assert "(a.test.yaml is there already; choose another name)\n> :save b.test.yaml\n(saved)\n" in out, out
+        assert "No such file" in out and folder.read("a.test.yaml") == case, out
+
+
+GUARDED_RULES = """\
+rules:
+  - name: offer
+    text: offer
+    reply: { text: Really?, buttons: [ [ { text: 'Yes', callback_data: yes, token: true }, { text: 'Yes', callback_data: sure, token: true } ] ] }
+  - { name: yes, tap: 'yes|sure', single_use: true, dedup: 0s, reply: { text: Done. }, on_refused: { reply: { text: Not again. } } }
+"""
+
+
+@test
+def a_talk_with_buttons_for_one_use():
+    with Folder(GUARDED_RULES) as folder:
+        out, _ = folder.run("chat", given="offer\n1\n:back\n1\n:tap yes\n:why\n:save a.test.yaml\n")
+        assert "refused: not_issued\n" in out and "(saved)" in out and "refused: not_issued" in folder.read("a.test.yaml"), out
+        folder.run("test", "a.test.yaml")
+        # the label does not tell the second button, and its token is another one in each talk
+        out, _ = folder.run("chat", given="offer\n2\n:save b.test.yaml\n")
+        assert "(played again it does not pass: " in out and not os.path.exists(os.path.join(folder.path, "b.test.yaml")), out
+
 
 @test
 def the_schema_is_for_editors():

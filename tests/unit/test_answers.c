@@ -64,7 +64,8 @@ static void words(void **state)
                  { "order=not_found", "not_found", 404 },
                  { " order = error ", "error", 500 },
                  { "order=sample", "sample", 0 },
-                 { "order= {\"a\":\"=\"} ", "{\"a\":\"=\"}", 200 } };
+                 { "order= { \"a\":\"=\"} ", "{\"a\":\"=\"}", 200 },
+                 { "order=[123456789012345678901,0.50,1e3]", "[\"123456789012345678901\",0.50,1e3]", 200 } };
 
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
