@@ -216,7 +216,7 @@ def test_bound_file_has_the_addresses():
             content = file.read()
         assert content == "intake %s:%d\nadmin %s:%d\n" % (*daemon.intake, *daemon.admin), content
         assert daemon.intake[1] > 0 and daemon.admin[1] > 0 and daemon.intake != daemon.admin
-        assert f"intake={daemon.intake[0]}:{daemon.intake[1]}" in daemon.log_text()
+        daemon.wait_log(f"intake={daemon.intake[0]}:{daemon.intake[1]}")
         assert request(daemon.intake, "HEAD", "/webhooks/intercom")[0] == 200
         daemon.config["listen"] = "%s:%d" % daemon.intake
         daemon.config["store"] = "sqlite:other.db"
