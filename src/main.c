@@ -1,4 +1,5 @@
 #include "app/cmd.h"
+#include "base/text.h"
 #include "config.h"
 
 #include <errno.h>
@@ -24,19 +25,57 @@ static int finish(int code)
     return EXIT_TROUBLE;
 }
 
-int main(int argc, char **argv)
+static const struct cmd *find(const char *name)
 {
+    const struct cmd *cmd = cmd_table;
+
+    while (cmd->name && strcmp(cmd->name, name) != 0)
+        cmd++;
+    return cmd->name ? cmd : NULL;
+}
+
+static bool asks_for_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+static int unknown(const char *name)
+{
+    const char *names[32] = { NULL }, *near;
+
+    for (size_t i = 0; i < 31 && cmd_table[i].name; i++)
+        names[i] = cmd_table[i].name;
+    near = text_closest(text_of(name), names);
+    fprintf(stderr, "callbackd: there is no subcommand '%s'", name);
+    if (near)
+        fprintf(stderr, "; did you mean '%s'?", near);
+    fputc('\n', stderr);
+    return usage(stderr, EXIT_USAGE);
+}
+
+static int run(int argc, char **argv)
+{
+    const struct cmd *cmd;
+
     if (argc < 2)
         return usage(stderr, EXIT_USAGE);
     if (strcmp(argv[1], "--version") == 0) {
         printf("callbackd %s\n", PACKAGE_VERSION);
-        return finish(EXIT_FINE);
+        return EXIT_FINE;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
-        return finish(usage(stdout, EXIT_FINE));
-    for (const struct cmd *cmd = cmd_table; cmd->name; cmd++)
-        if (strcmp(argv[1], cmd->name) == 0)
-            return finish(cmd->run(argc - 1, argv + 1));
-    fprintf(stderr, "callbackd: there is no subcommand '%s'\n", argv[1]);
-    return usage(stderr, EXIT_USAGE);
+    if (asks_for_help(argv[1]) || strcmp(argv[1], "help") == 0)
+        return usage(stdout, EXIT_FINE);
+    cmd = find(argv[1]);
+    if (!cmd)
+        return unknown(argv[1]);
+    if (argc == 3 && asks_for_help(argv[2])) {
+        printf("usage: callbackd %s\n  %s; callbackd(8) has all options\n", cmd->usage, cmd->what);
+        return EXIT_FINE;
+    }
+    return cmd->run(argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+    return finish(run(argc, argv));
 }

@@ -472,7 +472,8 @@ int cmd_chat(int argc, char **argv)
     struct chat *chat;
     int n, code = EXIT_CONFIG;
 
-    if (!cmdline_parse(argc, argv, options, &n) || n != 0 || (contact && !is_object(contact))) {
+    if (!cmdline_parse(argc, argv, options, &n) || !cmdline_no_words(argv, n) ||
+        (contact && !is_object(contact))) {
         fprintf(stderr, "usage: callbackd chat -c FILE [--contact JSON]\n");
         return EXIT_USAGE;
     }

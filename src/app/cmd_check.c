@@ -96,9 +96,11 @@ static bool parse(int argc, char **argv, struct wanted *out)
     };
     int n;
 
-    if (cmdline_parse(argc, argv, options, &n) && n == 0 &&
-        (strcmp(out->format, "text") == 0 || strcmp(out->format, "json") == 0))
-        return true;
+    if (cmdline_parse(argc, argv, options, &n) && cmdline_no_words(argv, n)) {
+        if (strcmp(out->format, "text") == 0 || strcmp(out->format, "json") == 0)
+            return true;
+        fprintf(stderr, "callbackd: there is no format '%s'\n", out->format);
+    }
     fprintf(stderr, "usage: callbackd check -c FILE [--format text|json] [--strict] [--against OLD]\n"
                     "       callbackd check --schema\n");
     return false;

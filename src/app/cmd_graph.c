@@ -27,6 +27,7 @@ static bool find_format(const char *name, enum graph_format *out)
         *out = (enum graph_format)i;
         return true;
     }
+    fprintf(stderr, "callbackd: there is no format '%s'\n", name);
     return false;
 }
 
@@ -76,7 +77,8 @@ int cmd_graph(int argc, char **argv)
     struct generation *generation;
     int n, code = EXIT_CONFIG;
 
-    if (!cmdline_parse(argc, argv, options, &n) || n != 0 || !find_format(name, &format)) {
+    if (!cmdline_parse(argc, argv, options, &n) || !cmdline_no_words(argv, n) ||
+        !find_format(name, &format)) {
         fprintf(stderr, "usage: callbackd graph -c FILE [--format dot|mermaid|svg]\n");
         return EXIT_USAGE;
     }

@@ -133,6 +133,28 @@ static int load_and_try(struct try *try)
     return code;
 }
 
+/* is_one, is_fit: false after saying what is wrong. */
+static bool is_one(char **argv, int n)
+{
+    if (n > 1)
+        fprintf(stderr, "callbackd: '%s' is a word too many; words that belong together stand in quotes\n",
+                argv[2]);
+    return n == 1;
+}
+
+static bool is_fit(const struct try *try)
+{
+    int64_t id;
+
+    if (text_utf8_count(try->data) < 0)
+        fprintf(stderr, "callbackd: the data is not UTF-8\n");
+    else if (!text_i64(text_of(try->user), &id))
+        fprintf(stderr, "callbackd: --chat: '%s' is no user id of Telegram, which is a number\n", try->user);
+    else
+        return !try->contact || is_object(try->contact);
+    return false;
+}
+
 int cmd_try(int argc, char **argv)
 {
     struct try try = { .path = CMDLINE_CONFIG, .user = USER_ID };
@@ -147,13 +169,13 @@ int cmd_try(int argc, char **argv)
                                               { NULL } };
     int n;
 
-    if (!cmdline_parse(argc, argv, options, &n) || n != 1) {
+    if (!cmdline_parse(argc, argv, options, &n) || !is_one(argv, n)) {
         fputs(usage, stderr);
         return EXIT_USAGE;
     }
-    if (try.contact && !is_object(try.contact))
-        return EXIT_USAGE;
     try.data = text_of(argv[1]);
+    if (!is_fit(&try))
+        return EXIT_USAGE;
     log_setup(LOG_ERROR, false);
     return load_and_try(&try);
 }

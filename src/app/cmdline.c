@@ -12,8 +12,8 @@
 
 const struct cmd cmd_table[] = {
     { "serve", "serve -c FILE", "run the daemon in the foreground", cmd_serve },
-    { "check", "check -c FILE [--format text|json] [--strict] [--schema]",
-      "check configuration and rules, offline", cmd_check },
+    { "check", "check -c FILE [--strict] [--against OLD] [OPTIONS]", "check configuration and rules, offline",
+      cmd_check },
     { "queue", "queue -c FILE list|show|retry|drop|hold|release ...",
       "look at what waits or failed, and act on it", cmd_queue },
     { "explain", "explain -c FILE NOTIFICATION-ID", "what became of a notification, step by step",
@@ -113,6 +113,13 @@ bool cmdline_parse(int argc, char **argv, const struct cmdline_option *options, 
         i += used;
     }
     return true;
+}
+
+bool cmdline_no_words(char **argv, int n)
+{
+    if (n)
+        fprintf(stderr, "callbackd: '%s' is a word too many\n", argv[1]);
+    return n == 0;
 }
 
 void cmdline_findings(struct findings *findings, bool to_stdout)

@@ -28,6 +28,8 @@ struct cmdline_option {
 /* cmdline_parse: options may stand anywhere; what is none is moved to argv[1..], its number in *n. False after saying on standard
    error what is wrong. At most 64 options. */
 bool cmdline_parse(int argc, char **argv, const struct cmdline_option *options, int *n) CHECKED;
+/* cmdline_no_words: are there no words beside the options? Else says so. */
+bool cmdline_no_words(char **argv, int n) CHECKED;
 /* cmdline_findings: prints them. */
 void cmdline_findings(struct findings *findings, bool to_stdout);
 /* cmdline_store: the store of a configuration file; only reads that file. NULL after saying why; *code is the exit code then. */

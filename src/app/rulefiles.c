@@ -66,6 +66,17 @@ static int by_bytes(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+/* Nothing would ever end the reading of a pipe. */
+static bool is_file(const char *path, struct findings *findings)
+{
+    struct stat st;
+
+    if (stat(path, &st) != 0 || S_ISREG(st.st_mode))
+        return true; /* else reading it says what is wrong */
+    trouble(findings, path, S_ISDIR(st.st_mode) ? "this is a folder" : "this is no file");
+    return false;
+}
+
 static bool add_folder(struct rulefiles *out, const char *folder, struct findings *findings)
 {
     struct dirent **names = NULL;
@@ -80,7 +91,7 @@ static bool add_folder(struct rulefiles *out, const char *folder, struct finding
         struct buf path = BUF(8192);
 
         buf_printf(&path, "%s%s%s", folder, text_ends(text_of(folder), "/") ? "" : "/", names[i]->d_name);
-        ok = !path.failed && add_file(out, path.data, findings) && ok;
+        ok = !path.failed && is_file(path.data, findings) && add_file(out, path.data, findings) && ok;
         buf_free(&path);
         free(names[i]);
     }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static bool read_all(int fd, struct buf *out)
@@ -55,23 +56,49 @@ static bool write_all(int fd, struct text content)
     return true;
 }
 
+static bool write_to(const char *path, int flags, struct text content)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC | flags, 0644);
+    bool ok;
+
+    if (fd < 0)
+        return false;
+    ok = write_all(fd, content);
+    return close(fd) == 0 && ok;
+}
+
+/* A device, a pipe or a link must not become a file. */
+static bool is_more_than_a_file(const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) == 0 && !S_ISREG(st.st_mode);
+}
+
+static bool replace(const char *path, const char *beside, struct text content)
+{
+    int error;
+
+    if (write_to(beside, O_CREAT | O_TRUNC, content) && rename(beside, path) == 0)
+        return true;
+    error = errno;
+    (void)unlink(beside);
+    errno = error;
+    return false;
+}
+
 bool file_write(const char *path, struct text content, struct fault *fault)
 {
     struct buf name = BUF(4096);
-    bool ok = false;
-    int fd;
+    bool ok;
 
     buf_printf(&name, "%s.new", path);
-    if (name.failed) {
+    if (!*path || name.failed) {
         buf_free(&name);
-        return fault_set(fault, "%s: the path is too long", path);
+        return *path ? fault_set(fault, "%s: the path is too long", path)
+                     : fault_set(fault, "the name of the file is empty");
     }
-    fd = open(name.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (fd >= 0) {
-        ok = write_all(fd, content);
-        ok = close(fd) == 0 && ok;
-        ok = ok && rename(name.data, path) == 0;
-    }
+    ok = is_more_than_a_file(path) ? write_to(path, O_TRUNC, content) : replace(path, name.data, content);
     if (!ok)
         fault_set(fault, "%s: %s", path, strerror(errno));
     buf_free(&name);

@@ -2,6 +2,7 @@
 """The tools for people who write rules: they need no store, and no network or secret but for `try --live`."""
 
 import re
+import stat
 import xml.etree.ElementTree
 
 from harness import *
@@ -118,7 +119,9 @@ def try_refuses_what_it_cannot_use():
         for words, complaint in [(["--source", "x", "a"], "there is no source 'x'"),
                                  (["--channel", "x", "a"], "there is no channel 'x'"),
                                  (["--contact", "[]", "a"], "no JSON object"),
-                                 (["--contact", "{", "a"], "--contact"), ([], "usage"), (["a", "b"], "usage")]:
+                                 (["--contact", "{", "a"], "--contact"), ([], "usage"), (["a", "b"], "usage"),
+                                 (["--chat", "anna", "a"], "'anna' is no user id"), (["--chat", "", "a"], "'' is no user id"),
+                                 (["\udcff"], "the data is not UTF-8")]:
             out, err = folder.run("try", *words, wanted=2)
             assert out == "" and complaint in err, err
         folder.write("rules/10.yaml", "rules: [ { nam: x } ]")
@@ -721,9 +724,42 @@ def options_that_cannot_be_meant():
                                  (["check", "--format=json", "--format", "text"], "'--format' is given twice"),
                                  (["check", "--stirct"], "unknown option '--stirct'; did you mean '--strict'?"),
                                  (["check", "--strict=yes"], "'--strict' takes no value"),
-                                 (["graph", "--format"], "'--format' needs a value"), (["chek"], "no subcommand 'chek'")]:
+                                 (["graph", "--format"], "'--format' needs a value"), (["graph", "--format", "png"], "no format 'png'"),
+                                 (["check", "--format", "xml"], "no format 'xml'"), (["check", "rules/"], "'rules/' is a word too many"),
+                                 (["chat", "now"], "'now' is a word too many"), (["graph", "x"], "'x' is a word too many"),
+                                 (["try", "--text", "where", "is", "it"], "'is' is a word too many; words that belong together"),
+                                 (["chek"], "no subcommand 'chek'; did you mean 'check'?")]:
             code, err = outcome(folder, words)
             assert code == 2 and complaint in err and "usage" in err, err
+
+
+@test
+def help_for_each():
+    with Folder() as folder:
+        for words in [["--help"], ["-h"], ["help"], *[[name, "--help"] for name in "serve check queue explain try test chat graph".split()]]:
+            done = subprocess.run([CALLBACKD, *words], cwd=folder.path, capture_output=True, text=True, timeout=PATIENCE, check=False)
+            assert done.returncode == 0 and done.stdout.startswith("usage:") and done.stderr == "", (words, done)
+
+
+@test
+def rule_files_that_are_none():
+    with Folder() as folder:
+        os.mkfifo(os.path.join(folder.path, "rules/20.yaml"))
+        os.mkdir(os.path.join(folder.path, "rules/30.yaml"))
+        out, _ = folder.run("check", wanted=3)
+        assert "rules/20.yaml: this is no file\n" in out and "rules/30.yaml: this is a folder\n" in out, out
+
+
+@test
+def results_that_cannot_be_written():
+    with Folder() as folder:
+        folder.write("a.test.yaml", CASES)
+        for path, complaint in [("", "the name of the file is empty"), ("none/junit.xml", "No such file"), (".", "Is a directory"),
+                                ("/dev/full", "No space left")]:
+            out, err = folder.run("test", "a.test.yaml", "--junit", path, wanted=4)
+            assert out.startswith("1..3\nok 1 - ") and complaint in err, err
+        with open("/dev/full", "rb") as full:
+            assert stat.S_ISCHR(os.fstat(full.fileno()).st_mode)
 
 
 @test

@@ -1,14 +1,20 @@
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/mailbox.h"
 #include "base/now.h"
 #include "base/text.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -161,6 +167,99 @@ static void test_mailbox_bounds_and_order(void **state)
     mailbox_free(box);
 }
 
+/* --- files --- */
+
+static void assert_file(const char *path, const char *content)
+{
+    struct buf got = BUF(100);
+    struct fault fault;
+
+    assert_true(file_read(path, &got, &fault));
+    assert_string_equal(buf_get(&got).p, content);
+    buf_free(&got);
+}
+
+static void assert_refused(const char *path, const char *content, const char *why)
+{
+    struct fault fault = { "" };
+
+    assert_false(file_write(path, text_of(content), &fault));
+    if (!strstr(fault.text, why))
+        fail_msg("%s: %s", path, fault.text);
+}
+
+static mode_t kind_of(const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) == 0 ? st.st_mode & S_IFMT : 0;
+}
+
+static void test_file_write(void **state)
+{
+    char folder[] = "/tmp/callbackd-base-XXXXXX";
+    struct fault fault;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    assert_int_equal(chdir(folder), 0);
+    assert_true(file_write("a", text_of("one"), &fault));
+    assert_true(file_write("a", text_of("two"), &fault));
+    assert_file("a", "two");
+    assert_int_equal(kind_of("a.new"), 0);
+    assert_refused("", "x", "the name of the file is empty");
+    assert_refused("none/a", "x", "none/a: No such file or directory");
+    assert_refused(folder, "x", "Is a directory");
+    unlink("a");
+    assert_int_equal(rmdir(folder), 0);
+}
+
+/* As root it could take the place of a device. */
+static void test_file_write_keeps_what_is_no_file(void **state)
+{
+    char folder[] = "/tmp/callbackd-base-XXXXXX";
+    struct fault fault;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    assert_int_equal(chdir(folder), 0);
+    assert_true(file_write("a", text_of("longer than what follows"), &fault));
+    assert_int_equal(symlink("a", "link"), 0);
+    assert_true(file_write("link", text_of("two"), &fault));
+    assert_file("a", "two");
+    assert_int_equal(kind_of("link"), S_IFLNK);
+    assert_int_equal(symlink("/dev/full", "full"), 0);
+    assert_refused("full", "x", "full: No space left on device");
+    assert_int_equal(kind_of("full"), S_IFLNK);
+    unlink("a");
+    unlink("link");
+    unlink("full");
+    assert_int_equal(rmdir(folder), 0);
+}
+
+static void test_file_write_on_a_full_disk(void **state)
+{
+    char folder[] = "/tmp/callbackd-base-XXXXXX";
+    struct rlimit before, little;
+    struct fault fault;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    assert_int_equal(chdir(folder), 0);
+    assert_true(file_write("a", text_of("one"), &fault));
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    little = (struct rlimit){ 4, before.rlim_max };
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
+    assert_false(file_write("a", text_of("too much"), &fault));
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_non_null(strstr(fault.text, "a: File too large"));
+    assert_file("a", "one");
+    assert_int_equal(kind_of("a.new"), 0);
+    unlink("a");
+    assert_int_equal(rmdir(folder), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -168,6 +267,9 @@ int main(void)
         cmocka_unit_test(test_buf_take),
         cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_file_write),
+        cmocka_unit_test(test_file_write_keeps_what_is_no_file),
+        cmocka_unit_test(test_file_write_on_a_full_disk),
         cmocka_unit_test(test_closest),
         cmocka_unit_test(test_printable),
         cmocka_unit_test(test_time),
