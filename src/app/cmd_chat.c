@@ -162,10 +162,10 @@ static void do_after(struct chat *chat, struct text time)
 {
     int64_t ms;
 
-    if (text_duration(time, &ms) && ms >= 0)
+    if (text_duration(time, &ms) && ms >= 0 && ms <= TESTCASE_AFTER_MAX)
         chat->wait_ms = ms;
     else
-        printf("(:after wants a time such as 31m)\n");
+        printf("(:after wants a time such as 31m, up to 400d)\n");
 }
 
 static void do_why(struct chat *chat, struct text none)

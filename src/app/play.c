@@ -158,6 +158,15 @@ static bool has_actions(const struct node *wanted, const struct sandbox_outcome 
     return wanted->count || !outcome->n_actions;
 }
 
+static void add_wanted(struct buf *why, const struct node *wanted)
+{
+    for (size_t i = 0; i < wanted->count; i++) {
+        buf_printf(why, "%s%.*s: ", i ? ", " : "", TEXT_ARG(wanted->keys[i]->text));
+        add_shown(why, wanted->items[i]->text);
+    }
+    buf_str(why, wanted->count ? "" : "nothing");
+}
+
 static void add_actions(struct buf *why, const struct sandbox_outcome *outcome)
 {
     for (size_t i = 0; i < outcome->n_actions; i++) {
@@ -172,9 +181,18 @@ static void check_inbox(struct play *play, const struct node *wanted, const stru
     if (!wanted || has_actions(wanted, outcome))
         return;
     begin_line(play);
-    buf_str(play->why, "inbox: it got ");
+    buf_str(play->why, "inbox: expected ");
+    add_wanted(play->why, wanted);
+    buf_str(play->why, "; got ");
     add_actions(play->why, outcome);
     buf_char(play->why, '\n');
+}
+
+static void add_value(struct buf *why, struct text value)
+{
+    buf_str(why, value.p ? "'" : "none");
+    add_shown(why, value);
+    buf_str(why, value.p ? "'" : "");
 }
 
 static void check_chat(struct play *play, const struct node *wanted, const struct sandbox_outcome *outcome)
@@ -189,8 +207,10 @@ static void check_chat(struct play *play, const struct node *wanted, const struc
         if (node_is_null(value) ? !got.p : got.p && text_eq(got, value->text))
             continue;
         begin_line(play);
-        buf_printf(play->why, "chat: %.*s is ", TEXT_ARG(wanted->keys[i]->text));
-        add_shown(play->why, got.p ? got : text_of("not set"));
+        buf_printf(play->why, "chat.%.*s: expected ", TEXT_ARG(wanted->keys[i]->text));
+        add_value(play->why, node_is_null(value) ? TEXT_NONE : value->text);
+        buf_str(play->why, ", got ");
+        add_value(play->why, got);
         buf_char(play->why, '\n');
     }
     json_object_put(chat);
@@ -201,9 +221,9 @@ static void check_refused(struct play *play, const struct node *wanted, const st
     if (!wanted || text_eq(wanted->text, outcome->refused.p ? outcome->refused : TEXT_NONE))
         return;
     begin_line(play);
-    buf_printf(play->why, "refused: expected '%.*s', got '%.*s'\n", TEXT_ARG(wanted->text),
-               outcome->refused.p ? (int)outcome->refused.n : 2,
-               outcome->refused.p ? outcome->refused.p : "no");
+    buf_printf(play->why, "refused: expected '%.*s', got ", TEXT_ARG(wanted->text));
+    add_value(play->why, outcome->refused);
+    buf_char(play->why, '\n');
 }
 
 /* --- steps ----------------------------------------------------------------------------------------------------------- */

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #define CONTACT_MAX (64u << 10)
-#define AFTER_MAX ((int64_t)400 * 86400 * 1000)
 #define LATEST ((int64_t)2100000000000) /* ids hold times up to 2039 */
 #define STEPS_MAX 1000
 #define CASES_MAX 10000
@@ -47,7 +46,7 @@ static const struct schema any_text = { .kind = SCHEMA_TEXT };
 static const struct schema name_text = { .kind = SCHEMA_TEXT, .what = "a name", .least = 1, .most = 200 };
 static const struct schema flag = { .kind = SCHEMA_BOOL };
 static const struct schema time_schema = { .kind = SCHEMA_CUSTOM, .check = check_time };
-static const struct schema after_schema = { .kind = SCHEMA_DURATION, .least = 0, .most = AFTER_MAX };
+static const struct schema after_schema = { .kind = SCHEMA_DURATION, .least = 0, .most = TESTCASE_AFTER_MAX };
 
 static const struct schema any_value;
 static const struct schema any_list = { .kind = SCHEMA_LIST, .item = &any_value };
@@ -223,6 +222,19 @@ static struct text read_json(struct reading *reading, const struct node *node, s
     return out;
 }
 
+/* Text that is neither of the words would be an error of the shop, which nobody means. */
+static void no_answer(struct reading *reading, const struct node *node)
+{
+    static const char *const words[] = { "not_found", "error", "sample", NULL };
+    const char *near = text_closest(node->text, words);
+
+    finding_error(reading->findings, node->at,
+                  "a map or a list is expected here, or one of not_found, error, sample");
+    if (near)
+        finding_hint(reading->findings, "did you mean '%s'?", near);
+    reading->good = false;
+}
+
 static void read_lookup(struct reading *reading, const struct node *key, const struct node *node,
                         struct test_lookup *out)
 {
@@ -241,6 +253,8 @@ static void read_lookup(struct reading *reading, const struct node *key, const s
         out->status = 404;
     else if (node_is(node, "error"))
         out->status = 500;
+    else if (node->kind == NODE_SCALAR)
+        no_answer(reading, node);
     else
         out->body = read_json(reading, node, LOOKUP_ANSWER_MAX, "the answer");
 }

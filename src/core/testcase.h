@@ -6,6 +6,8 @@
 #include "core/finding.h"
 #include "core/ruleset.h"
 
+#define TESTCASE_AFTER_MAX ((int64_t)400 * 86400 * 1000) /* ms between two steps */
+
 enum deed { DEED_NONE, DEED_TAP, DEED_TEXT, DEED_PRESS, DEED_ATTACHMENT };
 
 const char *deed_name(enum deed deed); /* "tap", "text", "press", "attachment" */

@@ -138,7 +138,12 @@ lookups:
     fields: { list.*.id: 'ORD-[0-9]{4,12}' }
     sample: { list: [ { id: ORD-1001 }, { id: ORD-1002 } ] }
   order: { url: '%(shop)s/api/orders/${id}', timeout: 1s, sample: { status: shipped } }
-  return: { url: '%(shop)s/api/returns', method: POST, body: { order: '${id}' }, sample: { number: RET-1 } }
+  return:
+    url: '%(shop)s/api/returns'
+    method: POST
+    headers: { Authorization: 'Bearer ${secret.SHOP_TOKEN}' }
+    body: { order: '${id}' }
+    sample: { number: RET-1 }
 rules:
   - name: orders
     tap: orders
@@ -239,6 +244,10 @@ def try_really_asks():
         out, err = folder.run("try", "--live", "track:ORD-1001", env=token)
         assert text_of(out) == "The shop is down." and "lookup: order, asked live without an answer (" in err, err
         assert "on_error: lookup order: no answer: " in err, err
+        # a POST is made
+        out, err = folder.run("try", "--live", "return:ORD-1001", env=token)
+        assert text_of(out).startswith("Booked: RET-") and '  body: {"order":"ORD-1001"}\n' in err, err
+        assert len(sim.control("GET", "shop/returns")) == 1
         # what is given is not asked for
         asked = len(sim.requests("/shop"))
         out, _ = folder.run("try", "--live", "--lookup", "order=sample", "track:ORD-1001", env=token)
@@ -331,6 +340,9 @@ def cases_that_fail_say_why():
             '  sent 1: {"type":"remove_reply_keyboard","text":"See you."}')
     failing("{ text: Bye, expect: { replies: [] } }", at + "text 'Bye': replies: expected 0, got 1")
     failing("{ press: Refresh }", at + "press 'Refresh': there is no button 'Refresh'; there is: Orders, Returns, Bye")
+    failing("{ text: Bye, expect: { chat: { a: 1, b: null }, refused: used, inbox: { note: Hm., close: true } } }",
+            at + "text 'Bye': inbox: expected note: Hm., close: true; got nothing", at + "text 'Bye': chat.a: expected '1', got none",
+            at + "text 'Bye': refused: expected 'used', got none")
     failing("{ text: who }", at + "text 'who': the run of rule 'who' is failed: text: ${contact.name} is missing: it has no value here and no default")
 
 
@@ -376,6 +388,9 @@ def lookups_of_a_step_hold_at_once():
         folder.run("test", "a.test.yaml")
         folder.write("a.test.yaml", large % ("x" * 140_000))
         assert "the answer is too large" in folder.run("test", "a.test.yaml", wanted=3)[1]
+        folder.write("a.test.yaml", "- { name: a, tap: b, lookups: { order: eror } }\n")
+        _, err = folder.run("test", "a.test.yaml", wanted=3)
+        assert "a map or a list is expected here, or one of not_found, error, sample\n" in err and "did you mean 'error'?" in err, err
         folder.write("a.test.yaml", "- { name: a, tap: b, lookups: { ordr: error } }\n")
         _, err = folder.run("test", "a.test.yaml", wanted=3)
         assert "no rule asks a lookup 'ordr'" in err and "did you mean 'order'?" in err, err
@@ -506,11 +521,11 @@ def a_talk_becomes_a_case():
 @test
 def a_talk_that_goes_wrong():
     with Folder() as folder:
-        out, _ = folder.run("chat", given=":back\n:why\n:save x\n:what\n:why not\nwho\n:save x\n:after later\n")
+        out, _ = folder.run("chat", given=":back\n:why\n:save x\n:what\n:why not\nwho\n:save x\n:after later\n:after 401d\n:after -1s\n")
         assert "(there is nothing to take back)" in out and "(nothing was said yet)" in out, out
         assert "(there is no :what, perhaps :why; :help lists what there is)" in out, out
         assert "(failed: text: ${contact.name} is missing" in out and "(turn 1, 'who', did not end well" in out, out
-        assert "(:after wants a time" in out, out
+        assert out.count("(:after wants a time such as 31m, up to 400d)") == 3, out
         out, _ = folder.run("chat", given=":back\nMenu\n:back\n:back\n:quit\nMenu\n")
         assert out.endswith("> :back\n(nothing is said yet)\n> :back\n(there is nothing to take back)\n> :quit\n"), out
         out, _ = folder.run("chat", given=":help")
