@@ -22,7 +22,7 @@ struct sandbox {
     const struct source *source;
     enum sandbox_by (*lookup)(void *context, const struct request_mail *request, struct result_mail *result);
     void *context;
-    struct sandbox_sent *sent; /* by the entry under work */
+    struct sandbox_sent *sent; /* by the entry under work; SENT_MAX places, as below */
     size_t n_sent;
     struct sandbox_action *actions;
     size_t n_actions;
@@ -53,7 +53,13 @@ static bool make_parts(struct sandbox *sandbox)
     sandbox->metrics = metrics_new();
     sandbox->health = health_new();
     sandbox->arena = arena_new(ARENA_MAX);
-    return sandbox->in && sandbox->out && sandbox->metrics && sandbox->health && sandbox->arena;
+    if (!sandbox->arena)
+        return false;
+    sandbox->sent = arena_array(sandbox->arena, SENT_MAX, sizeof(*sandbox->sent));
+    sandbox->actions = arena_array(sandbox->arena, SENT_MAX, sizeof(*sandbox->actions));
+    sandbox->asked = arena_array(sandbox->arena, SENT_MAX, sizeof(*sandbox->asked));
+    return sandbox->sent && sandbox->actions && sandbox->asked && sandbox->in && sandbox->out &&
+           sandbox->metrics && sandbox->health;
 }
 
 static bool make_engine(struct sandbox *sandbox, const struct sandbox_setup *setup, struct fault *fault)
@@ -420,6 +426,26 @@ bool sandbox_look(struct sandbox *sandbox, struct text user_id, struct sandbox_c
     return good || fault_set(fault, "out of memory");
 }
 
+static void *copy(struct sandbox *sandbox, const void *items, size_t n, size_t size)
+{
+    void *out = arena_array(sandbox->arena, n + 1, size);
+
+    if (out && n)
+        memcpy(out, items, n * size);
+    return out;
+}
+
+static bool keep_noted(struct sandbox *sandbox, struct sandbox_outcome *out)
+{
+    out->sent = copy(sandbox, sandbox->sent, sandbox->n_sent, sizeof(*sandbox->sent));
+    out->n_sent = sandbox->n_sent;
+    out->actions = copy(sandbox, sandbox->actions, sandbox->n_actions, sizeof(*sandbox->actions));
+    out->n_actions = sandbox->n_actions;
+    out->asked = copy(sandbox, sandbox->asked, sandbox->n_asked, sizeof(*sandbox->asked));
+    out->n_asked = sandbox->n_asked;
+    return out->sent && out->actions && out->asked;
+}
+
 static bool describe(struct sandbox *sandbox, const struct sandbox_entry *what, int64_t id,
                      struct sandbox_outcome *out, struct fault *fault)
 {
@@ -429,12 +455,9 @@ static bool describe(struct sandbox *sandbox, const struct sandbox_entry *what, 
     size_t n;
     bool found;
 
-    *out = (struct sandbox_outcome){ .sent = sandbox->sent,
-                                     .n_sent = sandbox->n_sent,
-                                     .actions = sandbox->actions,
-                                     .n_actions = sandbox->n_actions,
-                                     .asked = sandbox->asked,
-                                     .n_asked = sandbox->n_asked };
+    *out = (struct sandbox_outcome){ NULL };
+    if (!keep_noted(sandbox, out))
+        return fault_set(fault, "out of memory");
     if (store_begin(store, fault) != STORE_OK)
         return false;
     found = store_get_entry(store, id, sandbox->arena, &entry);
@@ -471,12 +494,7 @@ bool sandbox_enter(struct sandbox *sandbox, const struct sandbox_entry *what, st
 
     buf_printf(&message, "%lld", (long long)++sandbox->messages);
     entry.message = buf_get(&message);
-    sandbox->sent = arena_array(sandbox->arena, SENT_MAX, sizeof(*sandbox->sent));
-    sandbox->actions = arena_array(sandbox->arena, SENT_MAX, sizeof(*sandbox->actions));
-    sandbox->asked = arena_array(sandbox->arena, SENT_MAX, sizeof(*sandbox->asked));
     sandbox->n_sent = sandbox->n_actions = sandbox->n_asked = 0;
-    if (!sandbox->sent || !sandbox->actions || !sandbox->asked)
-        return fault_set(fault, "out of memory");
     id = engine_enter(sandbox->engine, sandbox->source, &entry);
     ok = run_all(sandbox, fault) && describe(sandbox, what, id, out, fault);
     buf_free(&message);

@@ -562,6 +562,15 @@ def a_talk_with_what_is_no_text():
 
 
 @test
+def a_talk_that_is_long():
+    with Folder() as folder:
+        out, _ = folder.run("chat", given="Bye\n" * 1001 + ":back\n:save a.test.yaml\n")
+        assert out.count("See you.") == 1001 and out.count("(a talk has 1000 turns at most; :save it, or take some :back)") == 1, out
+        assert out.endswith("> :save a.test.yaml\n(saved)\n> \n"), out
+        assert folder.run("test", "a.test.yaml")[0].startswith("1..1\nok 1 - a talk\n")
+
+
+@test
 def a_talk_on_a_terminal():
     with Folder() as folder:
         ours, theirs = os.openpty()
