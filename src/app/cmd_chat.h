@@ -43,3 +43,13 @@ bool chat_take(struct chat *chat, const struct chat_deed *deed, struct fault *fa
 bool chat_back(struct chat *chat, struct fault *fault) CHECKED;
 /* chat_save: the talk as a test case that passes, to a new file, or to the one where it was saved before. */
 bool chat_save(struct chat *chat, struct text path, struct fault *fault) CHECKED;
+
+/* --- cmd_chat_show.c ------------------------------------------------------------------------------------------------- */
+
+void chat_complain(const struct fault *fault);
+/* chat_show_turn: what the last turn brought. */
+void chat_show_turn(const struct chat *chat);
+void chat_show_variables(const struct chat *chat);
+/* chat_show_lookup: what it is answered from now on; chat_show_lookups: of all that rules ask. */
+void chat_show_lookup(const struct chat *chat, const char *name);
+void chat_show_lookups(const struct chat *chat);

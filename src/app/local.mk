@@ -7,6 +7,7 @@ src_libapp_a_SOURCES = \
 	src/app/cmd.h \
 	src/app/cmd_chat.c src/app/cmd_chat.h \
 	src/app/cmd_chat_save.c \
+	src/app/cmd_chat_show.c \
 	src/app/cmd_chat_turns.c \
 	src/app/cmd_check.c \
 	src/app/cmd_explain.c \
