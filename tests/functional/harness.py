@@ -217,7 +217,7 @@ class Daemon(Process):
     def run(self, *arguments):
         """Another callbackd on the same configuration: exit code, standard output, standard error."""
         done = subprocess.run([CALLBACKD, arguments[0], "-c", self.path("callbackd.yaml"), *arguments[1:]], env=self.env,
-                              capture_output=True, text=True, timeout=PATIENCE)
+                              capture_output=True, text=True, timeout=20 * PATIENCE)  # `test --mutate` is at work for long
         return done.returncode, done.stdout, done.stderr
 
     def log_text(self):
