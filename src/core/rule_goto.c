@@ -75,15 +75,13 @@ struct walk {
     struct rule_context *context;
     struct rule **found; /* also what is still to be looked at */
     size_t n, room;
+    size_t *marks, round; /* by rule: the latest walk that found it */
     bool failed;
 };
 
 static bool has(const struct walk *walk, const struct rule *rule)
 {
-    for (size_t i = 0; i < walk->n; i++)
-        if (walk->found[i] == rule)
-            return true;
-    return false;
+    return walk->marks[rule - walk->context->rules] == walk->round;
 }
 
 static void note(void *context, const struct node *map)
@@ -106,6 +104,7 @@ static void note(void *context, const struct node *map)
         walk->found = more;
         walk->room = room;
     }
+    walk->marks[rule - walk->context->rules] = walk->round;
     walk->found[walk->n++] = rule;
 }
 
@@ -129,9 +128,11 @@ static bool add_origin(struct arena *arena, struct rule *rule, const struct rule
 
 bool rule_goto_origins(struct rule_context *context)
 {
-    for (size_t i = 0; i < context->n_rules; i++) {
+    size_t *marks = arena_array(context->maker->arena, context->n_rules + 1, sizeof(*marks));
+
+    for (size_t i = 0; i < context->n_rules && marks; i++) {
         const struct rule *origin = context->by_name[i];
-        struct walk walk = { .context = context };
+        struct walk walk = { .context = context, .marks = marks, .round = i + 1 };
 
         step_visit(origin->node, note, &walk);
         for (size_t k = 0; k < walk.n; k++) {
@@ -142,7 +143,7 @@ bool rule_goto_origins(struct rule_context *context)
         if (walk.failed)
             return false;
     }
-    return true;
+    return marks != NULL;
 }
 
 /* --- circles ------------------------------------------------------------------------------------------------------ */
