@@ -1,5 +1,6 @@
 #include "core/flow.h"
 
+#include "core/flow_chat.h"
 #include "core/flow_concrete.h"
 #include "core/flow_data.h"
 #include "core/flow_findings.h"
@@ -134,6 +135,7 @@ static void check(struct flow *flow, struct flow_real *real)
     }
     check_defaults(flow);
     flow_when_check(flow);
+    flow_chat_check(flow);
     for (int b = 0; b < flow->n_buttons; b++)
         flow_reach_leads(flow, &flow->buttons[b]);
     flow_reach_mark(flow);
@@ -152,7 +154,8 @@ static void say_given_up(const struct ruleset *ruleset, const struct flow *flow,
         const struct rule *rule = ruleset_rule(ruleset, i);
         const struct flow_rule *seen = flow && flow->rules && (int)i < flow->n_rules ? &flow->rules[i] : NULL;
 
-        if (!seen || seen->first_button + seen->n_buttons > flow->buttons_done)
+        if (!seen || seen->first_button + seen->n_buttons > flow->buttons_done ||
+            (seen->n_far && seen->first_far + seen->n_far > flow->buttons_done))
             finding_add(findings, FINDING_NOTE, rule->at, "the buttons of rule '%s' were not looked at",
                         rule->name);
     }

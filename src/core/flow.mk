@@ -1,6 +1,6 @@
 # The flow checker.
 src_libcore_a_SOURCES += src/core/flow.c src/core/flow.h src/core/flow_against.c src/core/flow_against.h src/core/flow_atoms.c src/core/flow_atoms.h \
-	src/core/flow_base.c src/core/flow_base.h src/core/flow_class.c src/core/flow_code.c src/core/flow_code.h \
+	src/core/flow_base.c src/core/flow_base.h src/core/flow_chat.c src/core/flow_chat.h src/core/flow_class.c src/core/flow_code.c src/core/flow_code.h \
 	src/core/flow_concrete.c src/core/flow_concrete.h src/core/flow_data.c src/core/flow_data.h src/core/flow_dfa.c src/core/flow_dfa.h \
 	src/core/flow_effort.c src/core/flow_effort.h \
 	src/core/flow_findings.c src/core/flow_findings.h src/core/flow_model.c src/core/flow_model.h \

@@ -225,7 +225,8 @@ static bool is_real(struct flow_against *against, struct flow_button *button, st
            flow_data_sends(&against->old, against->real_old, against->concrete, button, data);
 }
 
-static void check_button(struct flow_against *against, struct flow_button *button)
+/* Did it say something? */
+static bool check_button(struct flow_against *against, struct flow_button *button)
 {
     struct following following = { .against = against, .button = button };
     const bool whole = follow(&following);
@@ -241,9 +242,11 @@ static void check_button(struct flow_against *against, struct flow_button *butto
             if (said)
                 flow_say_against(&against->old, &against->new, button, word, fate.old, fate.new);
         }
-    if (!said && (following.n || !whole))
-        flow_say_undecided(&against->old, button->node->at, "the new rules take all that %s '%.*s' sends",
-                           button->key ? "key" : "button", TEXT_ARG(flow_say_label(button)));
+    if (said || (!following.n && whole))
+        return said;
+    flow_say_undecided(&against->old, button->node->at, "the new rules take all that %s '%.*s' sends",
+                       button->key ? "key" : "button", TEXT_ARG(flow_say_label(button)));
+    return true;
 }
 
 void flow_against_buttons(struct flow_against *against)
@@ -264,8 +267,8 @@ void flow_against_buttons(struct flow_against *against)
     for (int b = 0; b < old->n_buttons && !flow_model_over(old); b++) {
         struct flow_button *button = &old->buttons[b];
 
-        if (button->node && old->rules[button->rule].reached && button->place == b)
-            check_button(against, button);
+        if (button->node && old->rules[button->entered].reached && !old->buttons[button->place].said)
+            old->buttons[button->place].said = check_button(against, button);
     }
     if (flow_model_over(old) || flow_model_over(&against->new))
         finding_add(against->findings, FINDING_NOTE, (struct place){ NULL },

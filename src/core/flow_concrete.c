@@ -74,11 +74,10 @@ static void show(struct flow *flow, struct flow_shown *shown, const struct seen 
 static void follow(struct flow_concrete *concrete, int rule, const struct seen *from)
 {
     struct flow *flow = concrete->flow;
-    const struct flow_rule *entered = &flow->rules[rule];
     const int before = concrete->n;
+    struct flow_button *button;
 
-    for (int b = entered->first_button; b < entered->first_button + entered->n_buttons; b++) {
-        struct flow_button *button = &flow->buttons[b];
+    for (int k = 0; (button = flow_model_button(flow, rule, k)); k++) {
         struct text data;
         enum flow_sent sent = flow_real_sends(concrete->real, button, &data);
 
@@ -100,13 +99,12 @@ static void follow(struct flow_concrete *concrete, int rule, const struct seen *
             flow_real_default(concrete->real, rule);
         else
             (void)flow_real_take(concrete->real, from->side, from->input);
-        for (int b = entered->first_button; b < entered->first_button + entered->n_buttons; b++) {
+        for (int k = 0; (button = flow_model_button(flow, rule, k)); k++) {
             struct text data;
 
-            if (flow->buttons[b].to == one.side &&
-                flow_real_sends(concrete->real, &flow->buttons[b], &data) == FLOW_SENT &&
-                text_eq(flow->buttons[b].key ? text_trim(data) : data, one.input))
-                show(flow, &flow->buttons[b].gone, from, one.input);
+            if (button->to == one.side && flow_real_sends(concrete->real, button, &data) == FLOW_SENT &&
+                text_eq(button->key ? text_trim(data) : data, one.input))
+                show(flow, &button->gone, from, one.input);
         }
     }
 }

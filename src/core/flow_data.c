@@ -83,19 +83,19 @@ static struct flow_wanted want(struct checking *c, enum flow_wish wish)
 static bool sample_side(struct checking *c, enum flow_side side, const struct flow_wanted *wanted,
                         struct flow_shown *shown)
 {
-    const struct flow_rule *rule = &c->flow->rules[c->button->rule];
-    uint64_t seed = (uint64_t)c->button->rule;
+    const struct flow_rule *rule = &c->flow->rules[c->button->entered];
+    uint64_t seed = (uint64_t)c->button->entered;
 
     for (int i = 0;
          rule->start[side] >= 0 && !rule->regex[side].outside && i < SAMPLES && !flow_spent(&c->flow->mem);
          i++) {
         struct buf input =
-            BUF(side == FLOW_TAP ? (size_t)flow_model_tap(c->flow, c->button->rule) : SAMPLE_MAX);
+            BUF(side == FLOW_TAP ? (size_t)flow_model_tap(c->flow, c->button->entered) : SAMPLE_MAX);
         struct text data;
         enum flow_sent sent = FLOW_UNSENT;
 
         flow_sample(c->flow->sets, rule->regex[side].top, &seed, &input);
-        if (!input.failed && flow_real_take(c->real, side, buf_get(&input)) == c->button->rule)
+        if (!input.failed && flow_real_take(c->real, side, buf_get(&input)) == c->button->entered)
             sent = flow_real_sends(c->real, c->button, &data);
         if (sent != FLOW_UNSENT)
             *shown = (struct flow_shown){ true, side, flow_model_keep(c->flow, buf_get(&input)),
@@ -191,11 +191,11 @@ static bool has_chain(struct checking *c, int rule, enum flow_side side, struct 
         const struct flow_button *button = &c->flow->buttons[entered->senders.v[i]];
         struct flow_shown shown;
 
-        if (!c->flow->rules[button->rule].reached)
+        if (!c->flow->rules[button->entered].reached)
             continue;
         for (int from = 0; from < FLOW_SIDES; from++)
             if (sends(c, button, (enum flow_side)from, input, &shown) &&
-                has_chain(c, button->rule, (enum flow_side)from, shown.input, depth - 1))
+                has_chain(c, button->entered, (enum flow_side)from, shown.input, depth - 1))
                 return true;
     }
     return false;
@@ -209,7 +209,7 @@ bool flow_data_sends(struct flow *flow, struct flow_real *real, const struct flo
 
     for (int side = 0; side < FLOW_SIDES; side++)
         if (sends(&checking, button, (enum flow_side)side, data, &shown) &&
-            has_chain(&checking, button->rule, (enum flow_side)side, shown.input, CHAIN_MAX))
+            has_chain(&checking, button->entered, (enum flow_side)side, shown.input, CHAIN_MAX))
             return true;
     return false;
 }
@@ -229,7 +229,7 @@ static bool said_before(struct checking *c, enum kind kind)
 static void undecided(struct checking *c, const char *what)
 {
     const struct text label = flow_say_label(c->button);
-    const struct flow_rule *rule = &c->flow->rules[c->button->rule];
+    const struct flow_rule *rule = &c->flow->rules[c->button->entered];
 
     for (int side = 0; side < FLOW_SIDES; side++)
         if (rule->pattern[side] && !rule->exact[side])
@@ -253,7 +253,7 @@ static void check_fixed(struct checking *c, struct text data)
 
 static void say_gone(struct checking *c, const struct flow_shown *shown)
 {
-    if (!has_chain(c, c->button->rule, shown->side, shown->input, CHAIN_MAX))
+    if (!has_chain(c, c->button->entered, shown->side, shown->input, CHAIN_MAX))
         undecided(c, "always leads somewhere: what it would need was not found to be sent");
     else if (!said_before(c, SAID_LEADS))
         flow_say_can_nowhere(c->flow, c->button, shown);
@@ -267,14 +267,14 @@ static void check_lost(struct checking *c)
 
     if (!button->lost.p && !button->undecided)
         return;
-    if (!button->taken && !button->undecided) {
+    if (!c->flow->buttons[button->own].kept) {
         if (!flow_real_lost(c->real, button->to, button->lost))
             undecided(c, "leads somewhere");
         else if (!said_before(c, SAID_LEADS))
             flow_say_nowhere(c->flow, button, button->lost, false);
         return;
     }
-    if (!c->flow->rules[button->rule].reached)
+    if (!c->flow->rules[button->entered].reached)
         return;
     if (button->open) {
         if (!said_before(c, SAID_LEADS))
@@ -301,7 +301,7 @@ static void check_split(struct checking *c)
     bool unknown = false;
     int rule = -1;
 
-    if (button->leads.n < 2 || button->open || !c->flow->rules[button->rule].reached)
+    if (button->leads.n < 2 || button->open || !c->flow->rules[button->entered].reached)
         return;
     for (int i = 0; i < button->leads.n && i < SPLIT_MAX; i++) {
         const int lead = button->leads.v[i];
@@ -312,7 +312,7 @@ static void check_split(struct checking *c)
             continue;
         answer = trace(c, FLOW_WISH_RULE, lead, &second);
         unknown |= answer == FLOW_UNKNOWN;
-        if (answer != FLOW_YES || !has_chain(c, button->rule, second.side, second.input, CHAIN_MAX))
+        if (answer != FLOW_YES || !has_chain(c, button->entered, second.side, second.input, CHAIN_MAX))
             continue;
         if (rule >= 0) {
             if (!said_before(c, SAID_SPLIT))
@@ -331,10 +331,10 @@ static void check_split(struct checking *c)
 /* At most how many bytes are sent from this side, -1: any number. */
 static long bound(struct flow *flow, const struct flow_button *button, enum flow_side side)
 {
-    const struct flow_rule *rule = &flow->rules[button->rule];
+    const struct flow_rule *rule = &flow->rules[button->entered];
     const struct flow_node *top = rule->regex[side].top;
     struct template_part part;
-    const long tap = flow_model_tap(flow, button->rule);
+    const long tap = flow_model_tap(flow, button->entered);
     long literals = 0, captured = 0, rest = 0;
     int captures = 0;
 
@@ -447,7 +447,7 @@ static void check_size(struct checking *c)
     long most = bound_of(c->flow, button);
     enum flow_answer answer = FLOW_NO;
 
-    if (!c->flow->rules[button->rule].reached)
+    if (!c->flow->rules[button->entered].reached)
         return;
     if (button->open) {
         check_open_size(c, most);
@@ -459,7 +459,7 @@ static void check_size(struct checking *c)
         answer = FLOW_YES;
     else if (most < 0 || most > button->most)
         answer = trace(c, FLOW_WISH_LONG, button->most, &shown);
-    if (answer == FLOW_YES && !has_chain(c, button->rule, shown.side, shown.input, CHAIN_MAX))
+    if (answer == FLOW_YES && !has_chain(c, button->entered, shown.side, shown.input, CHAIN_MAX))
         answer = FLOW_UNKNOWN;
     if (answer == FLOW_YES)
         say_long(c, &shown, most);
@@ -469,7 +469,7 @@ static void check_size(struct checking *c)
     if (!can_be_empty(button))
         return;
     answer = trace(c, FLOW_WISH_EMPTY, 0, &shown);
-    if (answer == FLOW_YES && has_chain(c, button->rule, shown.side, shown.input, CHAIN_MAX) &&
+    if (answer == FLOW_YES && has_chain(c, button->entered, shown.side, shown.input, CHAIN_MAX) &&
         !said_before(c, SAID_SIZE))
         flow_say_empty(c->flow, button, &shown);
     else if (answer != FLOW_NO)
@@ -481,7 +481,7 @@ static void check_conditions(struct checking *c)
 {
     struct flow_button *button = c->button;
 
-    if (button->doubtful.p && c->flow->rules[button->rule].reached && !said_before(c, SAID_WHEN))
+    if (button->doubtful.p && c->flow->rules[button->entered].reached && !said_before(c, SAID_WHEN))
         flow_say_doubtful(c->flow, button);
 }
 
@@ -498,6 +498,8 @@ void flow_data_check(struct flow *flow, struct flow_real *real, const struct flo
         if (!checking.button->node)
             continue;
         check_conditions(&checking);
+        if (template_static(checking.button->template, &data) && checking.button->own != b)
+            continue;
         if (template_static(checking.button->template, &data)) {
             check_fixed(&checking, data);
             continue;

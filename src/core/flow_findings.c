@@ -150,6 +150,13 @@ void flow_say_dead_end(struct flow *flow, int rule)
     finding_hint(flow->findings, "add a button, make it a highlight_reply, or write final: true");
 }
 
+void flow_say_no_set(struct flow *flow, const struct condition_part *part, struct text values, bool more)
+{
+    finding_add(flow->findings, FINDING_WARNING, part->at, "no 'set' gives %.*s what is asked for here",
+                TEXT_ARG(part->path.text));
+    finding_hint(flow->findings, "what it is given: %.*s%s", TEXT_ARG(values), more ? ", ..." : "");
+}
+
 /* --- buttons ---------------------------------------------------------------------------------------------------------- */
 
 /* The literal that the data begins with. */
@@ -261,7 +268,7 @@ static bool longest(const struct flow *flow, const struct flow_button *button, e
     *letters = 0;
     for (int s = 0; s < FLOW_SIDES; s++)
         for (size_t i = 0; template_part(button->template, i, &part); i++) {
-            const struct flow_rule *rule = &flow->rules[button->rule];
+            const struct flow_rule *rule = &flow->rules[button->entered];
             int group = part.kind == TEMPLATE_CAPTURE
                             ? flow_model_group(flow, button, (enum flow_side)s, part.text)
                             : 0;
@@ -307,10 +314,10 @@ void flow_say_long(struct flow *flow, struct flow_button *button, long bytes, bo
         finding_hint(flow->findings, "shorten what goes into it%s", or_token(flow, button));
     else if (letters < 0)
         finding_hint(flow->findings, "'%.*s' can be any number of letters long (%s); shorten its pattern%s",
-                     TEXT_ARG(name), line_of(flow, button->rule, side, at, &line), or_token(flow, button));
+                     TEXT_ARG(name), line_of(flow, button->entered, side, at, &line), or_token(flow, button));
     else
         finding_hint(flow->findings, "'%.*s' can be %ld letters long (%s); shorten its pattern%s",
-                     TEXT_ARG(name), letters, line_of(flow, button->rule, side, at, &line),
+                     TEXT_ARG(name), letters, line_of(flow, button->entered, side, at, &line),
                      or_token(flow, button));
 }
 

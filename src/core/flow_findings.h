@@ -13,6 +13,8 @@ void flow_say_second_default(struct flow *flow, int rule, int first);
 void flow_say_overlap(struct flow *flow, int rule, int first, enum flow_side side, struct text common);
 void flow_say_unreached(struct flow *flow, int rule);
 void flow_say_dead_end(struct flow *flow, int rule);
+/* flow_say_no_set: `values`: some that there are, quoted. */
+void flow_say_no_set(struct flow *flow, const struct condition_part *part, struct text values, bool more);
 
 /* Of buttons; each is said once of the same place in the file. */
 void flow_say_nowhere(struct flow *flow, struct flow_button *button, struct text data, bool always);

@@ -1,5 +1,6 @@
 #include "core/flow_model.h"
 
+#include "core/flow_chat.h"
 #include "core/flow_values.h"
 
 #include <stdlib.h>
@@ -7,6 +8,8 @@
 
 #define TREES_MAX ((size_t)100 << 20)
 #define AUTOMATON_MAX ((size_t)60 << 20) /* then it is made anew */
+#define ORIGINS_MAX 20                   /* rules that lead to one by `goto` and are told apart */
+#define FAR_MAX 20000                    /* buttons that come of that */
 #define PREFIX_MAX 32                    /* bytes of a beginning that count */
 
 /* What a query may use. */
@@ -113,7 +116,7 @@ bool flow_model_hides(const struct flow_rule *rule, const struct flow_rule *late
 int flow_model_group(const struct flow *flow, const struct flow_button *button, enum flow_side side,
                      struct text name)
 {
-    const struct pattern *pattern = side == FLOW_DEFAULT ? NULL : flow->rules[button->rule].pattern[side];
+    const struct pattern *pattern = side == FLOW_DEFAULT ? NULL : flow->rules[button->entered].pattern[side];
     int64_t number;
     int group = 0;
 
@@ -143,7 +146,51 @@ static const struct flow_node *guarded(struct flow *flow, const struct condition
     return NULL;
 }
 
-/* The same of all that stands around it. */
+/* The same of the branch that a step stands in. */
+static const struct flow_node *guarded_step(struct flow *flow, const struct rule *rule, int at,
+                                            struct text name)
+{
+    const struct flow_node *found = NULL;
+
+    for (int i = at - 1; i >= 0 && !found; i--) {
+        const struct step *step = &rule->steps[i];
+        size_t branch = step->n_branches;
+
+        if (step->kind != STEP_CHOOSE || (size_t)at >= step->to)
+            continue;
+        while (branch > 0 && step->branches[branch - 1].to > (size_t)at)
+            branch--;
+        if (branch > 0)
+            found = guarded(flow, step->branches[branch - 1].when, name);
+    }
+    return found;
+}
+
+static bool leads_to(const struct rule *from, const struct rule *to)
+{
+    for (size_t i = 0; i < to->n_origins && from != to; i++)
+        if (to->origins[i] == from)
+            return true;
+    return from == to;
+}
+
+/* The same of the one `goto` by which a rule comes to another. */
+static const struct flow_node *guarded_goto(struct flow *flow, const struct rule *from, const struct rule *to,
+                                            struct text name)
+{
+    int at = -1;
+
+    for (size_t i = 0; i < from->n_steps; i++) {
+        if (from->steps[i].kind != STEP_GOTO || !leads_to(from->steps[i].target, to))
+            continue;
+        if (at >= 0)
+            return NULL;
+        at = (int)i;
+    }
+    return at >= 0 ? guarded_step(flow, from, at, name) : NULL;
+}
+
+/* The same of all that stands around the button. */
 static const struct flow_node *guarded_around(struct flow *flow, const struct flow_button *button,
                                               struct text name)
 {
@@ -153,17 +200,10 @@ static const struct flow_node *guarded_around(struct flow *flow, const struct fl
 
     if (!found)
         found = guarded(flow, message->rows[button->row].when, name);
-    for (int i = button->step - 1; i >= 0 && !found; i--) {
-        const struct step *step = &rule->steps[i];
-        size_t branch = step->n_branches;
-
-        if (step->kind != STEP_CHOOSE || (size_t)button->step >= step->to)
-            continue;
-        while (branch > 0 && step->branches[branch - 1].to > (size_t)button->step)
-            branch--;
-        if (branch > 0)
-            found = guarded(flow, step->branches[branch - 1].when, name);
-    }
+    if (!found)
+        found = guarded_step(flow, rule, button->step, name);
+    if (!found && button->entered != button->rule)
+        found = guarded_goto(flow, flow->rules[button->entered].rule, rule, name);
     return found;
 }
 
@@ -172,11 +212,11 @@ static bool add_capture(struct flow *flow, const struct flow_button *button, enu
                         const struct template_part *part)
 {
     const int group = flow_model_group(flow, button, side, part->text);
-    const struct rule *rule = flow->rules[button->rule].rule;
-    const struct flow_regex *regex = side == FLOW_DEFAULT ? NULL : &flow->rules[button->rule].regex[side];
+    const struct flow_rule *entered = &flow->rules[button->entered];
+    const struct flow_regex *regex = side == FLOW_DEFAULT ? NULL : &entered->regex[side];
     const struct flow_node *inside;
 
-    if (side == FLOW_DEFAULT && rule->n_origins) { /* a rule that led here took it, whatever it is */
+    if (side == FLOW_DEFAULT && entered->any_origin) { /* a rule that led here took it, whatever it is */
         flow_code_any(&flow->code, flow->sets);
         return true;
     }
@@ -184,7 +224,7 @@ static bool add_capture(struct flow *flow, const struct flow_button *button, enu
         flow_code_text(&flow->code, flow->sets, part->otherwise);
         return part->otherwise.p != NULL;
     }
-    if (!flow->rules[button->rule].exact[side]) {
+    if (!entered->exact[side]) {
         flow_code_any(&flow->code, flow->sets);
         return true;
     }
@@ -204,7 +244,7 @@ const struct flow_node *flow_model_value(struct flow *flow, const struct flow_bu
                                          enum flow_side side, const struct template_part *part)
 {
     const int group = flow_model_group(flow, button, side, part->text);
-    const struct flow_rule *rule = &flow->rules[button->rule];
+    const struct flow_rule *rule = &flow->rules[button->entered];
     const struct flow_node *tree;
 
     if (group == 0)
@@ -257,7 +297,8 @@ static void add_program(struct flow *flow, struct flow_button *button, enum flow
 
 static bool add_button(struct flow *flow, struct flow_button button)
 {
-    const struct rule *rule = flow->rules[button.rule].rule;
+    struct flow_rule *entered = &flow->rules[button.entered];
+    const struct rule *rule = entered->rule;
     struct template_part part;
     struct flow_button *out;
 
@@ -270,18 +311,24 @@ static bool add_button(struct flow *flow, struct flow_button button)
     if (button.node && button.node->kind == NODE_MAP)
         button.node = node_get(button.node, button.key ? "text" : "callback_data");
     for (size_t i = 0; template_part(button.template, i, &part); i++)
-        button.open |= (part.kind == TEMPLATE_OTHER || (part.kind == TEMPLATE_CAPTURE && rule->n_origins)) &&
-                       flow_model_group(flow, &button, FLOW_TAP, part.text) == 0 &&
-                       flow_model_group(flow, &button, FLOW_TEXT, part.text) == 0;
+        button.open |=
+            (part.kind == TEMPLATE_OTHER || (part.kind == TEMPLATE_CAPTURE && entered->any_origin)) &&
+            flow_model_group(flow, &button, FLOW_TAP, part.text) == 0 &&
+            flow_model_group(flow, &button, FLOW_TEXT, part.text) == 0;
     button.start[FLOW_TAP] = button.start[FLOW_TEXT] = button.start[FLOW_DEFAULT] = -1;
     out = &flow->buttons[flow->n_buttons++];
+    if (button.entered == button.rule) {
+        button.own = (int)(out - flow->buttons);
+        entered->n_buttons++;
+    } else {
+        entered->n_far++;
+    }
     *out = button;
-    flow->rules[button.rule].n_buttons++;
     if (rule->tap)
         add_program(flow, out, FLOW_TAP);
     if (rule->text)
         add_program(flow, out, FLOW_TEXT);
-    if (rule->otherwise != DEFAULT_NO || rule->n_origins)
+    if (rule->otherwise != DEFAULT_NO || entered->any_origin)
         add_program(flow, out, FLOW_DEFAULT);
     return !flow->mem.out;
 }
@@ -344,6 +391,7 @@ static bool each_button(struct flow *flow, int i, int *count)
             for (size_t r = 0; r < message->n_rows; r++)
                 for (size_t k = 0; k < message->rows[r].count; k++) {
                     struct flow_button button = { .rule = i,
+                                                  .entered = i,
                                                   .step = (int)s,
                                                   .message = (int)m,
                                                   .row = (int)r,
@@ -386,19 +434,101 @@ static bool find_places(struct flow *flow)
     return true;
 }
 
+/* --- goto -------------------------------------------------------------------------------------------------------------- */
+
+struct way {
+    int from, to; /* rules */
+};
+
+struct ways {
+    struct way *v;
+    int n, cap;
+};
+
+static int compare_ways(const void *a, const void *b)
+{
+    const struct way *x = a, *y = b;
+
+    return x->from != y->from ? (x->from > y->from) - (x->from < y->from) : (x->to > y->to) - (x->to < y->to);
+}
+
+/* From which rules others are entered, and how many buttons that makes; where there are too many, names are any text. */
+static bool find_ways(struct flow *flow, const int *counts, struct ways *ways, int *buttons)
+{
+    int far = 0;
+
+    for (int i = 0; i < flow->n_rules; i++) {
+        const struct rule *rule = flow->rules[i].rule;
+        const size_t more = rule->n_origins * (size_t)counts[i];
+
+        flow->rules[i].any_origin =
+            rule->n_origins > ORIGINS_MAX || more > FAR_MAX || far + (int)more > FAR_MAX;
+        for (size_t k = 0; k < rule->n_origins && more && !flow->rules[i].any_origin; k++) {
+            const int from = flow_model_number(flow, rule->origins[k]);
+
+            if (from == i)
+                continue;
+            if (!flow_grow(&flow->mem, &ways->v, &ways->cap, ways->n + 1, sizeof(*ways->v)))
+                return false;
+            ways->v[ways->n++] = (struct way){ from, i };
+            far += counts[i];
+        }
+    }
+    *buttons += far;
+    flow_sorted(&flow->mem, ways->n);
+    if (ways->n)
+        qsort(ways->v, (size_t)ways->n, sizeof(*ways->v), compare_ways);
+    return true;
+}
+
+/* The buttons of a rule that was entered by another one. */
+static bool add_far(struct flow *flow, struct way way)
+{
+    const struct flow_rule *to = &flow->rules[way.to];
+
+    if (flow->rules[way.from].n_far == 0)
+        flow->rules[way.from].first_far = flow->n_buttons;
+    for (int b = to->first_button; b < to->first_button + to->n_buttons; b++) {
+        struct flow_button button = flow->buttons[b];
+
+        button.entered = way.from;
+        button.plain = button.open = false;
+        memset(button.vague, 0, sizeof(button.vague));
+        if (!add_button(flow, button))
+            return false;
+    }
+    return true;
+}
+
 static bool add_buttons(struct flow *flow)
 {
-    int count = 0;
+    int *counts = arena_array(flow->arena, (size_t)flow->n_rules + 1, sizeof(*counts)), count = 0;
+    struct ways ways = { NULL, 0, 0 };
+    bool good = counts != NULL;
 
-    for (int i = 0; i < flow->n_rules; i++)
-        (void)each_button(flow, i, &count);
+    for (int i = 0; good && i < flow->n_rules; i++) {
+        (void)each_button(flow, i, &counts[i]);
+        count += counts[i];
+    }
+    good = good && find_ways(flow, counts, &ways, &count);
     flow->buttons = arena_array(flow->arena, (size_t)count + 1, sizeof(*flow->buttons));
-    if (!flow->buttons)
-        return false;
-    for (int i = 0; i < flow->n_rules; i++)
-        if (!each_button(flow, i, NULL))
-            return false;
-    return find_places(flow);
+    good = good && flow->buttons;
+    for (int i = 0; i < flow->n_rules && good; i++)
+        good = each_button(flow, i, NULL);
+    for (int i = 0; i < ways.n && good; i++)
+        good = add_far(flow, ways.v[i]);
+    flow_drop(&flow->mem, &ways.v, &ways.cap, sizeof(*ways.v));
+    return good && find_places(flow);
+}
+
+struct flow_button *flow_model_button(const struct flow *flow, int rule, int k)
+{
+    const struct flow_rule *entered = &flow->rules[rule];
+
+    if (k < entered->n_buttons)
+        return &flow->buttons[entered->first_button + k];
+    k -= entered->n_buttons;
+    return k < entered->n_far ? &flow->buttons[entered->first_far + k] : NULL;
 }
 
 /* --- the whole -------------------------------------------------------------------------------------------------------- */
@@ -425,6 +555,7 @@ bool flow_model_build(struct flow *flow)
     if (!flow->arena || !flow->sets || !flow_atoms_prepare(flow->sets) || !add_rules(flow) ||
         !add_buttons(flow))
         return false;
+    flow_chat_prepare(flow);
     flow_model_phase(flow, 1);
     flow->atoms = flow_atoms_build(&flow->mem, flow->sets, &flow->code);
     if (!flow->atoms)
@@ -459,6 +590,7 @@ void flow_model_free(struct flow *flow)
         flow_ints_drop(&flow->mem, &flow->starts[side]);
         flow_ints_drop(&flow->mem, &flow->starts_both[side]);
     }
+    flow_chat_free(flow);
     flow_dfa_free(flow->spare);
     flow_atoms_free(flow->atoms);
     flow_sets_free(flow->sets);

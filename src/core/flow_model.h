@@ -27,6 +27,8 @@ struct flow_rule {
     bool reached;
     bool never; /* said to win never */
     int first_button, n_buttons;
+    int first_far, n_far;            /* buttons of rules to which its `goto`s lead */
+    bool any_origin;                 /* too many rules lead here by `goto` to be told apart */
     struct flow_ints senders;        /* buttons that may lead here */
     struct text example[FLOW_SIDES]; /* what it wins, "" allowed; NULL: none was found */
 };
@@ -41,6 +43,9 @@ struct flow_shown {
 /* A button with data, or a key, whose label comes back as a text. */
 struct flow_button {
     int rule, step, message, row, column; /* where it stands */
+    int entered; /* the rule whose match gives the names: another one if a `goto` led here */
+    int own;     /* the same button, entered by its own rule */
+    bool kept;   /* of own: what is sent is taken on some way here, perhaps */
     const struct message_button *button;
     const struct template *template;
     const struct node *node; /* the template's text */
@@ -62,6 +67,20 @@ struct flow_button {
     struct flow_shown gone;  /* sends what no rule takes */
     struct flow_shown large; /* sends more than 64 bytes, or nothing */
     bool undecided;
+};
+
+/* A variable of the chat, and what all `set`s can give it; NULL: anything. */
+struct flow_variable {
+    struct text name;
+    const struct flow_node *tree;
+    struct flow_variable *next;
+};
+
+/* A part of a condition that looks at a variable, with programs of its pattern and of the values. */
+struct flow_asked {
+    const struct condition_part *part;
+    const struct flow_node *values;
+    int pattern, value;
 };
 
 struct flow {
@@ -88,8 +107,11 @@ struct flow {
     int n_buttons;
     int buttons_done;                          /* so many were looked at before memory was out */
     const char *const *beginnings[FLOW_SIDES]; /* of patterns, for "did you mean"; NULL: not made yet */
-    uint64_t steps_max, until;                 /* of all work, of the phase under way */
-    int queries;                               /* that wait, about */
+    struct flow_variable *variables;
+    struct flow_asked *asked; /* flow_chat.h */
+    int n_asked, asked_cap;
+    uint64_t steps_max, until; /* of all work, of the phase under way */
+    int queries;               /* that wait, about */
 };
 
 /* flow_model_certain: does the rule take all of what its program accepts on this side? */
@@ -101,6 +123,8 @@ bool flow_model_hides(const struct flow_rule *rule, const struct flow_rule *late
 bool flow_model_build(struct flow *flow) CHECKED;
 void flow_model_free(struct flow *flow);
 
+/* flow_model_button: the k-th that a run may send that enters the rule, its own first; NULL past the end. */
+struct flow_button *flow_model_button(const struct flow *flow, int rule, int k);
 /* flow_model_number: of a rule of the ruleset. */
 int flow_model_number(const struct flow *flow, const struct rule *rule);
 /* flow_model_group: the group that a template's capture names on this side, 0: none. */

@@ -243,6 +243,7 @@ void flow_reach_leads(struct flow *flow, struct flow_button *button)
         flow_model_end(flow);
         flow_walk_free(&walk);
     }
+    flow->buttons[button->own].kept |= button->taken || button->undecided;
 }
 
 static void reach(struct flow *flow, int i, struct flow_ints *todo)
@@ -270,12 +271,12 @@ void flow_reach_mark(struct flow *flow)
         if (flow->rules[i].root)
             reach(flow, i, &todo);
     for (int i = 0; i < todo.n; i++) {
-        const struct flow_rule *rule = &flow->rules[todo.v[i]];
+        const struct flow_button *button;
 
-        for (int b = rule->first_button; b < rule->first_button + rule->n_buttons; b++)
-            for (int k = 0; k < flow->buttons[b].leads.n; k++)
-                reach(flow, flow->buttons[b].leads.v[k], &todo);
-        reach_targets(flow, rule->rule, &todo);
+        for (int b = 0; (button = flow_model_button(flow, todo.v[i], b)); b++)
+            for (int k = 0; k < button->leads.n; k++)
+                reach(flow, button->leads.v[k], &todo);
+        reach_targets(flow, flow->rules[todo.v[i]].rule, &todo);
     }
     flow_ints_drop(&flow->mem, &todo);
 }

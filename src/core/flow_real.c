@@ -15,6 +15,14 @@ struct head {
     const struct pattern *pattern; /* NULL: none */
 };
 
+#define RULES_MAX 64 /* that `goto`s are followed to */
+
+/* A rule, and which of its steps a run may come to. */
+struct come_by {
+    int rule;
+    const bool *reached;
+};
+
 struct flow_real {
     struct flow *flow;
     struct head *heads[FLOW_SIDES]; /* by rule */
@@ -28,7 +36,8 @@ struct flow_real {
     enum flow_sent sent;
     bool
         open; /* the message needs a value that only a run knows, so that its buttons are rendered one by one */
-    const bool *reached; /* the steps that a run on the last input may come to; NULL: not looked at yet */
+    struct come_by comes[RULES_MAX]; /* where a run on the last input may come to; none: not looked at yet */
+    int n_comes;
 };
 
 /* --- what it costs ----------------------------------------------------------------------------------------------------- */
@@ -144,7 +153,7 @@ static void begin(struct flow_real *real)
 {
     json_object_put(real->captures);
     real->captures = NULL;
-    real->reached = NULL;
+    real->n_comes = 0;
     real->rule = real->step = real->message = -1;
     arena_reset(real->arena);
 }
@@ -353,16 +362,51 @@ static void render_to(struct flow_real *real, int step, int message)
     }
 }
 
+static void come_to(struct flow_real *real, int rule)
+{
+    for (int i = 0; i < real->n_comes; i++)
+        if (real->comes[i].rule == rule)
+            return;
+    if (real->n_comes < RULES_MAX)
+        real->comes[real->n_comes++] = (struct come_by){ rule, NULL };
+}
+
+/* The steps of the rule that a run may come to, from the rule that took the input along its `goto`s; NULL: none. */
+static const bool *steps_of_run(struct flow_real *real, int rule)
+{
+    const struct rule *entered = real->flow->rules[real->rule].rule;
+
+    if (!real->n_comes)
+        come_to(real, real->rule);
+    for (int i = 0; i < real->n_comes; i++) {
+        struct come_by *at = &real->comes[i];
+        const struct rule *here = real->flow->rules[at->rule].rule;
+
+        if (!at->reached) {
+            flow_work(&real->flow->mem, RENDER_STEPS + 10 * here->n_steps);
+            at->reached = flow_steps_reach(here, entered, real->captures, real->scratch, real->arena);
+            for (size_t s = 0; at->reached && s < here->n_steps; s++)
+                if (at->reached[s] && here->steps[s].kind == STEP_GOTO)
+                    come_to(real, flow_model_number(real->flow, here->steps[s].target));
+        }
+        if (at->rule == rule)
+            return at->reached;
+    }
+    return NULL;
+}
+
 /* A button that may be left out, or stands in a branch: sent, unless the captures say that it is not. */
 static enum flow_sent send_loose(struct flow_real *real, const struct flow_button *button, struct text *out)
 {
     const struct rule *rule = real->flow->rules[button->rule].rule;
+    const struct rule *entered = real->flow->rules[button->entered].rule;
     const struct message *message = rule->steps[button->step].messages[button->message];
 
-    if (!real->reached)
-        real->reached = flow_steps_reach(rule, real->captures, real->scratch, real->arena);
-    if (!real->reached || !real->reached[button->step] ||
-        !flow_steps_shows(rule, &message->rows[button->row], button->button, real->captures, real->scratch))
+    const bool *reached = steps_of_run(real, button->rule);
+
+    if (!reached || !reached[button->step] ||
+        !flow_steps_shows(entered, &message->rows[button->row], button->button, real->captures,
+                          real->scratch))
         return FLOW_UNSENT;
     for (int i = 0; i <= button->message; i++)
         if (!flow_steps_captured(rule->steps[button->step].messages[i], real->captures))
@@ -375,7 +419,7 @@ enum flow_sent flow_real_sends(struct flow_real *real, const struct flow_button 
     const struct rendered_button *rendered;
 
     *out = TEXT_NONE;
-    if (real->rule != button->rule || button->open)
+    if (real->rule != button->entered || button->open)
         return FLOW_UNSENT;
     if (!button->plain)
         return send_loose(real, button, out);

@@ -10,7 +10,7 @@
 
 static const struct flow_node *tree_of(const struct flow_records *records)
 {
-    return records->flow->rules[records->button->rule].regex[records->side].top;
+    return records->flow->rules[records->button->entered].regex[records->side].top;
 }
 
 static bool add_state(struct flow_records *records, struct flow_ints *states, int state)

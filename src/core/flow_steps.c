@@ -20,8 +20,8 @@ static bool is_group(const struct pattern *pattern, struct text name)
     return false;
 }
 
-int flow_steps_holds(const struct rule *rule, const struct condition *condition, struct json_object *captures,
-                     struct pattern_scratch *scratch)
+int flow_steps_holds(const struct rule *entered, const struct condition *condition,
+                     struct json_object *captures, struct pattern_scratch *scratch)
 {
     int holds = 1;
 
@@ -29,7 +29,7 @@ int flow_steps_holds(const struct rule *rule, const struct condition *condition,
         const struct condition_part *part = &condition->parts[i];
         const struct condition alone = { &condition->parts[i], 1 };
 
-        if (!is_group(rule->tap, part->path.text) && !is_group(rule->text, part->path.text))
+        if (!is_group(entered->tap, part->path.text) && !is_group(entered->text, part->path.text))
             holds = -1;
         else if (!condition_holds(&alone, captures, scratch))
             return 0;
@@ -39,11 +39,11 @@ int flow_steps_holds(const struct rule *rule, const struct condition *condition,
 
 /* --- steps ------------------------------------------------------------------------------------------------------------- */
 
-static void branch(const struct rule *rule, const struct step *step, struct json_object *captures,
+static void branch(const struct rule *entered, const struct step *step, struct json_object *captures,
                    struct pattern_scratch *scratch, bool *reached)
 {
     for (size_t i = 0; i < step->n_branches; i++) {
-        const int holds = flow_steps_holds(rule, step->branches[i].when, captures, scratch);
+        const int holds = flow_steps_holds(entered, step->branches[i].when, captures, scratch);
 
         if (holds)
             reached[step->branches[i].to] = true;
@@ -71,8 +71,9 @@ static void reach_blocks(const struct rule *rule, bool *reached)
             reached[blocks[i]] = true;
 }
 
-const bool *flow_steps_reach(const struct rule *rule, struct json_object *captures,
-                             struct pattern_scratch *scratch, struct arena *arena)
+const bool *flow_steps_reach(const struct rule *rule, const struct rule *entered,
+                             struct json_object *captures, struct pattern_scratch *scratch,
+                             struct arena *arena)
 {
     bool *reached = arena_array(arena, rule->n_steps + 1, sizeof(*reached));
 
@@ -90,7 +91,7 @@ const bool *flow_steps_reach(const struct rule *rule, struct json_object *captur
             reached[i + 1] |= all_captured(step, captures);
             break;
         case STEP_CHOOSE:
-            branch(rule, step, captures, scratch, reached);
+            branch(entered, step, captures, scratch, reached);
             break;
         case STEP_JUMP:
             reached[step->to] = true;
@@ -148,10 +149,10 @@ bool flow_steps_captured(const struct message *message, struct json_object *capt
     return good;
 }
 
-bool flow_steps_shows(const struct rule *rule, const struct message_row *row,
+bool flow_steps_shows(const struct rule *entered, const struct message_row *row,
                       const struct message_button *button, struct json_object *captures,
                       struct pattern_scratch *scratch)
 {
-    return flow_steps_holds(rule, row->when, captures, scratch) != 0 &&
-           flow_steps_holds(rule, button->when, captures, scratch) != 0;
+    return flow_steps_holds(entered, row->when, captures, scratch) != 0 &&
+           flow_steps_holds(entered, button->when, captures, scratch) != 0;
 }

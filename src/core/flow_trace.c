@@ -223,8 +223,8 @@ static bool wins(const struct trace *trace, const struct spot *spot)
     int n = flow_dfa_accepts(trace->all, spot->state, &names);
 
     for (int i = 0; i < n; i++)
-        if (names[i] == trace->button->rule || flow_model_certain(&rules[names[i]], trace->side))
-            return names[i] == trace->button->rule;
+        if (names[i] == trace->button->entered || flow_model_certain(&rules[names[i]], trace->side))
+            return names[i] == trace->button->entered;
     return false;
 }
 
@@ -449,7 +449,7 @@ static void begin_at(struct trace *trace, int sender)
 static void begin(struct trace *trace)
 {
     const struct flow *flow = trace->flow;
-    const int rule = trace->button->rule;
+    const int rule = trace->button->entered;
 
     trace->next.n = 0;
     if (!find_changes(trace) || flow->start[trace->side] == FLOW_LIMIT ||
@@ -465,7 +465,7 @@ static void begin(struct trace *trace)
         const struct flow_button *button = &flow->buttons[flow->rules[rule].senders.v[i]];
 
         for (int side = 0; side < 3 && button->to == FLOW_TAP; side++)
-            if (button->start[side] >= 0 && flow->rules[button->rule].reached)
+            if (button->start[side] >= 0 && flow->rules[button->entered].reached)
                 begin_at(trace, button->start[side]);
     }
 }
@@ -516,11 +516,11 @@ static void drop(struct trace *trace)
 enum flow_answer flow_trace_search(struct flow *flow, const struct flow_button *button, enum flow_side side,
                                    const struct flow_wanted *wanted, struct buf *input)
 {
-    const struct flow_rule *rule = &flow->rules[button->rule];
+    const struct flow_rule *rule = &flow->rules[button->entered];
     struct trace trace = { .flow = flow, .button = button, .side = side, .hit = -1 };
     enum flow_answer answer;
 
-    trace.tap_most = flow_model_tap(flow, button->rule);
+    trace.tap_most = flow_model_tap(flow, button->entered);
     if (rule->start[side] < 0 || button->start[side] < 0)
         return button->vague[side] ? FLOW_UNKNOWN : FLOW_NO;
     if (!rule->exact[side] || flow_spent(&flow->mem) || flow_tree_empty_loop(rule->regex[side].top))

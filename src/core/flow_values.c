@@ -1,5 +1,6 @@
 #include "core/flow_values.h"
 
+#include "core/flow_chat.h"
 #include "core/settings.h"
 
 #define PATTERN_MAX 4096
@@ -38,6 +39,8 @@ const struct flow_node *flow_values_tree(struct flow *flow, const struct templat
 
     if (part->language)
         return parse(flow, pattern_source(part->language));
+    if (text_starts(path, "chat."))
+        return flow_chat_tree(flow, text_make(path.p + 5, path.n - 5));
     if (text_starts(path, "pages."))
         return parse(flow, text_of(PAGE_NUMBER));
     if (text_is(path, "lang"))
