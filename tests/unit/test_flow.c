@@ -300,14 +300,28 @@ enum plant {
     PLANT_END,
     PLANT_EFFORT,
     PLANT_BRANCH,
+    PLANT_GOTO,
+    PLANT_VARIABLE,
+    PLANT_VALUE,
+    PLANT_BLOCK,
+    PLANT_SHARED_KEY,
     PLANTS
 };
 
 static const char *const planted_texts[PLANTS] = {
-    [PLANT_DANGLING] = "' leads nowhere",        [PLANT_SHADOWED] = "can never win",
-    [PLANT_LONG] = "callback_data can be",       [PLANT_UNREACHED] = "nothing leads to rule",
-    [PLANT_KEY] = "key 'Nowhere' leads nowhere", [PLANT_END] = "is a dead end",
-    [PLANT_EFFORT] = "exponentially many steps", [PLANT_BRANCH] = "button 'bad' can lead nowhere",
+    [PLANT_DANGLING] = "' leads nowhere",
+    [PLANT_SHADOWED] = "can never win",
+    [PLANT_LONG] = "callback_data can be",
+    [PLANT_UNREACHED] = "nothing leads to rule",
+    [PLANT_KEY] = "key 'Nowhere' leads nowhere",
+    [PLANT_END] = "is a dead end",
+    [PLANT_EFFORT] = "exponentially many steps",
+    [PLANT_BRANCH] = "button 'bad' can lead nowhere",
+    [PLANT_GOTO] = "button 'carried' can lead nowhere",
+    [PLANT_VARIABLE] = "no 'set' gives chat.v",
+    [PLANT_VALUE] = "button 'value' leads nowhere",
+    [PLANT_BLOCK] = "button 'block' can lead nowhere",
+    [PLANT_SHARED_KEY] = "key 'Data' leads nowhere",
 };
 
 /* One branch sends what is taken, the other what is not. */
@@ -320,6 +334,39 @@ static void put_branch(struct buf *out, int i)
                "      - reply: { text: a, buttons: [ [ { text: bad, callback_data: 'b%d:${w}' } ] ] }\n"
                "  - { name: on-%d, tap: 'b%d:on', final: true, reply: { text: a } }\n",
                i, i, i, i, i, i);
+}
+
+/* Gotos, variables, lookups, blocks, guards and keys with data, each with or without its fault. */
+static void put_more(struct buf *out, int i, enum plant plant)
+{
+    buf_printf(
+        out,
+        "  - { name: from-%d, text: 'from%d (?<w>[0-9]{2})', set: { v%d: 'on' }, goto: to-%d }\n"
+        "  - { name: other-%d, text: 'other%d (?<w>%s)', set: { v%d: '${w}' }, goto: to-%d }\n"
+        "  - name: to-%d\n    choose:\n"
+        "      - when: { chat.v%d: '%s' }\n"
+        "        reply: { text: a, buttons: [ [ { text: carried, callback_data: 'to%d:${w}' } ] ] }\n"
+        "      - goto: last-%d\n"
+        "  - { name: last-%d, reply: { text: a, buttons: [ [ { text: on, callback_data: 'used%d:${w}' } ] ] "
+        "} }\n"
+        "  - { name: taken-%d, tap: 'to%d:[0-9]{2}', final: true, reply: { text: a } }\n"
+        "  - { name: used-%d, tap: 'used%d:(?<w>.+)', single_use: true, final: true, reply: { text: a } }\n",
+        i, i, i, i, i, i, plant == PLANT_GOTO ? "[0-9]{2}|x1" : "[0-9]2", i, i, i, i,
+        plant == PLANT_VARIABLE ? "off" : "on|[0-9].", i, i, i, i, i, i, i, i);
+    buf_printf(
+        out,
+        "  - name: ask-%d\n    text: 'ask%d(?<x>y)?'\n    lookup: shop\n    reply:\n      text: a\n"
+        "      buttons:\n"
+        "        - { repeat: shop.list, as: o, row: [ { text: value, callback_data: '%s%d:${o.id}' } ] }\n"
+        "        - [ { text: on, callback_data: 'block%d:y' } ]\n"
+        "    not_found: { reply: { text: a, buttons: [ [ { text: block, callback_data: 'block%d:${x:-%s}' } "
+        "] ] } }\n"
+        "    on_error: { reply: { text: a, keyboard: [ [ { text: Key, callback_data: 'block%d:y' }, '%s' ] ] "
+        "} }\n"
+        "  - { name: item-%d, tap: 'item%d:ORD-[0-9]{4,}', final: true, reply: { text: a } }\n"
+        "  - { name: block-%d, tap: 'block%d:[a-y]', final: true, reply: { text: a } }\n",
+        i, i, plant == PLANT_VALUE ? "itme" : "item", i, i, i, plant == PLANT_BLOCK ? "z" : "a", i,
+        plant == PLANT_SHARED_KEY ? "Data" : "start", i, i, i, i);
 }
 
 static void put_rule(struct buf *out, int i, int n, enum plant plant)
@@ -344,6 +391,8 @@ static void put_rule(struct buf *out, int i, int n, enum plant plant)
                    i, i);
     if (plant == PLANT_BRANCH)
         put_branch(out, i);
+    if (plant >= PLANT_GOTO || i % 10 == 0)
+        put_more(out, i, plant);
     if (plant == PLANT_END)
         buf_printf(out, "  - { name: end-%d, text: 'end %d', reply: { text: a } }\n", i, i);
     buf_printf(
@@ -375,9 +424,12 @@ static void test_planted(void **state)
     for (int round = 0; round < 6; round++) {
         struct buf text = BUF(1000000);
         struct findings *findings;
-        size_t planted[PLANTS] = { 0 };
+        size_t planted[PLANTS] = { 0 }, all = 0;
         const int n = 200;
 
+        buf_str(&text,
+                "lookups:\n  shop:\n    url: 'https://shop.example.com/orders'\n"
+                "    fields: { list.*.id: 'ORD-[0-9]{4,12}' }\n    sample: { list: [ { id: ORD-1001 } ] }\n");
         buf_str(&text, "rules:\n  - { name: start, text: start, reply: { text: a, buttons: [ [ { text: A, "
                        "callback_data: "
                        "'r0:abc' } ] ] } }\n");
@@ -393,9 +445,15 @@ static void test_planted(void **state)
         buf_str(&text, "  - { name: rest, default: true, final: true, reply: { text: a } }\n");
         findings = check("r.yaml", buf_get(&text));
         for (int plant = 1; plant < PLANTS; plant++)
-            if (count_of(findings, planted_texts[plant]) -
-                    (plant == PLANT_DANGLING ? planted[PLANT_KEY] : 0) !=
-                planted[plant])
+            all += planted[plant];
+        all += planted[PLANT_VALUE]; /* has two: nothing leads to what it misses */
+        planted[PLANT_DANGLING] += planted[PLANT_KEY] + planted[PLANT_VALUE] + planted[PLANT_SHARED_KEY];
+        planted[PLANT_UNREACHED] += planted[PLANT_VALUE];
+        if (findings_count(findings, FINDING_ERROR) + findings_count(findings, FINDING_WARNING) != all)
+            fail_msg("%zu errors and %zu warnings instead of %zu", findings_count(findings, FINDING_ERROR),
+                     findings_count(findings, FINDING_WARNING), all);
+        for (int plant = 1; plant < PLANTS; plant++)
+            if (count_of(findings, planted_texts[plant]) != planted[plant])
                 fail_msg("%zu instead of %zu: %s", count_of(findings, planted_texts[plant]), planted[plant],
                          planted_texts[plant]);
         if (round == 0 && findings_get(findings, 0))
