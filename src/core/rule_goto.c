@@ -70,18 +70,41 @@ const struct rule *rule_goto_target(struct rule_context *context, const struct n
 
 /* --- origins ------------------------------------------------------------------------------------------------------ */
 
-/* A walk from one rule along all `goto`s in its node and in theirs. */
+/* Rules, each once: a rule has the number of the list in `marks` that found it last. */
+struct list {
+    struct rule **v;
+    size_t n, room;
+};
+
 struct walk {
     struct rule_context *context;
-    struct rule **found; /* also what is still to be looked at */
-    size_t n, room;
-    size_t *marks, round; /* by rule: the latest walk that found it */
+    struct list *targets; /* by rule: where its own `goto`s lead */
+    struct list found;    /* also what is still to be looked at */
+    size_t *marks, round;
     bool failed;
 };
 
-static bool has(const struct walk *walk, const struct rule *rule)
+static void add(struct walk *walk, struct rule *rule)
 {
-    return walk->marks[rule - walk->context->rules] == walk->round;
+    size_t *mark = &walk->marks[rule - walk->context->rules];
+    struct list *found = &walk->found;
+
+    if (*mark == walk->round)
+        return;
+    if (found->n == found->room) {
+        size_t room = found->room ? 2 * found->room : 8;
+        struct rule **more = arena_array(walk->context->maker->arena, room, sizeof(struct rule *));
+
+        walk->failed = walk->failed || !more;
+        if (!more)
+            return;
+        if (found->n)
+            memcpy(more, found->v, found->n * sizeof(struct rule *));
+        found->v = more;
+        found->room = room;
+    }
+    *mark = walk->round;
+    found->v[found->n++] = rule;
 }
 
 static void note(void *context, const struct node *map)
@@ -90,22 +113,19 @@ static void note(void *context, const struct node *map)
     const struct node *name = node_get(map, "goto");
     struct rule *rule = name && name->kind == NODE_SCALAR ? find(walk->context, name->text) : NULL;
 
-    if (!rule || has(walk, rule))
-        return;
-    if (walk->n == walk->room) {
-        size_t room = walk->room ? 2 * walk->room : 8;
-        struct rule **more = arena_array(walk->context->maker->arena, room, sizeof(struct rule *));
+    if (rule)
+        add(walk, rule);
+}
 
-        walk->failed = walk->failed || !more;
-        if (!more)
-            return;
-        if (walk->n)
-            memcpy(more, walk->found, walk->n * sizeof(struct rule *));
-        walk->found = more;
-        walk->room = room;
+static void find_targets(struct walk *walk)
+{
+    for (size_t i = 0; i < walk->context->n_rules; i++) {
+        walk->found = (struct list){ NULL, 0, 0 };
+        walk->round++;
+        step_visit(walk->context->rules[i].node, note, walk);
+        walk->targets[i] = walk->found;
     }
-    walk->marks[rule - walk->context->rules] = walk->round;
-    walk->found[walk->n++] = rule;
+    walk->found = (struct list){ NULL, 0, 0 };
 }
 
 /* One more origin; arrays double, and are left behind in the arena. */
@@ -126,24 +146,41 @@ static bool add_origin(struct arena *arena, struct rule *rule, const struct rule
     return true;
 }
 
+/* All that the rule's `goto`s lead to, near or far, are found by it. */
+static bool follow_all(struct walk *walk, const struct rule *origin)
+{
+    const struct rule *at = origin;
+
+    walk->found.n = 0;
+    walk->round++;
+    for (size_t next = 0;; at = walk->found.v[next++]) {
+        const struct list *targets = &walk->targets[at - walk->context->rules];
+
+        for (size_t i = 0; i < targets->n; i++)
+            add(walk, targets->v[i]);
+        if (next == walk->found.n)
+            break;
+    }
+    for (size_t i = 0; i < walk->found.n; i++)
+        if (!add_origin(walk->context->maker->arena, walk->found.v[i], origin))
+            return false;
+    return !walk->failed;
+}
+
 bool rule_goto_origins(struct rule_context *context)
 {
-    size_t *marks = arena_array(context->maker->arena, context->n_rules + 1, sizeof(*marks));
+    struct arena *arena = context->maker->arena;
+    struct walk walk = { .context = context };
+    bool good;
 
-    for (size_t i = 0; i < context->n_rules && marks; i++) {
-        const struct rule *origin = context->by_name[i];
-        struct walk walk = { .context = context, .marks = marks, .round = i + 1 };
-
-        step_visit(origin->node, note, &walk);
-        for (size_t k = 0; k < walk.n; k++) {
-            step_visit(walk.found[k]->node, note, &walk);
-            if (!add_origin(context->maker->arena, walk.found[k], origin))
-                return false;
-        }
-        if (walk.failed)
-            return false;
-    }
-    return marks != NULL;
+    walk.marks = arena_array(arena, context->n_rules + 1, sizeof(*walk.marks));
+    walk.targets = arena_array(arena, context->n_rules + 1, sizeof(*walk.targets));
+    good = walk.marks && walk.targets;
+    if (good)
+        find_targets(&walk);
+    for (size_t i = 0; i < context->n_rules && good; i++)
+        good = follow_all(&walk, context->by_name[i]);
+    return good && !walk.failed;
 }
 
 /* --- circles ------------------------------------------------------------------------------------------------------ */

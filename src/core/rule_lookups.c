@@ -81,7 +81,7 @@ bool rule_lookups_carried(struct rule_context *context, const struct rule *rule,
 {
     struct carrying carrying = { context, lookups, false };
 
-    for (size_t i = 0; i < rule->n_origins; i++)
+    for (size_t i = 0; i < rule->n_origins && context->lookups->count; i++)
         step_visit(rule->origins[i]->node, note_lookup, &carrying);
     for (struct names_lookup *entry = lookups->last; entry && !has_ways_in(rule); entry = entry->before) {
         size_t n = 0;
