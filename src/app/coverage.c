@@ -18,14 +18,40 @@ struct covered_button {
     bool pressed;
 };
 
+/* A way that a run may take through its rule: a block, or a branch of a `choose`. */
+struct covered_branch {
+    const struct rule *rule;
+    enum rule_block block; /* RULE_STEPS: a branch */
+    size_t step, to;       /* of a block its first step, twice */
+    size_t number;         /* of a branch, from 1; 0: none of them holds */
+    struct place at;
+    bool taken;
+};
+
 struct coverage {
     struct covered_rule *rules;
     size_t n_rules;
     struct covered_button *buttons;
     size_t n_buttons, room;
+    struct covered_branch *branches;
+    size_t n_branches, room_branches;
 };
 
 /* --- what there is --------------------------------------------------------------------------------------------------- */
+
+/* The items with room for one more; NULL when memory is out. */
+static void *with_room(void *items, size_t n, size_t *room, size_t size)
+{
+    size_t more = *room ? 2 * *room : 64;
+    void *larger;
+
+    if (n < *room)
+        return items;
+    larger = realloc(items, more * size);
+    if (larger)
+        *room = more;
+    return larger;
+}
 
 static struct covered_button *find_button(struct coverage *coverage, const struct node *node)
 {
@@ -37,17 +63,14 @@ static struct covered_button *find_button(struct coverage *coverage, const struc
 
 static bool add_button(struct coverage *coverage, const char *rule, const struct message_button *button)
 {
+    struct covered_button *buttons;
+
     if (button->url || find_button(coverage, button->node))
         return true;
-    if (coverage->n_buttons == coverage->room) {
-        size_t room = coverage->room ? 2 * coverage->room : 64;
-        struct covered_button *buttons = realloc(coverage->buttons, room * sizeof(*buttons));
-
-        if (!buttons)
-            return false;
-        coverage->buttons = buttons;
-        coverage->room = room;
-    }
+    buttons = with_room(coverage->buttons, coverage->n_buttons, &coverage->room, sizeof(*buttons));
+    if (!buttons)
+        return false;
+    coverage->buttons = buttons;
     coverage->buttons[coverage->n_buttons++] =
         (struct covered_button){ .node = button->node, .button = button, .rule = rule };
     return true;
@@ -62,9 +85,63 @@ static bool add_message(struct coverage *coverage, const char *rule, const struc
     return true;
 }
 
+static bool add_branch(struct coverage *coverage, const struct covered_branch *branch)
+{
+    struct covered_branch *branches =
+        with_room(coverage->branches, coverage->n_branches, &coverage->room_branches, sizeof(*branches));
+
+    if (!branches)
+        return false;
+    coverage->branches = branches;
+    coverage->branches[coverage->n_branches++] = *branch;
+    return true;
+}
+
+/* Without an otherwise it may be that none holds. */
+static bool add_choose(struct coverage *coverage, const struct rule *rule, size_t i)
+{
+    const struct step *step = &rule->steps[i];
+    struct covered_branch branch = { .rule = rule, .step = i };
+
+    for (size_t k = 0; k < step->n_branches; k++) {
+        branch.to = step->branches[k].to;
+        branch.at = step->branches[k].at;
+        branch.number = k + 1;
+        if (!add_branch(coverage, &branch))
+            return false;
+        if (!step->branches[k].when)
+            return true;
+    }
+    branch.to = step->to;
+    branch.at = step->at;
+    branch.number = 0;
+    return add_branch(coverage, &branch);
+}
+
+/* A block without steps has nothing that could be missed. */
+static bool add_branches(struct coverage *coverage, const struct rule *rule)
+{
+    for (size_t i = 0; i < rule->n_steps; i++)
+        if (rule->steps[i].kind == STEP_CHOOSE && !add_choose(coverage, rule, i))
+            return false;
+    for (int block = RULE_NOT_FOUND; block < RULE_BLOCKS; block++) {
+        size_t begin = rule_block_begin(rule, (enum rule_block)block);
+        struct covered_branch branch = {
+            .rule = rule, .block = (enum rule_block)block, .step = begin, .to = begin
+        };
+
+        branch.at = rule_block_at(rule, branch.block);
+        if (begin < rule->n_steps && !add_branch(coverage, &branch))
+            return false;
+    }
+    return true;
+}
+
 static bool add_rule(struct coverage *coverage, const struct rule *rule)
 {
     coverage->rules[coverage->n_rules++].rule = rule;
+    if (!add_branches(coverage, rule))
+        return false;
     for (size_t i = 0; i < rule->n_steps; i++)
         for (size_t k = 0; rule->steps[i].kind == STEP_REPLY && k < rule->steps[i].count; k++)
             if (!add_message(coverage, rule->name, rule->steps[i].messages[k]))
@@ -93,6 +170,7 @@ void coverage_free(struct coverage *coverage)
         return;
     free(coverage->rules);
     free(coverage->buttons);
+    free(coverage->branches);
     free(coverage);
 }
 
@@ -112,6 +190,18 @@ void coverage_rule(struct coverage *coverage, struct text rule)
 
     if (covered)
         covered->reached = true;
+}
+
+void coverage_step(struct coverage *coverage, const struct rule *rule, size_t step, size_t next)
+{
+    coverage_rule(coverage, text_of(rule->name)); /* a `goto` may have led here */
+    for (size_t i = 0; i < coverage->n_branches; i++) {
+        struct covered_branch *branch = &coverage->branches[i];
+
+        if (branch->step == step && (branch->block != RULE_STEPS || branch->to == next) &&
+            strcmp(branch->rule->name, rule->name) == 0)
+            branch->taken = true;
+    }
 }
 
 /* Can the template have become this? Literals must stand where it has them. */
@@ -144,7 +234,7 @@ static bool fits_button(const struct message_button *button, const struct shown_
 {
     if (button->url || (pressed->data.p && !button->callback_data))
         return false;
-    if (pressed->data.p && !fits(button->callback_data, pressed->data))
+    if (pressed->data.p && !button->token && !fits(button->callback_data, pressed->data))
         return false;
     return !label || fits(button->text, pressed->label);
 }
@@ -217,8 +307,36 @@ static void print_buttons(const struct coverage *coverage, struct buf *out)
     }
 }
 
+static void print_branch(const struct covered_branch *branch, struct buf *out)
+{
+    buf_str(out, "#   not taken: ");
+    if (branch->block != RULE_STEPS)
+        buf_printf(out, "'%s'", rule_block_name(branch->block));
+    else if (branch->number)
+        buf_printf(out, "branch %zu", branch->number);
+    else
+        buf_str(out, "none of the branches");
+    buf_printf(out, " of rule '%s' (%s:%d)\n", branch->rule->name, branch->at.document->path,
+               branch->at.line);
+}
+
+static void print_branches(const struct coverage *coverage, struct buf *out)
+{
+    size_t n = 0;
+
+    if (!coverage->n_branches)
+        return;
+    for (size_t i = 0; i < coverage->n_branches; i++)
+        n += coverage->branches[i].taken;
+    print_share(out, "branches", n, coverage->n_branches, "taken");
+    for (size_t i = 0; i < coverage->n_branches; i++)
+        if (!coverage->branches[i].taken)
+            print_branch(&coverage->branches[i], out);
+}
+
 void coverage_print(const struct coverage *coverage, struct buf *out)
 {
     print_rules(coverage, out);
     print_buttons(coverage, out);
+    print_branches(coverage, out);
 }

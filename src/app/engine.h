@@ -11,6 +11,13 @@
 
 struct engine;
 
+/* Somebody who wants to know how runs go through their rules. */
+struct engine_watch {
+    /* A step was worked on, perhaps not for the last time; next is where the run goes on if it stays in the rule. */
+    void (*step)(void *context, const struct rule *rule, size_t step, size_t next);
+    void *context;
+};
+
 struct engine_setup {
     const char *config_path; /* for reloads */
     const char *store_url;
@@ -20,6 +27,7 @@ struct engine_setup {
     struct health *health;
     int64_t start_at;    /* 0: the clock runs; else time stands there, and engine_advance moves it */
     const char *channel; /* where entries go that engine_enter takes; NULL: to their source's channel */
+    const struct engine_watch *watch; /* NULL: nobody watches */
 };
 
 /* engine_new: opens the store. NULL with a fault. */

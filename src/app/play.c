@@ -319,13 +319,21 @@ static enum sandbox_by answer_lookup(void *context, const struct request_mail *r
     return SANDBOX_GIVEN;
 }
 
+static void watch_step(void *context, const struct rule *rule, size_t step, size_t next)
+{
+    coverage_step(context, rule, step, next);
+}
+
 bool play_case(struct generation *generation, const struct test_case *test, struct coverage *coverage,
                struct buf *why)
 {
     struct play play = { .coverage = coverage, .test = test, .why = why, .good = true };
-    const struct sandbox_setup setup = {
-        .generation = generation, .start_at = test->start_at, .lookup = answer_lookup, .context = &play
-    };
+    const struct engine_watch watch = { watch_step, coverage };
+    const struct sandbox_setup setup = { .generation = generation,
+                                         .start_at = test->start_at,
+                                         .lookup = answer_lookup,
+                                         .context = &play,
+                                         .watch = coverage ? &watch : NULL };
     struct fault fault = { "" };
 
     play.talk = talk_new(&setup, test->contact, &fault);

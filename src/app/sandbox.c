@@ -72,7 +72,8 @@ static bool make_engine(struct sandbox *sandbox, const struct sandbox_setup *set
                                          .metrics = sandbox->metrics,
                                          .health = sandbox->health,
                                          .start_at = setup->start_at,
-                                         .channel = setup->channel };
+                                         .channel = setup->channel,
+                                         .watch = setup->watch };
 
     sandbox->engine = engine_new(&engine, fault);
     return sandbox->engine && engine_take_over(sandbox->engine, fault);

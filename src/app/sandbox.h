@@ -3,7 +3,7 @@
 /* The daemon's engine on a store in memory, without a thread, network or disk: entries are handed in, requests are taken out and
    answered at once, and time only moves when it is told to. For `try`, `test` and `chat`. */
 
-#include "app/generation.h"
+#include "app/engine.h"
 #include "app/mail.h"
 #include "core/entry.h"
 #include "store/store.h"
@@ -24,6 +24,7 @@ struct sandbox_setup {
     /* Says who answers, and fills in the result, unless it is the sample. NULL: always the sample. */
     enum sandbox_by (*lookup)(void *context, const struct request_mail *request, struct result_mail *result);
     void *context;
+    const struct engine_watch *watch; /* NULL: nobody watches; must outlive the sandbox */
 };
 
 /* sandbox_new: NULL with a fault. */

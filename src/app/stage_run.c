@@ -468,6 +468,19 @@ struct send_row run_send_of(const struct job *job)
 
 /* --- the head run -------------------------------------------------------------------------------------------------------- */
 
+/* One step, and whoever watches is told of it. */
+static enum go pass_step(struct going *going)
+{
+    const struct engine_watch *watch = going->engine->setup.watch;
+    const struct rule *rule = going->rule;
+    const int base = going->base, step = going->run->step - base;
+    const enum go go = work_on_step(going);
+
+    if (watch)
+        watch->step(watch->context, rule, (size_t)step, (size_t)(going->run->step - base));
+    return go;
+}
+
 static enum go go_through(struct going *going)
 {
     int begun_at = going->run->step;
@@ -475,7 +488,7 @@ static enum go go_through(struct going *going)
 
     while (go == GO_ON && going->run->step - going->base < (int)going->rule->n_steps &&
            !store_failed(going->engine->store))
-        go = work_on_step(going);
+        go = pass_step(going);
     if (go == GO_ON)
         return end_run(going);
     if (go == GO_RELEASED && (going->run->step != begun_at || going->changed))

@@ -39,6 +39,7 @@ struct lookup;
 struct rule;
 
 struct step_branch {
+    struct place at;
     const struct condition *when; /* NULL: holds */
     size_t to;
 };
@@ -84,6 +85,16 @@ struct rule {
     int64_t expires_ms;  /* how long after they were sent; 0: for ever */
     size_t not_found, on_error, on_refused; /* the first step of the block; RULE_NO_STEP: there is none */
 };
+
+/* Where a step stands: among the rule's own, or in a block. */
+enum rule_block { RULE_STEPS, RULE_NOT_FOUND, RULE_ON_ERROR, RULE_ON_REFUSED, RULE_BLOCKS };
+
+/* rule_block_name: "" for RULE_STEPS, "not_found", ... */
+const char *rule_block_name(enum rule_block block);
+/* rule_block_begin: its first step; RULE_NO_STEP: the rule has none. rule_block_at: where it stands. */
+size_t rule_block_begin(const struct rule *rule, enum rule_block block);
+struct place rule_block_at(const struct rule *rule, enum rule_block block);
+enum rule_block rule_block_of(const struct rule *rule, size_t step);
 
 /* rule_next: where a run goes on that stands before a STEP_CHOOSE or STEP_JUMP. */
 size_t rule_next(const struct step *step, struct json_object *scope, struct pattern_scratch *scratch);

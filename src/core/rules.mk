@@ -9,7 +9,7 @@ src_libcore_a_SOURCES += \
 	src/core/message_rows.c src/core/message_schema.c src/core/named.c src/core/named.h src/core/names.c \
 	src/core/names.h src/core/outcome.c src/core/path.c src/core/path.h src/core/pattern.c \
 	src/core/pattern_pool.c src/core/pattern_pool.h src/core/rule_build.c src/core/rule_build.h src/core/rule_goto.c src/core/rule_goto.h \
-	src/core/ruleset.c src/core/ruleset_index.c src/core/ruleset_index.h src/core/ruleset_load.c src/core/ruleset_load.h \
+	src/core/rule.c src/core/ruleset.c src/core/ruleset_index.c src/core/ruleset_index.h src/core/ruleset_load.c src/core/ruleset_load.h \
 	src/core/settings.c src/core/settings.h \
 	src/core/settings_build.c src/core/settings_build.h src/core/step_build.c src/core/step_build.h \
 	src/core/template.c src/core/zone.c src/core/zone.h

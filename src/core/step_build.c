@@ -326,7 +326,7 @@ static bool add_branch(struct steps *steps, const struct node *node, size_t choo
     const struct condition *when;
     bool good = condition_build(maker, node_get(node, "when"), &when);
 
-    steps->list[choose].branches[branch] = (struct step_branch){ when, steps->count };
+    steps->list[choose].branches[branch] = (struct step_branch){ node->at, when, steps->count };
     if (!when && !last)
         good = wrong(steps, node->at, "a branch without 'when' is always taken: those behind it never are");
     guard.when = when;
