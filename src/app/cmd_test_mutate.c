@@ -13,6 +13,15 @@
 #define ARENA_MAX ((size_t)1 << 30)
 #define FILE_MAX ((size_t)64 << 20)
 #define WHY_MAX ((size_t)1 << 20)
+#define EFFORT_MAX ((size_t)1000000) /* rules loaded and steps played, in all */
+#define TRIED_MAX ((size_t)1000)
+#define TRIED_LEAST ((size_t)50)
+
+/* A rule file and its changes. */
+struct mutated {
+    const struct document *document; /* NULL: it is empty */
+    struct mutants mutants;
+};
 
 struct mutation {
     struct generation *generation;
@@ -21,8 +30,10 @@ struct mutation {
     struct ruleset_channel *channels;
     struct arena *arena;
     struct pattern_scratch *scratch;
-    size_t tried, noticed;
-    struct buf survivors; /* lines */
+    struct mutated *mutated; /* by file */
+    size_t count, left_out;  /* of all mutants */
+    size_t tried, noticed;   /* of those whose rules load */
+    struct buf survivors;    /* lines */
 };
 
 /* --- one change ------------------------------------------------------------------------------------------------------ */
@@ -93,24 +104,68 @@ static bool try_mutant(struct mutation *mutation, size_t file, const struct docu
 
 /* --- all of them ----------------------------------------------------------------------------------------------------- */
 
-static bool mutate_file(struct mutation *mutation, size_t i)
+static bool list_file(struct mutation *mutation, size_t i)
 {
     const struct ruleset_file *file = &mutation->files.files[i];
     struct findings *findings = findings_new();
+    struct mutated *mutated = &mutation->mutated[i];
     struct document *document = NULL;
-    struct mutants mutants = { NULL };
     bool ok = findings != NULL;
 
     if (ok)
         document = text_ends(text_of(file->path), ".json")
                        ? json_read(mutation->arena, file->path, file->text, findings)
                        : yaml_read(mutation->arena, file->path, file->text, findings);
-    if (document && document->root)
+    if (document && document->root) {
+        mutated->document = document;
         ok = mutate_list(document, mutation->generation->ruleset, mutation->scratch, mutation->arena,
-                         &mutants);
-    for (size_t k = 0; ok && k < mutants.count; k++)
-        ok = try_mutant(mutation, i, document, &mutants.items[k]);
+                         &mutated->mutants);
+    }
+    mutation->count += mutated->mutants.count;
     findings_free(findings);
+    return ok;
+}
+
+static bool list_all(struct mutation *mutation)
+{
+    bool ok;
+
+    mutation->mutated = arena_array(mutation->arena, mutation->files.count + 1, sizeof(*mutation->mutated));
+    ok = mutation->mutated != NULL;
+    for (size_t i = 0; ok && i < mutation->files.count; i++)
+        ok = list_file(mutation, i);
+    return ok;
+}
+
+/* How many are tried: always the same for the same rules and cases. */
+static size_t most(const struct mutation *mutation)
+{
+    size_t effort = ruleset_count(mutation->generation->ruleset) + 1, n;
+
+    for (size_t i = 0; i < mutation->tests->count; i++)
+        for (size_t k = 0; k < mutation->tests->files[i].cases.count; k++)
+            effort += mutation->tests->files[i].cases.items[k].count;
+    n = EFFORT_MAX / effort;
+    return n < TRIED_LEAST ? TRIED_LEAST : n > TRIED_MAX ? TRIED_MAX : n;
+}
+
+/* Where that is not all, those left out are spread evenly. */
+static bool try_all(struct mutation *mutation)
+{
+    const size_t n = most(mutation);
+    bool ok = true;
+    size_t turn = 0;
+
+    for (size_t i = 0; ok && i < mutation->files.count; i++) {
+        const struct mutated *mutated = &mutation->mutated[i];
+
+        for (size_t k = 0; ok && k < mutated->mutants.count; k++, turn++) {
+            if (mutate_picks(turn, mutation->count, n))
+                ok = try_mutant(mutation, i, mutated->document, &mutated->mutants.items[k]);
+            else
+                mutation->left_out++;
+        }
+    }
     return ok;
 }
 
@@ -139,6 +194,8 @@ static void report(const struct mutation *mutation)
     printf("# mutants: %zu of %zu noticed", mutation->noticed, mutation->tried);
     if (mutation->tried)
         printf(" (%zu %%)", mutation->noticed * 100 / mutation->tried);
+    if (mutation->left_out)
+        printf("; %zu others are too many to be tried", mutation->left_out);
     printf("\n%s", buf_get(&mutation->survivors).p);
 }
 
@@ -149,10 +206,9 @@ bool cmd_test_mutate(struct generation *generation, const struct test_files *tes
                                  .arena = arena_new(ARENA_MAX),
                                  .scratch = pattern_scratch_new(),
                                  .survivors = BUF(FILE_MAX) };
-    bool ok = mutation.arena && mutation.scratch && make_channels(&mutation) && read_files(&mutation);
+    bool ok = mutation.arena && mutation.scratch && make_channels(&mutation) && read_files(&mutation) &&
+              list_all(&mutation) && try_all(&mutation);
 
-    for (size_t i = 0; ok && i < mutation.files.count; i++)
-        ok = mutate_file(&mutation, i);
     if (ok)
         report(&mutation);
     rulefiles_free(&mutation.files);

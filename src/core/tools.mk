@@ -7,6 +7,6 @@ src_libcore_a_SOURCES += \
 	src/core/graph_edges.c src/core/graph_edges.h \
 	src/core/graph_layout.c src/core/graph_layout.h \
 	src/core/graph_svg.c \
-	src/core/mutate.c src/core/mutate.h \
+	src/core/mutate.c src/core/mutate.h src/core/mutate_print.c \
 	src/core/shown.c src/core/shown.h \
 	src/core/testcase.c src/core/testcase.h
