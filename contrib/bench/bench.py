@@ -329,6 +329,13 @@ def latencies(bench, got, taps):
             got['latency.' + name] = times[len(times) // 2], times[len(times) * 99 // 100]
 
 
+def matching(bench, got, _taps):
+    done = subprocess.run([bench.program('contrib/bench/match')], stdout=subprocess.PIPE, encoding='utf-8', check=False)
+    if done.returncode:
+        raise Failed('contrib/bench/match fails')
+    got.update(('match.' + name, float(ns)) for name, ns in (line.split() for line in done.stdout.splitlines()))
+
+
 # ---- the report
 
 def machine(bench):
@@ -409,6 +416,11 @@ def print_report(bench, rounds, once):
     report.goal('with %s notifications waiting for a host that is down' % format(once.get('waiting.count', 0), ','),
                 once.get('waiting'), under=64, form='%.1f', unit='MB')
     report.goal('  highest on the way there', once.get('waiting.peak'), under=64, form='%.1f', unit='MB')
+    if 'match.few' in once:
+        report.lines += ['', 'one match (nanoseconds)']
+        for text, name in (('10 rules', 'few'), ('10,000 rules, taps for ten of them', 'many'), ('10,000 rules, taps for any of them', 'any')):
+            report.goal(text, once['match.' + name], form='%.0f', unit='ns')
+        report.goal('10,000 rules / 10 rules, the same taps', once['match.many'] / once['match.few'], under=1.5)
     if bench.before > 0.5:
         report.lines += ['', 'NOTE: the machine was busy with other work: a daemon of two threads beside a generator loses more by '
                          'that than a single thread, so the ratios come out too low']
@@ -448,7 +460,7 @@ def run(bench):
     for i in range(bench.options.rounds):
         say('round %d of %d' % (i + 1, bench.options.rounds))
         rounds.append(one_round(bench, chat, taps))
-    for what in (latencies,) if bench.options.yardsticks else (latencies, memory):
+    for what in (latencies,) if bench.options.yardsticks else (latencies, memory, matching):
         try:
             what(bench, once, taps)
         except Failed as why:

@@ -1,6 +1,6 @@
 # `make bench`: the yardsticks, the notifications and what drives them. Never installed, not built by `make all`.
 
-EXTRA_PROGRAMS = contrib/bench/bare contrib/bench/relay contrib/bench/notes
+EXTRA_PROGRAMS = contrib/bench/bare contrib/bench/relay contrib/bench/notes contrib/bench/match
 CLEANFILES += $(EXTRA_PROGRAMS)
 EXTRA_DIST += contrib/bench/bench.py contrib/bench/feed.lua contrib/bench/RESULTS
 
@@ -8,6 +8,9 @@ BENCH_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(CRYPTO_CFLAGS)
 contrib_bench_notes_SOURCES = contrib/bench/notes.c contrib/bench/hub.c contrib/bench/hub.h
 contrib_bench_notes_CFLAGS = $(BENCH_CFLAGS)
 contrib_bench_notes_LDADD = src/libbase.a $(CRYPTO_LIBS)
+contrib_bench_match_SOURCES = contrib/bench/match.c
+contrib_bench_match_CFLAGS = $(BENCH_CFLAGS) $(JSON_CFLAGS)
+contrib_bench_match_LDADD = src/libcore.a src/libbase.a $(CORE_LIBS)
 contrib_bench_bare_SOURCES = contrib/bench/bare.c contrib/bench/hub.c contrib/bench/hub.h \
 	contrib/bench/serve.c contrib/bench/serve.h
 contrib_bench_bare_CFLAGS = $(BENCH_CFLAGS)

@@ -173,17 +173,33 @@ static uint32_t next_random(uint32_t *seed)
     return *seed >> 8;
 }
 
+/* One way to be met, by a loop over all rules from the given one on. */
 static const struct rule *first_match(const struct ruleset *ruleset, const struct ruleset_question *question,
-                                      size_t from, struct pattern_scratch *scratch)
+                                      enum match_how how, size_t from, struct pattern_scratch *scratch)
 {
     for (size_t i = from; i < ruleset_count(ruleset); i++) {
         const struct rule *rule = ruleset_rule(ruleset, i);
+        const struct pattern *pattern = how == MATCH_TAP ? rule->tap : rule->text;
 
-        if (pattern_match(rule->tap, scratch, question->data) == PATTERN_YES &&
+        if (pattern && pattern_match(pattern, scratch, question->data) == PATTERN_YES &&
             condition_holds(rule->when, question->scope, scratch))
             return rule;
     }
     return NULL;
+}
+
+/* What is of unknown kind meets all taps, then all texts. */
+static const struct rule *first_of_kind(const struct ruleset *ruleset,
+                                        const struct ruleset_question *question,
+                                        struct pattern_scratch *scratch)
+{
+    const struct rule *rule = NULL;
+
+    if (question->kind != ENTRY_TEXT)
+        rule = first_match(ruleset, question, MATCH_TAP, 0, scratch);
+    if (!rule && question->kind != ENTRY_TAP)
+        rule = first_match(ruleset, question, MATCH_TEXT, 0, scratch);
+    return rule;
 }
 
 /* Later rules are found as if all before them were not there. */
@@ -195,7 +211,7 @@ static void check_further(const struct ruleset *ruleset, const struct ruleset_qu
     if (!first->rule)
         return;
     assert_true(ruleset_match_next(ruleset, question, first, scratch, &match));
-    assert_ptr_equal(match.rule, first_match(ruleset, question,
+    assert_ptr_equal(match.rule, first_match(ruleset, question, first->how,
                                              (size_t)(first->rule - ruleset_rule(ruleset, 0)) + 1, scratch));
     json_object_put(match.captures);
 }
@@ -208,6 +224,7 @@ static void test_index_is_a_loop(void **state)
         "b?",   "a*", ":",  "\\.", "(a)",      ".",        "(?:)",
         "b{2}", "^a", ".*", "a+",  "\xC3\xA4", "\\Qa|\\E", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
     };
+    static const enum entry_kind kinds[] = { ENTRY_TAP, ENTRY_TEXT, ENTRY_EITHER };
     static const char *const letters[] = { "a", "b", ":", ".", "A", "\xC3\xA4", "aaaaaaaaaaaaaaaaaaa", "|" };
     struct pattern_scratch *scratch = pattern_scratch_new();
     uint32_t seed = 5;
@@ -220,7 +237,8 @@ static void test_index_is_a_loop(void **state)
 
         buf_str(&file, "rules:\n");
         for (int i = 0; i < 30; i++) {
-            buf_printf(&file, "  - { name: r%d, reply: { text: a }, tap: '", i);
+            buf_printf(&file, "  - { name: r%d, reply: { text: a }, %s: '", i,
+                       next_random(&seed) % 4 ? "tap" : "text");
             for (uint32_t n = next_random(&seed) % 4; n < 4; n++)
                 buf_str(&file, parts[next_random(&seed) % (sizeof(parts) / sizeof(*parts))]);
             buf_str(&file, next_random(&seed) % 3 ? "' }\n" : "', when: { source: 'b?' } }\n");
@@ -228,7 +246,7 @@ static void test_index_is_a_loop(void **state)
         ruleset = build_fine(file.data);
         for (int i = 0; i < 200; i++) {
             struct buf data = BUF(1000);
-            struct ruleset_question question = { .kind = ENTRY_TAP };
+            struct ruleset_question question = { .kind = kinds[next_random(&seed) % 3] };
             struct match match;
 
             for (uint32_t n = next_random(&seed) % 6; n < 6; n++)
@@ -237,7 +255,7 @@ static void test_index_is_a_loop(void **state)
             question.scope = json_object_new_object();
             json_object_object_add(question.scope, "source", json_object_new_string(i % 2 ? "a" : "b"));
             assert_true(ruleset_match(ruleset, &question, scratch, &match));
-            if (match.rule != first_match(ruleset, &question, 0, scratch))
+            if (match.rule != first_of_kind(ruleset, &question, scratch))
                 fail_msg("%s\n%s", file.data, data.data);
             taken += match.rule != NULL;
             check_further(ruleset, &question, &match, scratch);
