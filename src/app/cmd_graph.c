@@ -3,7 +3,6 @@
 #include "app/cmd.h"
 #include "app/cmdline.h"
 #include "app/generation.h"
-#include "core/flow.h"
 #include "core/graph.h"
 
 #include <locale.h>
@@ -51,11 +50,12 @@ static int draw(struct generation *generation, enum graph_format format, struct 
 {
     struct arena *arena = arena_new(ARENA_MAX);
     struct pattern_scratch *scratch = pattern_scratch_new();
+    struct graph_known known;
     struct graph graph;
-    bool ok = arena && scratch && graph_build(generation->ruleset, scratch, arena, &graph);
+    bool ok = arena && scratch && graph_check(generation->ruleset, arena, findings, &known) &&
+              graph_build(generation->ruleset, &known, scratch, arena, &graph);
 
     if (ok) {
-        flow_check(generation->ruleset, findings);
         graph_mark(&graph, findings);
         ok = print(&graph, format, arena);
     }

@@ -161,14 +161,24 @@ static void say_given_up(const struct ruleset *ruleset, const struct flow *flow,
     }
 }
 
-void flow_check(const struct ruleset *ruleset, struct findings *findings)
+static void tell(const struct flow *flow, const struct flow_view *view)
 {
-    struct flow_bounds bounds = { FLOW_MEMORY_MAX, FLOW_STEPS_MAX, 0 };
+    bool complete = true;
 
-    flow_check_within(ruleset, &bounds, findings);
+    for (int b = 0; b < flow->n_buttons; b++) {
+        const struct flow_button *button = &flow->buttons[b];
+
+        complete &= !button->undecided;
+        for (int k = 0; k < button->leads.n; k++)
+            if (!flow->rules[button->leads.v[k]].all[button->to])
+                view->lead(view->context, (size_t)button->rule, button->button, (size_t)button->leads.v[k]);
+    }
+    for (int i = 0; complete && i < flow->n_rules; i++)
+        view->reached(view->context, (size_t)i, flow->rules[i].reached);
 }
 
-void flow_check_within(const struct ruleset *ruleset, struct flow_bounds *bounds, struct findings *findings)
+static void run(const struct ruleset *ruleset, struct flow_bounds *bounds, struct findings *findings,
+                const struct flow_view *view)
 {
     struct flow *flow = calloc(1, sizeof(*flow));
     struct flow_real *real = NULL;
@@ -185,10 +195,29 @@ void flow_check_within(const struct ruleset *ruleset, struct flow_bounds *bounds
         check(flow, real);
     if (!real || flow_model_over(flow))
         say_given_up(ruleset, real ? flow : NULL, findings);
+    else if (view)
+        tell(flow, view);
     flow_real_free(real);
     if (flow) {
         bounds->done = flow->mem.steps;
         flow_model_free(flow);
     }
     free(flow);
+}
+
+void flow_check(const struct ruleset *ruleset, struct findings *findings)
+{
+    flow_check_view(ruleset, findings, NULL);
+}
+
+void flow_check_view(const struct ruleset *ruleset, struct findings *findings, const struct flow_view *view)
+{
+    struct flow_bounds bounds = { FLOW_MEMORY_MAX, FLOW_STEPS_MAX, 0 };
+
+    run(ruleset, &bounds, findings, view);
+}
+
+void flow_check_within(const struct ruleset *ruleset, struct flow_bounds *bounds, struct findings *findings)
+{
+    run(ruleset, bounds, findings, NULL);
 }

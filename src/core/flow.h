@@ -21,3 +21,14 @@ struct flow_bounds {
 
 /* flow_check_within: with other bounds. */
 void flow_check_within(const struct ruleset *ruleset, struct flow_bounds *bounds, struct findings *findings);
+
+/* What else it comes to, for a picture of the flow. */
+struct flow_view {
+    /* What the button of the rule can send may be taken by that rule, which does not take everything. May be told twice, in any order. */
+    void (*lead)(void *context, size_t rule, const struct message_button *button, size_t to);
+    /* Do customers come to the rule? Not called if the bounds left that open. */
+    void (*reached)(void *context, size_t rule, bool reached);
+    void *context;
+};
+/* flow_check_view: flow_check, and tells what else it came to; nothing if it gave up on anything. NULL: nobody is told. */
+void flow_check_view(const struct ruleset *ruleset, struct findings *findings, const struct flow_view *view);

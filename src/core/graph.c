@@ -1,53 +1,128 @@
 #include "core/graph.h"
 
+#include "core/flow.h"
+
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define WORDS_MAX ((size_t)16 << 10)
+
+/* --- what the checker knows ------------------------------------------------------------------------------------------ */
+
+struct knowing {
+    struct arena *arena;
+    struct graph_lead *leads;
+    size_t n_leads, room;
+    bool *reached;
+    bool any, failed;
+};
+
+static void take_lead(void *context, size_t rule, const struct message_button *button, size_t to)
+{
+    struct knowing *knowing = context;
+
+    if (knowing->n_leads == knowing->room) {
+        size_t room = knowing->room ? 2 * knowing->room : 64;
+        struct graph_lead *leads = arena_array(knowing->arena, room, sizeof(*leads));
+
+        knowing->failed |= !leads;
+        if (knowing->failed)
+            return;
+        if (knowing->n_leads)
+            memcpy(leads, knowing->leads, knowing->n_leads * sizeof(*leads));
+        knowing->leads = leads;
+        knowing->room = room;
+    }
+    knowing->leads[knowing->n_leads++] = (struct graph_lead){ rule, button, to };
+}
+
+static void take_reached(void *context, size_t rule, bool reached)
+{
+    struct knowing *knowing = context;
+
+    knowing->reached[rule] = reached;
+    knowing->any = true;
+}
+
+static int compare_leads(const void *a, const void *b)
+{
+    const struct graph_lead *left = a, *right = b;
+    int order = (left->rule > right->rule) - (left->rule < right->rule);
+
+    order = order ? order : (left->to > right->to) - (left->to < right->to);
+    return order ? order
+                 : ((uintptr_t)left->button > (uintptr_t)right->button) -
+                       ((uintptr_t)left->button < (uintptr_t)right->button);
+}
+
+/* By rule and target, each once. */
+static void sort_leads(struct knowing *knowing)
+{
+    size_t kept = 0;
+
+    if (knowing->n_leads)
+        qsort(knowing->leads, knowing->n_leads, sizeof(*knowing->leads), compare_leads);
+    for (size_t i = 0; i < knowing->n_leads; i++)
+        if (i == 0 || compare_leads(&knowing->leads[i], &knowing->leads[kept - 1]) != 0)
+            knowing->leads[kept++] = knowing->leads[i];
+    knowing->n_leads = kept;
+}
+
+bool graph_check(const struct ruleset *ruleset, struct arena *arena, struct findings *findings,
+                 struct graph_known *out)
+{
+    struct knowing knowing = { .arena = arena };
+    const struct flow_view view = { take_lead, take_reached, &knowing };
+
+    knowing.reached = arena_array(arena, ruleset_count(ruleset) + 1, sizeof(*knowing.reached));
+    if (!knowing.reached)
+        return false;
+    flow_check_view(ruleset, findings, &view);
+    sort_leads(&knowing);
+    *out = (struct graph_known){ { knowing.leads, knowing.n_leads }, knowing.any ? knowing.reached : NULL };
+    return !knowing.failed;
+}
 
 /* --- building -------------------------------------------------------------------------------------------------------- */
 
-static size_t buttons_of(const struct rule *rule)
+static bool build_words(struct graph_node *node, struct arena *arena)
 {
-    size_t n = 0;
+    for (int block = RULE_STEPS; block < RULE_BLOCKS; block++) {
+        struct buf does = BUF(WORDS_MAX);
 
-    for (size_t i = 0; i < rule->n_steps; i++)
-        for (size_t j = 0; rule->steps[i].kind == STEP_REPLY && j < rule->steps[i].count; j++)
-            for (size_t k = 0; k < rule->steps[i].messages[j]->n_rows; k++)
-                n += rule->steps[i].messages[j]->rows[k].count;
-    return n;
+        graph_does(node->rule, (enum rule_block)block, &does);
+        node->does[block] = arena_str(arena, buf_get(&does));
+        buf_free(&does);
+        if (!node->does[block])
+            return false;
+    }
+    return true;
 }
 
-struct text graph_label(const struct message_button *button)
+static bool build_ports(const struct ruleset *ruleset, struct arena *arena, struct graph_ports **out)
 {
-    const struct node *label = button->node->kind == NODE_MAP ? node_get(button->node, "text") : button->node;
+    const size_t n = ruleset_count(ruleset);
+    struct graph_ports *ports = arena_array(arena, n + 1, sizeof(*ports));
 
-    if (label && label->kind == NODE_MAP)
-        label = label->count ? label->items[0] : NULL;
-    return label ? label->text : TEXT_NONE;
+    *out = ports;
+    for (size_t i = 0; ports && i < n; i++)
+        if (!graph_ports_build(ruleset_rule(ruleset, i), arena, &ports[i]))
+            return false;
+    return ports != NULL;
 }
 
-static void add_port(struct graph_node *node, const struct message_button *button)
+static void find_edges(struct graph *graph)
 {
-    node->ports[node->n_ports++] =
-        (struct graph_port){ .button = button, .label = graph_label(button), .url = button->url != NULL };
+    for (size_t i = graph->edges.count; i-- > 0;) {
+        struct graph_node *node = &graph->nodes[graph->edges.items[i].from];
+
+        node->first_edge = i;
+        node->n_edges++;
+    }
 }
 
-static void add_ports(struct graph_node *node, const struct message *message)
-{
-    for (size_t i = 0; i < message->n_rows; i++)
-        for (size_t k = 0; k < message->rows[i].count; k++)
-            add_port(node, &message->rows[i].buttons[k]);
-}
-
-static bool build_node(struct graph_node *node, const struct rule *rule, struct arena *arena)
-{
-    node->rule = rule;
-    node->reached = rule->entry || rule->text || rule->otherwise != DEFAULT_NO;
-    node->ports = arena_array(arena, buttons_of(rule) + 1, sizeof(*node->ports));
-    for (size_t i = 0; node->ports && i < rule->n_steps; i++)
-        for (size_t k = 0; rule->steps[i].kind == STEP_REPLY && k < rule->steps[i].count; k++)
-            add_ports(node, rule->steps[i].messages[k]);
-    return node->ports != NULL;
-}
-
+/* Rules that need no button, and what they lead to. */
 static void spread(struct graph *graph)
 {
     bool again = true;
@@ -65,19 +140,48 @@ static void spread(struct graph *graph)
     }
 }
 
-bool graph_build(const struct ruleset *ruleset, struct pattern_scratch *scratch, struct arena *arena,
-                 struct graph *out)
+bool graph_build(const struct ruleset *ruleset, const struct graph_known *known,
+                 struct pattern_scratch *scratch, struct arena *arena, struct graph *out)
 {
-    *out = (struct graph){ .nodes = arena_array(arena, ruleset_count(ruleset) + 1, sizeof(*out->nodes)) };
-    if (!out->nodes)
+    const size_t n = ruleset_count(ruleset);
+    struct graph_ports *ports;
+
+    *out = (struct graph){ .nodes = arena_array(arena, n + 1, sizeof(*out->nodes)), .count = n };
+    if (!out->nodes || !build_ports(ruleset, arena, &ports) ||
+        !graph_edges_find(ruleset, ports, known ? &known->leads : NULL, scratch, arena, &out->edges))
         return false;
-    for (; out->count < ruleset_count(ruleset); out->count++)
-        if (!build_node(&out->nodes[out->count], ruleset_rule(ruleset, out->count), arena))
+    for (size_t i = 0; i < n; i++) {
+        const struct rule *rule = ruleset_rule(ruleset, i);
+
+        out->nodes[i].rule = rule;
+        if (!build_words(&out->nodes[i], arena))
             return false;
-    if (!graph_edges_find(ruleset, scratch, arena, &out->edges))
-        return false;
-    spread(out);
+        out->nodes[i].ports = &ports[i];
+        out->nodes[i].reached = known && known->reached
+                                    ? known->reached[i]
+                                    : rule->entry || rule->text || rule->otherwise != DEFAULT_NO;
+    }
+    find_edges(out);
+    if (!known || !known->reached)
+        spread(out);
     return true;
+}
+
+bool graph_lost(const struct graph *graph, size_t rule, size_t port)
+{
+    const struct graph_node *node = &graph->nodes[rule];
+    bool lost = false;
+
+    for (size_t i = node->first_edge; i < node->first_edge + node->n_edges; i++) {
+        const struct graph_edge *edge = &graph->edges.items[i];
+
+        if (edge->port != port)
+            continue;
+        if (edge->to != GRAPH_NOWHERE && !edge->by_default)
+            return false;
+        lost = true;
+    }
+    return lost;
 }
 
 /* --- findings -------------------------------------------------------------------------------------------------------- */
@@ -87,159 +191,66 @@ static bool same_file(struct place a, struct place b)
     return a.document && b.document && strcmp(a.document->path, b.document->path) == 0;
 }
 
-/* The last rule of the file that begins at or above the line. */
-static struct graph_node *node_at(struct graph *graph, struct place at)
+/* Does the place stand in what is written there? */
+static bool holds(const struct node *node, struct place at)
 {
-    struct graph_node *found = NULL;
+    if (!same_file(node->at, at))
+        return false;
+    if (node->at.line == at.line && node->at.column <= at.column &&
+        at.column <= node->at.column + (node->kind == NODE_SCALAR ? node->at.width : 0))
+        return true;
+    for (size_t i = 0; i < node->count; i++)
+        if (holds(node->items[i], at) || (node->kind == NODE_MAP && holds(node->keys[i], at)))
+            return true;
+    return false;
+}
+
+/* The line where the last rule begins that begins at or above the place; 0: none does. */
+static int line_of_rule(const struct graph *graph, struct place at)
+{
+    int line = 0;
 
     for (size_t i = 0; i < graph->count; i++) {
         struct place begin = graph->nodes[i].rule->at;
 
-        if (same_file(begin, at) && begin.line <= at.line && (!found || begin.line > found->rule->at.line))
-            found = &graph->nodes[i];
+        if (same_file(begin, at) && begin.line <= at.line && begin.line > line)
+            line = begin.line;
     }
-    return found;
+    return line;
+}
+
+static void mark_ports(struct graph_node *node, struct place at)
+{
+    for (size_t i = 0; i < node->ports->count; i++) {
+        struct graph_port *port = &node->ports->items[i];
+
+        if (!port->jump && holds(port->node, at))
+            port->flawed = node->flawed = true;
+    }
+}
+
+static void mark(struct graph *graph, struct place at)
+{
+    const int line = line_of_rule(graph, at);
+    bool found = false;
+
+    for (size_t i = 0; line && i < graph->count; i++) {
+        struct graph_node *node = &graph->nodes[i];
+
+        if (node->rule->at.line != line || !holds(node->rule->node, at))
+            continue;
+        node->flawed = found = true;
+        mark_ports(node, at);
+    }
+    for (size_t i = 0; !found && i < graph->count; i++) /* in a reply or a row that has a name */
+        mark_ports(&graph->nodes[i], at);
 }
 
 void graph_mark(struct graph *graph, struct findings *findings)
 {
     const struct finding *finding;
 
-    for (size_t i = 0; (finding = findings_get(findings, i)); i++) {
-        struct graph_node *node = finding->level == FINDING_NOTE ? NULL : node_at(graph, finding->at);
-
-        if (node)
-            node->flawed = true;
-    }
-}
-
-/* --- text forms ------------------------------------------------------------------------------------------------------ */
-
-void graph_kinds(const struct rule *rule, struct buf *out)
-{
-    const struct {
-        bool is;
-        const char *word;
-    } kinds[] = { { rule->entry, "entry" },
-                  { rule->tap, "tap" },
-                  { rule->text, "text" },
-                  { rule->otherwise == DEFAULT_TAP, "default" },
-                  { rule->otherwise == DEFAULT_ANY, "default, texts too" } };
-    bool any = false;
-
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
-        if (!kinds[i].is)
-            continue;
-        buf_printf(out, "%s%s", any ? ", " : "", kinds[i].word);
-        any = true;
-    }
-}
-
-static struct text label_of(const struct graph *graph, const struct graph_edge *edge)
-{
-    const struct graph_node *node = &graph->nodes[edge->from];
-
-    for (size_t i = 0; i < node->n_ports; i++)
-        if (node->ports[i].button == edge->button)
-            return node->ports[i].label;
-    return TEXT_NONE;
-}
-
-/* What would end the string, or draw something else, is written so that it does not. */
-static void put_quoted(struct buf *out, struct text text, const char *quote)
-{
-    buf_char(out, '"');
-    for (size_t i = 0; i < text.n; i++) {
-        if (text.p[i] == '"')
-            buf_str(out, quote);
-        else if (text.p[i] == '\\')
-            buf_str(out, *quote == '\\' ? "\\\\" : "\\");
-        else
-            buf_char(out, (unsigned char)text.p[i] < 0x20 ? ' ' : text.p[i]);
-    }
-    buf_char(out, '"');
-}
-
-static void dot_node(const struct graph_node *node, struct buf *out)
-{
-    const char *colour = node->flawed ? "#c62828" : node->reached ? "#35506b" : "#a0a0a0";
-
-    buf_printf(out, "  \"%s\" [label=\"%s\\n", node->rule->name, node->rule->name);
-    graph_kinds(node->rule, out);
-    buf_printf(out, "\", color=\"%s\", fontcolor=\"%s\"", colour, node->reached ? "#000000" : "#808080");
-    if (node->rule->entry)
-        buf_str(out, ", penwidth=2, fillcolor=\"#d7f0dc\"");
-    else if (node->rule->text)
-        buf_str(out, ", fillcolor=\"#e3ecf7\"");
-    buf_str(out, "];\n");
-}
-
-void graph_dot(const struct graph *graph, struct buf *out)
-{
-    bool nowhere = false;
-
-    buf_str(out, "digraph flow {\n  rankdir=LR;\n  node [shape=box, style=\"rounded,filled\", "
-                 "fillcolor=\"#ffffff\", fontname=\"sans-serif\"];\n  edge [fontname=\"sans-serif\", "
-                 "fontsize=10];\n");
-    for (size_t i = 0; i < graph->count; i++)
-        dot_node(&graph->nodes[i], out);
-    for (size_t i = 0; i < graph->edges.count; i++) {
-        const struct graph_edge *edge = &graph->edges.items[i];
-
-        if (edge->to == GRAPH_UNKNOWN)
-            continue;
-        nowhere = nowhere || edge->to == GRAPH_NOWHERE;
-        buf_printf(out, "  \"%s\" -> \"%s\" [label=", graph->nodes[edge->from].rule->name,
-                   edge->to < graph->count ? graph->nodes[edge->to].rule->name : " nowhere");
-        put_quoted(out, label_of(graph, edge), "\\\"");
-        buf_str(out, edge->to == GRAPH_NOWHERE ? ", color=\"#c62828\"];\n"
-                     : edge->by_default        ? ", style=dashed];\n"
-                                               : "];\n");
-    }
-    if (nowhere)
-        buf_str(out, "  \" nowhere\" [label=\"no rule\", color=\"#c62828\", shape=plaintext];\n");
-    buf_str(out, "}\n");
-}
-
-static void mermaid_nodes(const struct graph *graph, struct buf *out)
-{
-    for (size_t i = 0; i < graph->count; i++) {
-        const struct graph_node *node = &graph->nodes[i];
-
-        buf_printf(out, "  r%zu[\"%s<br><small>", i, node->rule->name);
-        graph_kinds(node->rule, out);
-        buf_str(out, "</small>\"]");
-        buf_str(out, node->flawed        ? ":::flawed\n"
-                     : !node->reached    ? ":::unreached\n"
-                     : node->rule->entry ? ":::entry\n"
-                     : node->rule->text  ? ":::text\n"
-                                         : "\n");
-    }
-}
-
-void graph_mermaid(const struct graph *graph, struct buf *out)
-{
-    bool nowhere = false;
-
-    buf_str(out, "flowchart LR\n");
-    mermaid_nodes(graph, out);
-    for (size_t i = 0; i < graph->edges.count; i++) {
-        const struct graph_edge *edge = &graph->edges.items[i];
-
-        if (edge->to == GRAPH_UNKNOWN)
-            continue;
-        buf_printf(out, "  r%zu %s|", edge->from, edge->by_default ? "-.->" : "-->");
-        put_quoted(out, label_of(graph, edge), "#quot;");
-        if (edge->to == GRAPH_NOWHERE)
-            buf_str(out, "| nowhere\n");
-        else
-            buf_printf(out, "| r%zu\n", edge->to);
-        nowhere = nowhere || edge->to == GRAPH_NOWHERE;
-    }
-    if (nowhere)
-        buf_str(out, "  nowhere[\"no rule\"]:::flawed\n");
-    buf_str(out, "  classDef entry fill:#d7f0dc,stroke:#35506b,stroke-width:2px\n"
-                 "  classDef text fill:#e3ecf7,stroke:#35506b\n"
-                 "  classDef unreached fill:#eeeeee,stroke:#a0a0a0,color:#808080\n"
-                 "  classDef flawed fill:#fdecea,stroke:#c62828\n");
+    for (size_t i = 0; (finding = findings_get(findings, i)); i++)
+        if (finding->level != FINDING_NOTE)
+            mark(graph, finding->at);
 }

@@ -12,9 +12,13 @@
 #define EXAMPLE_MAX 4096
 #define DATA_MAX 4096
 #define EXAMPLES_MAX (2 * EXAMPLE_VARIANTS + 1)
+#define LEADS_MAX 4 /* of a button; where the checker knows of more, its data may be nearly anything */
 
 struct finder {
     const struct ruleset *ruleset;
+    const struct graph_ports *ports; /* by rule */
+    const struct graph_leads *leads;
+    size_t lead; /* the first of the rule under work */
     struct pattern_scratch *scratch;
     struct arena *arena;
     struct graph_edges *out;
@@ -140,9 +144,8 @@ static bool add_edge(struct finder *finder, const struct graph_edge *edge)
 {
     struct graph_edges *out = finder->out;
 
-    for (size_t i = out->count;
-         i-- > 0 && out->items[i].button == edge->button && out->items[i].from == edge->from;)
-        if (out->items[i].to == edge->to)
+    for (size_t i = out->count; i-- > 0 && out->items[i].from == edge->from;)
+        if (out->items[i].port == edge->port && out->items[i].to == edge->to)
             return true;
     if (out->count == finder->room) {
         size_t room = finder->room ? 2 * finder->room : 64;
@@ -164,64 +167,135 @@ static size_t number_of(const struct ruleset *ruleset, const struct rule *rule)
     return rule ? (size_t)(rule - ruleset_rule(ruleset, 0)) : GRAPH_NOWHERE;
 }
 
+/* Nobody means a pattern that takes everything as a place to lead to. */
+static bool takes_all(const struct finder *finder, const struct pattern *pattern)
+{
+    return pattern_match(pattern, finder->scratch, text_of("\x01 \n~\x7F;\t)")) == PATTERN_YES;
+}
+
 /* Rules with `when` that take the data when that holds; behind `last` it is too late, unless that is a default. */
-static bool follow_guarded(struct finder *finder, struct graph_edge *edge, size_t last)
+static bool follow_guarded(struct finder *finder, struct graph_edge *edge, size_t last, bool *any)
 {
     size_t end = edge->by_default || last == GRAPH_NOWHERE ? ruleset_count(finder->ruleset) : last;
 
+    *any = false;
     edge->by_default = false;
     for (size_t i = 0; i < end; i++) {
         const struct rule *rule = ruleset_rule(finder->ruleset, i);
         const struct pattern *pattern = edge->key ? rule->text : rule->tap;
 
-        if (!rule->when || !pattern || pattern_match(pattern, finder->scratch, edge->data) != PATTERN_YES)
+        if (!rule->when || !pattern || takes_all(finder, pattern) ||
+            pattern_match(pattern, finder->scratch, edge->data) != PATTERN_YES)
             continue;
         edge->to = i;
+        *any = true;
         if (!add_edge(finder, edge))
             return false;
     }
     return true;
 }
 
-static bool follow(struct finder *finder, struct graph_edge *edge)
+/* All rules that take it, for those with `when` and `continue` leave it to later ones. `last`: the last of them. */
+static bool follow_rules(struct finder *finder, struct graph_edge *edge, size_t *last)
 {
     const struct ruleset_question question = { .kind = edge->key ? ENTRY_TEXT : ENTRY_TAP,
                                                .data = edge->data };
     struct match match;
-    size_t last;
-    bool ok;
+    bool ok = ruleset_match(finder->ruleset, &question, finder->scratch, &match);
 
-    if (!ruleset_match(finder->ruleset, &question, finder->scratch, &match))
+    *last = GRAPH_NOWHERE;
+    if (!ok)
         return false;
-    for (;;) {
-        edge->to = last = number_of(finder->ruleset, match.rule);
+    while (ok && match.rule) {
+        edge->to = *last = number_of(finder->ruleset, match.rule);
         edge->by_default = match.how == MATCH_DEFAULT;
         ok = add_edge(finder, edge);
         if (!ok || !goes_on(&match))
             break;
         if (!next_match(finder, &question, &match))
             return false;
-        if (!match.rule)
-            break;
     }
     json_object_put(match.captures);
-    return ok && follow_guarded(finder, edge, last);
+    return ok;
+}
+
+/* The checker says the same: what rules with `when` take does lead somewhere. */
+static bool follow(struct finder *finder, struct graph_edge *edge)
+{
+    size_t last;
+    bool guarded;
+
+    edge->by_default = false;
+    if (!follow_rules(finder, edge, &last) || !follow_guarded(finder, edge, last, &guarded))
+        return false;
+    edge->to = GRAPH_NOWHERE;
+    return last != GRAPH_NOWHERE || guarded || add_edge(finder, edge);
+}
+
+static bool is_lead(const struct finder *finder, const struct graph_lead *lead,
+                    const struct message_button *button, const struct graph_edge *edge)
+{
+    const struct rule *rule = ruleset_rule(finder->ruleset, lead->to);
+    const struct pattern *pattern = edge->key ? rule->text : rule->tap;
+
+    return lead->button == button && pattern && !takes_all(finder, pattern);
+}
+
+static size_t leads_of(const struct finder *finder, const struct message_button *button,
+                       const struct graph_edge *edge)
+{
+    const struct graph_leads *leads = finder->leads;
+    size_t n = 0;
+
+    for (size_t i = finder->lead; i < leads->count && leads->items[i].rule == edge->from; i++)
+        n += is_lead(finder, &leads->items[i], button, edge);
+    return n;
+}
+
+static bool has_literal(const struct template *template)
+{
+    struct template_part part;
+
+    for (size_t i = 0; template_part(template, i, &part); i++)
+        if (part.kind == TEMPLATE_LITERAL)
+            return true;
+    return false;
+}
+
+/* What the checker knows; of a button whose data may be anything that is no help. */
+static bool add_leads(struct finder *finder, const struct message_button *button, const struct template *what,
+                      struct graph_edge *edge)
+{
+    const struct graph_leads *leads = finder->leads;
+    const size_t from = edge->from;
+
+    edge->data = TEXT_NONE;
+    edge->by_default = false;
+    if (leads_of(finder, button, edge) > (has_literal(what) ? LEADS_MAX : 1))
+        return true;
+    for (size_t i = finder->lead; i < leads->count && leads->items[i].rule == from; i++) {
+        if (!is_lead(finder, &leads->items[i], button, edge))
+            continue;
+        edge->to = leads->items[i].to;
+        if (!add_edge(finder, edge))
+            return false;
+    }
+    return true;
 }
 
 static bool walk_button(struct finder *finder, size_t from, const struct message_button *button, bool key)
 {
     const struct template *what = button->callback_data ? button->callback_data : button->text;
-    struct graph_edge edge = { .from = from, .to = GRAPH_UNKNOWN, .button = button, .key = key };
+    struct graph_edge edge = { .from = from,
+                               .port = graph_ports_find(&finder->ports[from], button->node),
+                               .key = key };
     struct fault fault;
-    bool ok = true, any = false;
+    bool ok = true;
 
-    for (size_t i = 0; ok && i < finder->n_examples; i++) {
-        if (!template_render(what, finder->examples[i], DATA_MAX, finder->arena, &edge.data, &fault))
-            continue;
-        any = true;
-        ok = follow(finder, &edge);
-    }
-    return ok && (any || add_edge(finder, &edge));
+    for (size_t i = 0; ok && i < finder->n_examples; i++)
+        if (template_render(what, finder->examples[i], DATA_MAX, finder->arena, &edge.data, &fault))
+            ok = follow(finder, &edge);
+    return ok && add_leads(finder, button, what, &edge);
 }
 
 static bool walk_message(struct finder *finder, size_t from, const struct message *message)
@@ -237,24 +311,67 @@ static bool walk_message(struct finder *finder, size_t from, const struct messag
     return true;
 }
 
+static bool walk_step(struct finder *finder, size_t from, const struct step *step)
+{
+    struct graph_edge jump = { .from = from };
+    bool ok = true;
+
+    for (size_t i = 0; ok && step->kind == STEP_REPLY && i < step->count; i++)
+        ok = walk_message(finder, from, step->messages[i]);
+    if (step->kind != STEP_GOTO)
+        return ok;
+    jump.to = number_of(finder->ruleset, step->target);
+    jump.port = graph_ports_jump(&finder->ports[from], step->target);
+    return add_edge(finder, &jump);
+}
+
+/* Buttons of which nothing was found. */
+static bool add_unknown(struct finder *finder, size_t from)
+{
+    const struct graph_ports *ports = &finder->ports[from];
+    const struct graph_edges *edges = finder->out;
+
+    for (size_t port = 0; port < ports->count; port++) {
+        const struct graph_edge unknown = { .from = from, .to = GRAPH_UNKNOWN, .port = port };
+        size_t i = edges->count;
+
+        while (i > 0 && edges->items[i - 1].from == from && edges->items[i - 1].port != port)
+            i--;
+        if (i > 0 && edges->items[i - 1].from == from)
+            continue;
+        if (!ports->items[port].url && !add_edge(finder, &unknown))
+            return false;
+    }
+    return true;
+}
+
 static bool walk_rule(struct finder *finder, size_t i)
 {
     const struct rule *rule = ruleset_rule(finder->ruleset, i);
     bool ok = find_examples(finder, rule);
 
+    while (finder->lead < finder->leads->count && finder->leads->items[finder->lead].rule < i)
+        finder->lead++;
     for (size_t k = 0; ok && k < rule->n_steps; k++)
-        for (size_t m = 0; ok && rule->steps[k].kind == STEP_REPLY && m < rule->steps[k].count; m++)
-            ok = walk_message(finder, i, rule->steps[k].messages[m]);
+        ok = walk_step(finder, i, &rule->steps[k]);
+    ok = ok && add_unknown(finder, i);
     for (size_t k = 0; k < finder->n_examples; k++)
         json_object_put(finder->examples[k]);
     finder->n_examples = 0;
     return ok;
 }
 
-bool graph_edges_find(const struct ruleset *ruleset, struct pattern_scratch *scratch, struct arena *arena,
+bool graph_edges_find(const struct ruleset *ruleset, const struct graph_ports *ports,
+                      const struct graph_leads *leads, struct pattern_scratch *scratch, struct arena *arena,
                       struct graph_edges *out)
 {
-    struct finder finder = { .ruleset = ruleset, .scratch = scratch, .arena = arena, .out = out };
+    const struct graph_leads none = { NULL, 0 };
+    struct finder finder = { .ruleset = ruleset,
+                             .ports = ports,
+                             .leads = leads ? leads : &none,
+                             .scratch = scratch,
+                             .arena = arena,
+                             .out = out };
 
     *out = (struct graph_edges){ NULL };
     for (size_t i = 0; i < ruleset_count(ruleset); i++)

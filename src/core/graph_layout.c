@@ -26,14 +26,65 @@ struct placer {
     int columns;
 };
 
-double layout_port(const struct graph *graph, const struct graph_edge *edge)
+/* --- rows ------------------------------------------------------------------------------------------------------------ */
+
+double layout_head(const struct graph_node *node)
+{
+    return LAYOUT_HEAD + (*node->does[RULE_STEPS] ? LAYOUT_DOES : 0);
+}
+
+/* Of the ports before this one. */
+static size_t own_rows(const struct graph_node *node, size_t port)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < port; i++)
+        n += graph_port_in(&node->ports->items[i], RULE_STEPS);
+    return n;
+}
+
+static bool has_block(const struct graph_node *node, int block)
+{
+    return rule_block_begin(node->rule, (enum rule_block)block) != RULE_NO_STEP;
+}
+
+size_t layout_row_of_block(const struct graph_node *node, enum rule_block block)
+{
+    size_t n = own_rows(node, node->ports->count);
+
+    for (int before = RULE_NOT_FOUND; before < (int)block; before++)
+        n += has_block(node, before);
+    return has_block(node, (int)block) ? n : SIZE_MAX;
+}
+
+size_t layout_rows(const struct graph_node *node)
+{
+    size_t n = own_rows(node, node->ports->count);
+
+    for (int block = RULE_NOT_FOUND; block < RULE_BLOCKS; block++)
+        n += has_block(node, block);
+    return n;
+}
+
+size_t layout_row(const struct graph_node *node, size_t port)
+{
+    int block = RULE_STEPS;
+
+    while (!graph_port_in(&node->ports->items[port], (enum rule_block)block))
+        block++;
+    return block == RULE_STEPS ? own_rows(node, port) : layout_row_of_block(node, (enum rule_block)block);
+}
+
+double layout_middle(const struct graph_node *node, size_t row)
+{
+    return layout_head(node) + LAYOUT_ROW * ((double)row + 0.5);
+}
+
+static double port_middle(const struct graph *graph, const struct graph_edge *edge)
 {
     const struct graph_node *node = &graph->nodes[edge->from];
 
-    for (size_t i = 0; i < node->n_ports; i++)
-        if (node->ports[i].button == edge->button)
-            return LAYOUT_HEAD + LAYOUT_PORT * ((double)i + 0.5);
-    return LAYOUT_HEAD / 2;
+    return layout_middle(node, layout_row(node, edge->port));
 }
 
 /* --- columns --------------------------------------------------------------------------------------------------------- */
@@ -174,7 +225,7 @@ static bool make_links(struct placer *placer)
     for (size_t i = 0; i < out->n_lines; i++) {
         const struct layout_line *line = &out->lines[i];
         size_t before = line->edge->from;
-        double at = layout_port(placer->graph, line->edge);
+        double at = port_middle(placer->graph, line->edge);
 
         for (size_t k = 0; k <= line->n_lanes; k++) {
             size_t next = k < line->n_lanes ? line->lanes[k] : line->edge->to;
@@ -348,7 +399,7 @@ static void place_lines(struct placer *placer)
         const struct layout_box *from = &out->boxes[line->edge->from], *to = &out->boxes[line->edge->to];
 
         line->x = from->x + (line->leaves_left ? 0 : from->width);
-        line->y = from->y + layout_port(placer->graph, line->edge);
+        line->y = from->y + port_middle(placer->graph, line->edge);
         line->to_x = to->x + (line->enters_left ? 0 : to->width);
         line->to_y = to->y + LAYOUT_HEAD / 2;
     }
@@ -363,12 +414,12 @@ bool layout_make(const struct graph *graph, const double *widths, struct arena *
                             .height = 2 * MARGIN };
     if (!out->boxes)
         return false;
-    for (size_t i = 0; i < graph->count; i++)
-        out->boxes[i] =
-            (struct layout_box){ .rule = i,
-                                 .width = widths[i],
-                                 .height = LAYOUT_HEAD + LAYOUT_PORT * (double)graph->nodes[i].n_ports +
-                                           (graph->nodes[i].n_ports ? 6 : 0) };
+    for (size_t i = 0; i < graph->count; i++) {
+        const size_t rows = layout_rows(&graph->nodes[i]);
+
+        out->boxes[i] = (struct layout_box){ .rule = i, .width = widths[i] };
+        out->boxes[i].height = layout_head(&graph->nodes[i]) + LAYOUT_ROW * (double)rows + (rows ? 6 : 0);
+    }
     place_columns(&placer);
     if (!make_lines(&placer) || !make_links(&placer) || !place_heights(&placer))
         return false;

@@ -6,7 +6,8 @@
 #include "core/graph.h"
 
 #define LAYOUT_HEAD 42.0 /* height of a box's head */
-#define LAYOUT_PORT 20.0 /* and of each line for a button */
+#define LAYOUT_DOES 15.0 /* of the line in it for what the rule does */
+#define LAYOUT_ROW 20.0  /* of each row: a button, a block */
 
 struct layout_box {
     bool lane;
@@ -38,5 +39,12 @@ struct layout {
 /* layout_make: `widths` of the rules' boxes. In the arena; false when memory is out. */
 bool layout_make(const struct graph *graph, const double *widths, struct arena *arena,
                  struct layout *out) CHECKED;
-/* layout_port: how far below the top of its box a port's middle is. */
-double layout_port(const struct graph *graph, const struct graph_edge *edge);
+/* How high the head of a rule's box is, and how many rows are below it: the rule's own buttons and `goto`s, then a row for each
+   block. layout_row: in which a port is; that of its first block if only blocks have it. */
+double layout_head(const struct graph_node *node);
+size_t layout_rows(const struct graph_node *node);
+size_t layout_row(const struct graph_node *node, size_t port);
+/* layout_row_of_block: SIZE_MAX if the rule has no such block. */
+size_t layout_row_of_block(const struct graph_node *node, enum rule_block block);
+/* layout_middle: how far below the top of its box the middle of a row is. */
+double layout_middle(const struct graph_node *node, size_t row);

@@ -4,9 +4,13 @@
 #include <string.h>
 
 #define LETTER 7.25 /* the width of a letter of the monospaced 12 px type */
+#define SMALL 6.35  /* of the 10.5 px type */
 #define PADDING 10.0
-#define LABEL_COLUMNS 30
-#define TARGET_COLUMNS 24
+#define LABEL_COLUMNS 34
+#define TARGET_COLUMNS 26
+#define DOES_COLUMNS 52
+#define WORDS_MAX ((size_t)64 << 10)
+#define HUB 8 /* lines to one rule: they are drawn lightly, so that others can be seen */
 #define BEND 46.0
 #define NOT_REACHED " (nothing leads here)"
 
@@ -17,7 +21,15 @@ static const char *const colours[] = { "#1f77b4", "#d2691e", "#2e8b57", "#8e44ad
 struct drawing {
     const struct graph *graph;
     const struct layout *layout;
+    const char **colours; /* of the lines to a rule */
+    size_t *incoming;     /* how many there are */
     struct buf *out;
+};
+
+/* A row of a box: a port of the rule's own steps, or a block. */
+struct row {
+    size_t port; /* SIZE_MAX: a block */
+    enum rule_block block;
 };
 
 /* --- text ------------------------------------------------------------------------------------------------------------ */
@@ -51,16 +63,56 @@ static int short_columns(struct text text, int columns)
     return n < columns ? n : columns;
 }
 
-/* Where a port leads, in words: "menu", "track, support", "no rule". */
-static void put_targets(const struct graph *graph, size_t rule, const struct graph_port *port,
-                        struct buf *out)
+/* --- rows ------------------------------------------------------------------------------------------------------------ */
+
+static struct row row_of(const struct graph_node *node, size_t i)
 {
+    struct row row = { .port = 0, .block = RULE_STEPS };
+
+    for (; row.port < node->ports->count; row.port++)
+        if (graph_port_in(&node->ports->items[row.port], RULE_STEPS) && layout_row(node, row.port) == i)
+            return row;
+    row.port = SIZE_MAX;
+    while (row.block == RULE_STEPS || layout_row_of_block(node, row.block) != i)
+        row.block++;
+    return row;
+}
+
+static bool in_row(const struct graph_node *node, const struct row *row, size_t port)
+{
+    return row->port == SIZE_MAX ? graph_port_in(&node->ports->items[port], row->block) : port == row->port;
+}
+
+static bool has_address(const struct graph_node *node, const struct row *row)
+{
+    for (size_t i = 0; i < node->ports->count; i++)
+        if (node->ports->items[i].url && in_row(node, row, i))
+            return true;
+    return false;
+}
+
+/* Is it the first of the row's edges that leads there? */
+static bool leads_first(const struct graph *graph, const struct graph_node *node, const struct row *row,
+                        size_t edge)
+{
+    const struct graph_edge *edges = graph->edges.items;
+
+    for (size_t i = node->first_edge; i < edge; i++)
+        if (edges[i].to == edges[edge].to && in_row(node, row, edges[i].port))
+            return false;
+    return in_row(node, row, edges[edge].port);
+}
+
+/* Where it leads, in words: "menu", "track, support", "no rule". */
+static void put_targets(const struct graph *graph, size_t rule, const struct row *row, struct buf *out)
+{
+    const struct graph_node *node = &graph->nodes[rule];
     bool any = false;
 
-    for (size_t i = 0; i < graph->edges.count; i++) {
+    for (size_t i = node->first_edge; i < node->first_edge + node->n_edges; i++) {
         const struct graph_edge *edge = &graph->edges.items[i];
 
-        if (edge->from != rule || edge->button != port->button)
+        if (!leads_first(graph, node, row, i))
             continue;
         buf_str(out, any ? ", " : "");
         buf_str(out, edge->to == GRAPH_NOWHERE   ? "no rule"
@@ -69,43 +121,79 @@ static void put_targets(const struct graph *graph, size_t rule, const struct gra
                                                  : graph->nodes[edge->to].rule->name);
         any = true;
     }
-    if (port->url)
-        buf_str(out, "↗");
+    if (has_address(node, row))
+        buf_str(out, any ? ", ↗" : "↗");
 }
 
-static bool leads_nowhere(const struct graph *graph, size_t rule, const struct graph_port *port)
+/* A button's label; of a block what it does and its buttons: "on error: notes; Menu, Ask a person". */
+static void put_words(const struct graph_node *node, const struct row *row, struct buf *out)
 {
-    for (size_t i = 0; i < graph->edges.count; i++)
-        if (graph->edges.items[i].from == rule && graph->edges.items[i].button == port->button &&
-            (graph->edges.items[i].to == GRAPH_NOWHERE || graph->edges.items[i].by_default))
+    const char *between = ": ";
+
+    if (row->port != SIZE_MAX) {
+        buf_text(out, node->ports->items[row->port].label);
+        return;
+    }
+    buf_str(out, graph_block_words(row->block));
+    if (*node->does[row->block]) {
+        buf_printf(out, ": %s", node->does[row->block]);
+        between = "; ";
+    }
+    for (size_t i = 0; i < node->ports->count; i++) {
+        if (!in_row(node, row, i))
+            continue;
+        buf_str(out, between);
+        buf_text(out, node->ports->items[i].label);
+        between = ", ";
+    }
+}
+
+static bool row_is_flawed(const struct graph *graph, size_t rule, const struct row *row)
+{
+    const struct graph_node *node = &graph->nodes[rule];
+
+    for (size_t i = 0; i < node->ports->count; i++)
+        if (in_row(node, row, i) && (node->ports->items[i].flawed || graph_lost(graph, rule, i)))
             return true;
     return false;
 }
 
 /* --- boxes ----------------------------------------------------------------------------------------------------------- */
 
+static double row_width(const struct graph *graph, size_t rule, size_t i)
+{
+    const struct row row = row_of(&graph->nodes[rule], i);
+    struct buf words = BUF(WORDS_MAX), targets = BUF(WORDS_MAX);
+    double columns;
+
+    put_words(&graph->nodes[rule], &row, &words);
+    put_targets(graph, rule, &row, &targets);
+    columns =
+        short_columns(buf_get(&words), LABEL_COLUMNS) + 3 + short_columns(buf_get(&targets), TARGET_COLUMNS);
+    buf_free(&words);
+    buf_free(&targets);
+    return columns * LETTER;
+}
+
 static double width_of(const struct graph *graph, size_t rule)
 {
     const struct graph_node *node = &graph->nodes[rule];
-    struct buf words = BUF(1000);
-    double most = columns_of(text_of(node->rule->name)) + 1, kinds;
+    struct buf kinds = BUF(WORDS_MAX);
+    double most = (columns_of(text_of(node->rule->name)) + 1) * (LETTER + 0.6), width;
 
-    graph_kinds(node->rule, &words);
+    graph_kinds(node->rule, &kinds);
     if (!node->reached)
-        buf_str(&words, NOT_REACHED);
-    kinds = columns_of(buf_get(&words));
-    most = kinds > most ? kinds : most;
-    for (size_t i = 0; i < node->n_ports; i++) {
-        double columns;
-
-        buf_cut(&words, 0);
-        put_targets(graph, rule, &node->ports[i], &words);
-        columns = short_columns(node->ports[i].label, LABEL_COLUMNS) + 3 +
-                  short_columns(buf_get(&words), TARGET_COLUMNS);
-        most = columns > most ? columns : most;
+        buf_str(&kinds, NOT_REACHED);
+    width = columns_of(buf_get(&kinds)) * SMALL;
+    most = width > most ? width : most;
+    width = short_columns(text_of(node->does[RULE_STEPS]), DOES_COLUMNS) * SMALL;
+    most = width > most ? width : most;
+    for (size_t i = 0; i < layout_rows(node); i++) {
+        width = row_width(graph, rule, i);
+        most = width > most ? width : most;
     }
-    buf_free(&words);
-    return most * LETTER + 2 * PADDING;
+    buf_free(&kinds);
+    return most + 2 * PADDING;
 }
 
 struct look {
@@ -131,57 +219,73 @@ static struct look look_of(const struct graph_node *node)
     return look;
 }
 
-static void draw_frame(struct drawing *drawing, const struct layout_box *box, const struct look *look,
-                       bool entry)
+static void draw_frame(struct drawing *drawing, size_t rule, const struct look *look)
 {
+    const struct layout_box *box = &drawing->layout->boxes[rule];
+    const double head = layout_head(&drawing->graph->nodes[rule]);
+
     buf_printf(
         drawing->out,
         "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"7\" fill=\"%s\"/>\n"
         "<path d=\"M%.1f %.1fv-%.1fq0 -7 7 -7h%.1fq7 0 7 7v%.1fz\" fill=\"%s\"/>\n"
         "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"7\" fill=\"none\" stroke=\"%s\" "
         "stroke-width=\"%s\"/>\n",
-        box->x, box->y, box->width, box->height, look->body, box->x, box->y + LAYOUT_HEAD - 4,
-        LAYOUT_HEAD - 11, box->width - 14, LAYOUT_HEAD - 11, look->head, box->x, box->y, box->width,
-        box->height, look->frame, entry ? "2.5" : "1.2");
+        box->x, box->y, box->width, box->height, look->body, box->x, box->y + head - 4, head - 11,
+        box->width - 14, head - 11, look->head, box->x, box->y, box->width, box->height, look->frame,
+        drawing->graph->nodes[rule].rule->entry ? "2.5" : "1.2");
 }
 
-static void draw_port(struct drawing *drawing, size_t rule, size_t i, const struct look *look)
+static void draw_row(struct drawing *drawing, size_t rule, size_t i, const struct look *look)
 {
     const struct layout_box *box = &drawing->layout->boxes[rule];
-    const struct graph_port *port = &drawing->graph->nodes[rule].ports[i];
-    double y = box->y + LAYOUT_HEAD + LAYOUT_PORT * ((double)i + 0.5) + 4;
-    bool nowhere = leads_nowhere(drawing->graph, rule, port);
-    struct buf targets = BUF(4000);
+    const struct graph_node *node = &drawing->graph->nodes[rule];
+    const struct row row = row_of(node, i);
+    const bool flawed = row_is_flawed(drawing->graph, rule, &row);
+    const bool button = row.port != SIZE_MAX && !node->ports->items[row.port].jump;
+    const double y = box->y + layout_middle(node, i) + 4;
+    struct buf words = BUF(WORDS_MAX), targets = BUF(WORDS_MAX);
 
-    put_targets(drawing->graph, rule, port, &targets);
-    buf_printf(drawing->out, "<text x=\"%.1f\" y=\"%.1f\" fill=\"%s\">", box->x + PADDING, y, look->ink);
-    put_short(drawing->out, port->label, LABEL_COLUMNS);
+    put_words(node, &row, &words);
+    put_targets(drawing->graph, rule, &row, &targets);
+    buf_printf(drawing->out, "<text x=\"%.1f\" y=\"%.1f\" fill=\"%s\"%s>", box->x + PADDING, y,
+               flawed ? "#c62828" : look->ink, button ? "" : " font-style=\"italic\"");
+    put_short(drawing->out, buf_get(&words), LABEL_COLUMNS);
     buf_printf(drawing->out, "</text>\n<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\" fill=\"%s\">",
-               box->x + box->width - PADDING, y, nowhere ? "#c62828" : "#7a8794");
+               box->x + box->width - PADDING, y, flawed ? "#c62828" : "#7a8794");
     put_short(drawing->out, buf_get(&targets), TARGET_COLUMNS);
     buf_str(drawing->out, "</text>\n");
+    buf_free(&words);
     buf_free(&targets);
+}
+
+static void draw_small(struct drawing *drawing, double x, double y, const char *ink, struct text words)
+{
+    buf_printf(drawing->out, "<text x=\"%.1f\" y=\"%.1f\" font-size=\"10.5\" fill=\"%s\">", x, y, ink);
+    put_short(drawing->out, words, DOES_COLUMNS);
+    buf_str(drawing->out, "</text>\n");
 }
 
 static void draw_box(struct drawing *drawing, size_t rule)
 {
     const struct layout_box *box = &drawing->layout->boxes[rule];
     const struct graph_node *node = &drawing->graph->nodes[rule];
-    struct look look = look_of(node);
-    struct buf kinds = BUF(200);
+    const struct look look = look_of(node);
+    const char *ink = node->reached ? "#5a6b7b" : look.ink;
+    struct buf kinds = BUF(WORDS_MAX);
 
     graph_kinds(node->rule, &kinds);
-    draw_frame(drawing, box, &look, node->rule->entry);
+    if (!node->reached)
+        buf_str(&kinds, NOT_REACHED);
+    draw_frame(drawing, rule, &look);
     buf_printf(drawing->out,
-               "<text x=\"%.1f\" y=\"%.1f\" font-weight=\"bold\" font-size=\"13\" fill=\"%s\">%s</text>\n"
-               "<text x=\"%.1f\" y=\"%.1f\" font-size=\"10.5\" fill=\"%s\">",
-               box->x + PADDING, box->y + 16, look.ink, node->rule->name, box->x + PADDING, box->y + 31,
-               node->reached ? "#5a6b7b" : look.ink);
-    buf_text(drawing->out, buf_get(&kinds));
-    buf_printf(drawing->out, "%s</text>\n", node->reached ? "" : NOT_REACHED);
+               "<text x=\"%.1f\" y=\"%.1f\" font-weight=\"bold\" font-size=\"13\" fill=\"%s\">%s</text>\n",
+               box->x + PADDING, box->y + 16, look.ink, node->rule->name);
+    draw_small(drawing, box->x + PADDING, box->y + 31, ink, buf_get(&kinds));
+    if (*node->does[RULE_STEPS])
+        draw_small(drawing, box->x + PADDING, box->y + 46, ink, text_of(node->does[RULE_STEPS]));
     buf_free(&kinds);
-    for (size_t i = 0; i < node->n_ports; i++)
-        draw_port(drawing, rule, i, &look);
+    for (size_t i = 0; i < layout_rows(node); i++)
+        draw_row(drawing, rule, i, &look);
 }
 
 /* --- lines ----------------------------------------------------------------------------------------------------------- */
@@ -221,28 +325,40 @@ static void draw_path(struct drawing *drawing, const struct layout_line *line)
 }
 
 /* Each target has its colour, in turn. */
-static const char *colour_of(const struct layout *layout, size_t target)
+static bool choose_colours(struct drawing *drawing, struct arena *arena)
 {
+    const struct layout *layout = drawing->layout;
     size_t turn = 0;
 
-    for (size_t i = 0; i < target; i++)
-        for (size_t k = 0; k < layout->n_lines; k++)
-            if (layout->lines[k].edge->to == i) {
-                turn++;
-                break;
-            }
-    return colours[turn % COLOURS];
+    drawing->colours = arena_array(arena, drawing->graph->count + 1, sizeof(*drawing->colours));
+    drawing->incoming = arena_array(arena, drawing->graph->count + 1, sizeof(*drawing->incoming));
+    if (!drawing->colours || !drawing->incoming)
+        return false;
+    for (size_t i = 0; i < layout->n_lines; i++)
+        drawing->incoming[layout->lines[i].edge->to]++;
+    for (size_t i = 0; i < drawing->graph->count; i++)
+        if (drawing->incoming[i])
+            drawing->colours[i] = colours[turn++ % COLOURS];
+    return true;
+}
+
+static const char *style_of(const struct graph *graph, const struct graph_edge *edge)
+{
+    if (graph->nodes[edge->from].ports->items[edge->port].jump)
+        return " stroke-width=\"2\" stroke-dasharray=\"1 4\" stroke-linecap=\"round\"";
+    return edge->by_default ? " stroke-width=\"1.4\" stroke-dasharray=\"5 4\"" : " stroke-width=\"1.4\"";
 }
 
 static void draw_line(struct drawing *drawing, const struct layout_line *line)
 {
-    const char *colour = colour_of(drawing->layout, line->edge->to);
+    const char *colour = drawing->colours[line->edge->to];
     double in = line->enters_left ? -1 : 1;
 
     buf_str(drawing->out, "<path d=\"");
     draw_path(drawing, line);
-    buf_printf(drawing->out, "\" fill=\"none\" stroke=\"%s\" stroke-width=\"1.4\" opacity=\"0.75\"%s/>\n",
-               colour, line->edge->by_default ? " stroke-dasharray=\"5 4\"" : "");
+    buf_printf(drawing->out, "\" fill=\"none\" stroke=\"%s\" opacity=\"%s\"%s/>\n", colour,
+               drawing->incoming[line->edge->to] < HUB ? "0.8" : "0.35",
+               style_of(drawing->graph, line->edge));
     buf_printf(drawing->out,
                "<path d=\"M%.1f %.1fl%.1f -4v8z\" fill=\"%s\"/>\n<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.6\" "
                "fill=\"%s\"/>\n",
@@ -253,18 +369,20 @@ static void draw_line(struct drawing *drawing, const struct layout_line *line)
 
 static void draw_legend(struct drawing *drawing)
 {
-    buf_printf(drawing->out,
-               "<text x=\"30\" y=\"%.1f\" font-size=\"10.5\" fill=\"#5a6b7b\">green: entry; blue: text; "
-               "yellow: default; grey: "
-               "nothing leads here; red: a finding; dashed: only a default takes it; ↻ itself; ↗ an "
-               "address</text>\n",
-               drawing->layout->height);
+    static const char *const lines[] = {
+        "green: entry; blue: text; yellow: default; grey: nothing leads here; red: a finding",
+        "dotted: goto; dashed: only a default takes it; ↻ itself; ↗ an address; ? its data may be anything",
+    };
+
+    for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)
+        buf_printf(drawing->out, "<text x=\"30\" y=\"%.1f\" font-size=\"10.5\" fill=\"#5a6b7b\">%s</text>\n",
+                   drawing->layout->height + 15 * (double)i, lines[i]);
 }
 
 static void draw(struct drawing *drawing)
 {
     const struct layout *layout = drawing->layout;
-    double width = layout->width < 1000 ? 1000 : layout->width, height = layout->height + 20;
+    double width = layout->width < 700 ? 700 : layout->width, height = layout->height + 35;
 
     buf_printf(drawing->out,
                "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f "
@@ -283,11 +401,11 @@ bool graph_svg(const struct graph *graph, struct arena *arena, struct buf *out)
 {
     double *widths = arena_array(arena, graph->count + 1, sizeof(*widths));
     struct layout layout;
-    struct drawing drawing = { graph, &layout, out };
+    struct drawing drawing = { .graph = graph, .layout = &layout, .out = out };
 
     for (size_t i = 0; widths && i < graph->count; i++)
         widths[i] = width_of(graph, i);
-    if (!widths || !layout_make(graph, widths, arena, &layout))
+    if (!widths || !layout_make(graph, widths, arena, &layout) || !choose_colours(&drawing, arena))
         return false;
     draw(&drawing);
     return !out->failed;

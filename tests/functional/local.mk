@@ -12,6 +12,7 @@ functional_tests = \
 	tests/functional/test_lookups.py \
 	tests/functional/test_main_job.py \
 	tests/functional/test_operations.py \
+	tests/functional/test_pictures.py \
 	tests/functional/test_rules.py \
 	tests/functional/test_sending.py \
 	tests/functional/test_stop.py \
@@ -22,4 +23,4 @@ TESTS += $(functional_tests)
 endif
 EXTRA_DIST += $(functional_tests) tests/functional/harness.py \
 	tests/flows/01-orders.yaml tests/flows/01-orders.test.yaml tests/flows/02-returns.yaml tests/flows/03-hours.yaml \
-	tests/flows/03-hours.test.yaml tests/flows/06-handover.yaml
+	tests/flows/03-hours.test.yaml tests/flows/06-handover.yaml tests/pictures/thirty.yaml

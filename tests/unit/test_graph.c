@@ -134,6 +134,34 @@ static const char rules[] =
     "callback_data: "
     "'${contact.name}' } ] ] } }\n";
 
+static const char steps[] =
+    "lookups: { order: { url: 'https://example.com/${id}', fields: { n: '[0-9]{4}' }, sample: { n: 1234 } } "
+    "}\n"
+    "rows: { home: [ { text: Menu, callback_data: menu } ] }\n"
+    "rules:\n"
+    "  - name: order\n"
+    "    tap: 'order:(?<id>[0-9])'\n"
+    "    entry: true\n"
+    "    single_use: true\n"
+    "    lookup: order\n"
+    "    set: { seen: '${id}', again: null }\n"
+    "    inbox: { assign_team: 1, tag: seen }\n"
+    "    quiet: 90m\n"
+    "    choose:\n"
+    "      - when: { id: '1' }\n"
+    "        reply: { text: One, buttons: [ [ { text: More, callback_data: 'more:${order.n}' } ], home ] }\n"
+    "      - goto: end\n"
+    "    not_found: { reply: { text: No., buttons: [ home, [ { text: Again, callback_data: 'order:${id}' } ] "
+    "] } }\n"
+    "    on_error: [ { inbox: { note: Oh. } }, { goto: end } ]\n"
+    "    on_refused: { goto: menu }\n"
+    "  - { name: menu, tap: menu, quiet: 0s, reply: { text: Menu } }\n"
+    "  - { name: more, tap: 'more:[0-9]{4}', reply: { text: More } }\n"
+    "  - { name: end, reply: { text: End, buttons: [ [ { text: Seen, callback_data: 'seen:${chat.seen}' } ] "
+    "] } }\n"
+    "  - { name: seen, tap: 'seen:.*', when: { source: a }, reply: { text: Seen } }\n"
+    "  - { name: apart, tap: apart, reply: { text: Apart, buttons: [ home ] } }\n";
+
 struct drawn {
     struct ruleset *ruleset;
     struct pattern_scratch *scratch;
@@ -142,9 +170,11 @@ struct drawn {
     struct graph graph;
 };
 
-static void begin(struct drawn *drawn)
+static void begin_with(struct drawn *drawn, const char *text)
 {
-    const struct ruleset_file file = { "r.yaml", text_of(rules) };
+    const struct ruleset_file file = { "r.yaml", text_of(text) };
+    struct findings *checked = findings_new();
+    struct graph_known known;
 
     drawn->findings = findings_new();
     drawn->ruleset = ruleset_build(&file, 1, NULL, 0, drawn->findings);
@@ -152,7 +182,14 @@ static void begin(struct drawn *drawn)
         fail_msg("%s", findings_get(drawn->findings, 0)->text);
     drawn->scratch = pattern_scratch_new();
     drawn->arena = arena_new(1 << 24);
-    assert_true(graph_build(drawn->ruleset, drawn->scratch, drawn->arena, &drawn->graph));
+    assert_true(graph_check(drawn->ruleset, drawn->arena, checked, &known));
+    findings_free(checked);
+    assert_true(graph_build(drawn->ruleset, &known, drawn->scratch, drawn->arena, &drawn->graph));
+}
+
+static void begin(struct drawn *drawn)
+{
+    begin_with(drawn, rules);
 }
 
 static void end(struct drawn *drawn)
@@ -189,7 +226,68 @@ static void test_edges(void **state)
     }
     assert_true(drawn.graph.nodes[0].reached && drawn.graph.nodes[1].reached && drawn.graph.nodes[2].reached);
     assert_false(drawn.graph.nodes[3].reached);
-    assert_int_equal(drawn.graph.nodes[0].n_ports, 3);
+    assert_int_equal(drawn.graph.nodes[0].ports->count, 3);
+    end(&drawn);
+}
+
+static void check_port(const struct drawn *drawn, size_t port, const char *label, unsigned blocks)
+{
+    const struct graph_port *got = &drawn->graph.nodes[0].ports->items[port];
+
+    assert_true(text_is(got->label, label));
+    assert_int_equal(got->blocks, blocks);
+}
+
+/* A button of a named row is one port wherever it is sent, so are `goto`s to one rule. */
+static void test_ports(void **state)
+{
+    static const struct {
+        size_t from, to, port;
+    } wanted[] = {
+        { 0, 2, 0 }, { 0, 1, 1 }, { 0, 3, 2 }, { 0, 0, 3 }, { 0, 1, 4 }, { 3, 4, 0 }, { 5, 1, 0 }
+    };
+    struct drawn drawn;
+
+    (void)state;
+    begin_with(&drawn, steps);
+    assert_int_equal(drawn.graph.nodes[0].ports->count, 5);
+    check_port(&drawn, 0, "More", 1 << RULE_STEPS);
+    check_port(&drawn, 1, "Menu", 1 << RULE_STEPS | 1 << RULE_NOT_FOUND);
+    check_port(&drawn, 2, "goto", 1 << RULE_STEPS | 1 << RULE_ON_ERROR);
+    check_port(&drawn, 3, "Again", 1 << RULE_NOT_FOUND);
+    check_port(&drawn, 4, "goto", 1 << RULE_ON_REFUSED);
+    assert_int_equal(drawn.graph.edges.count, sizeof(wanted) / sizeof(*wanted));
+    for (size_t i = 0; i < drawn.graph.edges.count; i++) {
+        const struct graph_edge *edge = &drawn.graph.edges.items[i];
+
+        if (edge->from != wanted[i].from || edge->to != wanted[i].to || edge->port != wanted[i].port)
+            fail_msg("edge %zu: from %zu to %zu, port %zu", i, edge->from, edge->to, edge->port);
+    }
+    for (size_t i = 0; i < drawn.graph.count; i++)
+        assert_int_equal(drawn.graph.nodes[i].reached, i != 5);
+    assert_string_equal(drawn.graph.nodes[0].does[RULE_STEPS],
+                        "asks order; sets seen, again; hands over, tags; quiet for 90m");
+    assert_string_equal(drawn.graph.nodes[0].does[RULE_ON_ERROR], "notes");
+    assert_string_equal(drawn.graph.nodes[0].does[RULE_NOT_FOUND], "");
+    assert_string_equal(drawn.graph.nodes[1].does[RULE_STEPS], "ends quiet");
+    end(&drawn);
+}
+
+/* Without the checker's help, as where it came to no end. */
+static void test_examples_alone(void **state)
+{
+    struct drawn drawn;
+    struct graph graph;
+
+    (void)state;
+    begin_with(&drawn, steps);
+    assert_true(graph_build(drawn.ruleset, NULL, drawn.scratch, drawn.arena, &graph));
+    assert_int_equal(graph.edges.count, drawn.graph.edges.count);
+    assert_int_equal(graph.edges.items[graph.nodes[0].first_edge + graph.nodes[0].n_edges - 1].port, 0);
+    assert_int_equal(graph.edges.items[graph.nodes[0].first_edge + graph.nodes[0].n_edges - 1].to,
+                     GRAPH_UNKNOWN);
+    assert_true(graph.nodes[3].reached && graph.nodes[1].reached);
+    assert_false(graph.nodes[2].reached || graph.nodes[4].reached);
     end(&drawn);
 }
 
@@ -200,12 +298,29 @@ static void test_marks(void **state)
 
     (void)state;
     begin(&drawn);
-    at = drawn.graph.nodes[1].rule->at;
-    at.line += 2;
+    at = node_get(drawn.graph.nodes[1].rule->node, "reply")->at;
     finding_add(drawn.findings, FINDING_WARNING, at, "something");
     graph_mark(&drawn.graph, drawn.findings);
     assert_true(drawn.graph.nodes[1].flawed);
-    assert_false(drawn.graph.nodes[0].flawed || drawn.graph.nodes[2].flawed);
+    assert_false(drawn.graph.nodes[1].ports->items[0].flawed || drawn.graph.nodes[0].flawed ||
+                 drawn.graph.nodes[2].flawed);
+    end(&drawn);
+}
+
+/* What stands in a named row shows at each rule that sends it, and at the button. */
+static void test_marks_of_names(void **state)
+{
+    struct findings *findings = findings_new();
+    struct drawn drawn;
+
+    (void)state;
+    begin_with(&drawn, steps);
+    finding_add(findings, FINDING_WARNING, drawn.graph.nodes[5].ports->items[0].node->items[1]->at, "x");
+    graph_mark(&drawn.graph, findings);
+    assert_true(drawn.graph.nodes[0].flawed && drawn.graph.nodes[5].flawed);
+    assert_true(drawn.graph.nodes[0].ports->items[1].flawed && drawn.graph.nodes[5].ports->items[0].flawed);
+    assert_false(drawn.graph.nodes[0].ports->items[0].flawed || drawn.graph.nodes[3].flawed);
+    findings_free(findings);
     end(&drawn);
 }
 
@@ -234,6 +349,42 @@ static void test_forms(void **state)
     has(&svg, "to-one, no rule");
     has(&svg, "(nothing leads here)");
     has(&svg, "</svg>");
+    end(&drawn);
+    buf_free(&dot);
+    buf_free(&mermaid);
+    buf_free(&svg);
+}
+
+static void test_forms_of_steps(void **state)
+{
+    struct drawn drawn;
+    struct buf dot = BUF(1 << 20), mermaid = BUF(1 << 20), svg = BUF(1 << 20);
+
+    (void)state;
+    setlocale(LC_CTYPE, "C.UTF-8");
+    begin_with(&drawn, steps);
+    graph_dot(&drawn.graph, &dot);
+    has(&dot, "[label=\"order\\nentry, tap\\nasks order; sets seen, again; hands over, tags; quiet for 90m\\n"
+              "not found\\non error: notes\\nrefused\"");
+    has(&dot, "\"order\" -> \"menu\" [label=\"Menu\"];");
+    has(&dot, "\"order\" -> \"order\" [label=\"Again (not found)\"];");
+    has(&dot, "\"order\" -> \"end\" [label=\"goto\", style=dotted];");
+    has(&dot, "\"order\" -> \"menu\" [label=\"goto (refused)\", style=dotted];");
+    has(&dot, "[label=\"end\\nonly by goto\"");
+    graph_mermaid(&drawn.graph, &mermaid);
+    has(&mermaid,
+        "r0[\"order<br><small>entry, tap<br>asks order; sets seen, again; hands over, tags; quiet for "
+        "90m<br>not found<br>on error: notes<br>refused</small>\"]");
+    has(&mermaid, "r0 ==>|\"goto\"| r3\n");
+    has(&mermaid, "r0 -->|\"Again (not found)\"| r0\n");
+    has(&mermaid, "r0 ==>|\"goto (refused)\"| r1\n");
+    assert_true(graph_svg(&drawn.graph, drawn.arena, &svg));
+    has(&svg, ">asks order; sets seen, again; hands over, tags; qui…</text>");
+    has(&svg, ">not found: Menu, Again</text>");
+    has(&svg, ">menu, ↻</text>");
+    has(&svg, ">on error: notes; goto</text>");
+    has(&svg, ">refused: goto</text>");
+    has(&svg, "stroke-dasharray=\"1 4\"");
     end(&drawn);
     buf_free(&dot);
     buf_free(&mermaid);
@@ -273,8 +424,12 @@ int main(void)
         cmocka_unit_test(test_examples),
         cmocka_unit_test(test_effort),
         cmocka_unit_test(test_edges),
+        cmocka_unit_test(test_ports),
+        cmocka_unit_test(test_examples_alone),
         cmocka_unit_test(test_marks),
+        cmocka_unit_test(test_marks_of_names),
         cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_forms_of_steps),
         cmocka_unit_test(test_no_boxes_overlap),
     };
 
