@@ -1,5 +1,7 @@
 #include "core/doc.h"
 
+#include "base/kept.h"
+
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -7,6 +9,7 @@
 
 #define TOKEN_MAX 255 /* bytes of one step of a pointer */
 #define ID_MAX 255
+#define KEEP_TOKENER_MAX (64u << 10) /* it keeps room for the longest string that it read */
 
 /* Outside of strings: single quotes, comments, NaN, Infinity, "1." */
 static bool is_foreign(unsigned char c, unsigned char next)
@@ -42,6 +45,38 @@ static struct json_object *parse(struct json_tokener *tokener, struct text text)
     return value;
 }
 
+static void free_tokener(void *tokener)
+{
+    json_tokener_free(tokener);
+}
+
+/* A tokener costs as much as a small text. */
+static struct kept kept_tokener = KEPT(free_tokener);
+
+static struct json_tokener *ready_tokener(void)
+{
+    struct json_tokener *tokener = kept_get(&kept_tokener);
+
+    if (tokener)
+        return tokener;
+    tokener = json_tokener_new_ex(DOC_DEPTH);
+    if (!tokener)
+        return NULL;
+    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+    if (kept_set(&kept_tokener, tokener))
+        return tokener;
+    json_tokener_free(tokener);
+    return NULL;
+}
+
+static void done_with(struct json_tokener *tokener, size_t n)
+{
+    if (n > KEEP_TOKENER_MAX && kept_set(&kept_tokener, NULL))
+        json_tokener_free(tokener);
+    else
+        json_tokener_reset(tokener); /* what was half read is gone at once */
+}
+
 struct json_object *doc_parse(struct text text, struct fault *fault)
 {
     struct json_tokener *tokener;
@@ -57,12 +92,11 @@ struct json_object *doc_parse(struct text text, struct fault *fault)
         fault_set(fault, "no JSON: a character where it may not stand");
         return NULL;
     }
-    tokener = json_tokener_new_ex(DOC_DEPTH);
+    tokener = ready_tokener();
     if (!tokener) {
         fault_set(fault, "memory is out");
         return NULL;
     }
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
     value = parse(tokener, text);
     error = json_tokener_get_error(tokener);
     if (!value && error != json_tokener_success)
@@ -70,7 +104,7 @@ struct json_object *doc_parse(struct text text, struct fault *fault)
                   json_tokener_get_parse_end(tokener));
     else if (!value)
         fault_set(fault, "null instead of a JSON value");
-    json_tokener_free(tokener);
+    done_with(tokener, text.n);
     return value;
 }
 
