@@ -39,8 +39,11 @@ bool log_enabled(enum log_level level);
 void log_write(enum log_level level, const char *message, const struct log_field *fields);
 
 /* log_info("sent", log_num("run", id), log_str("outcome", "ok")): one field at least. */
-#define LOG_WRITE_(level, message, ...) \
-    log_write((level), (message), (struct log_field[]){ __VA_ARGS__, { NULL } })
+#define LOG_WRITE_(level, message, ...)                                                   \
+    do {                                                                                  \
+        if (log_enabled(level))                                                           \
+            log_write((level), (message), (struct log_field[]){ __VA_ARGS__, { NULL } }); \
+    } while (0)
 #define log_debug(message, ...) LOG_WRITE_(LOG_DEBUG, message, __VA_ARGS__)
 #define log_info(message, ...) LOG_WRITE_(LOG_INFO, message, __VA_ARGS__)
 #define log_warn(message, ...) LOG_WRITE_(LOG_WARN, message, __VA_ARGS__)
