@@ -17,6 +17,7 @@
 #define CACHE_MAX ((size_t)16 << 20)
 #define ARENA_MAX (256u << 20)
 #define ANSWER_MAX ((size_t)64 << 10) /* of a lookup, to be kept */
+#define GATHER_US 1000                /* in a burst: for what is on its way */
 #define LAST_TRIES 20                 /* of a store that fails while stopping, ENGINE_LOOK_MS apart at most */
 
 /* --- the cycle ------------------------------------------------------------------------------------------------------ */
@@ -123,7 +124,9 @@ static void take_mail(struct engine *engine, int64_t wait_ms)
 
 static void cycle(struct engine *engine, int64_t wait_ms)
 {
-    take_mail(engine, wait_ms);
+    if (engine->burst)
+        mailbox_gather(engine->setup.in, ENGINE_BURST, GATHER_US);
+    take_mail(engine, engine->burst ? 0 : wait_ms);
     engine->wake_at = 0;
     engine->more = false;
     engine_batch_run(engine);

@@ -8,7 +8,6 @@
 
 #include <stdlib.h>
 
-#define AT_ONCE_MAX 16     /* accepts that are stored, matched and claimed in one transaction */
 #define ASKED_AT_ONCE 256  /* the same, where most are answered */
 #define COMPLAIN_MS 10000  /* between two lines about a store that does not work */
 #define SPIN_MS 20         /* due work that cannot be claimed just now is looked at again after this */
@@ -29,26 +28,25 @@ static void write_channels(struct engine *engine)
     }
 }
 
-/* What waits gets a fifth of a cycle at least, and more when nothing new has come. */
-static int64_t background_until(const struct engine *engine, const struct batch *batch, int64_t begun_us)
+/* What waits gets a fifth of the time at least, and more when nothing new has come. */
+static int64_t background_until(const struct engine *engine, const struct batch *batch)
 {
-    int64_t now = now_mono_us(), share = (now - begun_us) / 4;
+    int64_t now = now_mono_us(), share = (now - engine->worked_us) / 4;
 
     if (engine_is_asked(engine))
         return now + ASKED_US;
-    return now + (batch->n_accepts == 0 && share < BACKGROUND_US ? BACKGROUND_US : share);
+    return now + (batch->n_accepts == 0 || share > BACKGROUND_US ? BACKGROUND_US : share);
 }
 
 static void run_stages(struct engine *engine, const struct batch *batch)
 {
-    int64_t begun = now_mono_us();
-
     stage_settle(engine, batch);
     stage_accept(engine, batch);
     if (engine->entered.source)
         extract_entered(engine);
     if (!engine->careful) {
-        stage_extract(engine, background_until(engine, batch, begun));
+        stage_extract(engine, background_until(engine, batch));
+        engine->worked_us = now_mono_us();
         engine_work_on(engine, WORK_NONE, 0);
         stage_upkeep(engine);
     }
@@ -371,7 +369,7 @@ void engine_batch_forget(struct engine *engine)
    and customers wait for the answers. Nothing overtakes what waits already. */
 static bool may_work_at_once(const struct engine *engine)
 {
-    size_t most = engine_is_asked(engine) ? ASKED_AT_ONCE : AT_ONCE_MAX;
+    size_t most = engine_is_asked(engine) ? ASKED_AT_ONCE : ENGINE_BURST - 1;
 
     return engine->n_accepts <= most && engine->counts.notifications_new == 0;
 }
@@ -385,6 +383,7 @@ void engine_batch_run(struct engine *engine)
     struct fault fault = { "" };
     enum store_status status;
 
+    engine->burst = engine->n_accepts >= ENGINE_BURST && !all.at_once;
     status = stage_extract_recover(engine, &fault);
     if (status == STORE_OK)
         status = transaction(engine, &all, &fault);

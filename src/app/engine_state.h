@@ -23,6 +23,8 @@
 #define ENGINE_STORE_RETRY_MS 1000
 #define ENGINE_LOOK_MS 250 /* how often the command line's changes are looked for */
 
+#define ENGINE_BURST 17 /* so many notifications in one batch are a burst */
+
 struct channel_state {
     char name[NAME_BYTES];
     struct pace pace;
@@ -118,10 +120,12 @@ struct engine {
     const void *stored_hash,
         *storing_hash; /* the ruleset that is in the store; the one this transaction puts there */
     struct work work;
-    bool careful;     /* only what is in the batch, and nothing that may follow from it */
-    bool recovered;   /* what an earlier process left as new is worked off */
-    int64_t tried_to; /* until then: of what it left, up to this notification the tries are counted */
-    bool more;        /* work was left over: do not sleep */
+    bool careful;      /* only what is in the batch, and nothing that may follow from it */
+    bool recovered;    /* what an earlier process left as new is worked off */
+    int64_t tried_to;  /* until then: of what it left, up to this notification the tries are counted */
+    bool more;         /* work was left over: do not sleep */
+    bool burst;        /* so much came with the last batch that it was only stored */
+    int64_t worked_us; /* when work on what waits ended last (now_mono_us) */
     bool look_for_new, look_for_fetches; /* the store may have some */
     double answered;                     /* how much of what was worked on lately is answered, 0 to 1 */
     bool has_variables;                  /* so may some chat */

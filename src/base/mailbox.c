@@ -19,7 +19,7 @@ struct mailbox {
     size_t items, bytes; /* plain messages that wait */
     size_t reserved_items;
     size_t max_items, max_bytes; /* bounds for them */
-    bool sleeping;               /* the taker is in mailbox_take */
+    size_t awaited;              /* the taker sleeps until so many wait; 0: it is awake */
     int fd;
 };
 
@@ -89,9 +89,9 @@ void mailbox_free(struct mailbox *box)
     free(box);
 }
 
-static bool empty(const struct mailbox *box)
+static size_t waiting(const struct mailbox *box)
 {
-    return !box->plain.head && !box->reserved.head;
+    return box->items + box->reserved_items;
 }
 
 /* Only the first message of a batch costs a system call. Called locked. */
@@ -100,7 +100,7 @@ static void wake(struct mailbox *box, bool was_empty)
     uint64_t one = 1;
     ssize_t ignored;
 
-    if (box->sleeping)
+    if (box->awaited && waiting(box) >= box->awaited)
         pthread_cond_signal(&box->filled);
     if (was_empty)
         ignored = write(box->fd, &one, sizeof(one));
@@ -115,7 +115,7 @@ bool mailbox_post(struct mailbox *box, struct mail *mail)
     room = box->items < box->max_items && box->bytes <= box->max_bytes &&
            mail->bytes <= box->max_bytes - box->bytes;
     if (room) {
-        bool was_empty = empty(box);
+        bool was_empty = waiting(box) == 0;
 
         box->items++;
         box->bytes += mail->bytes;
@@ -131,31 +131,39 @@ void mailbox_post_reserved(struct mailbox *box, struct mail *mail)
     bool was_empty;
 
     pthread_mutex_lock(&box->lock);
-    was_empty = empty(box);
+    was_empty = waiting(box) == 0;
     box->reserved_items++;
     queue_push(&box->reserved, mail);
     wake(box, was_empty);
     pthread_mutex_unlock(&box->lock);
 }
 
-static void wait_filled(struct mailbox *box, int64_t wait_ms)
+/* wait_us < 0: without end. */
+static void wait_filled(struct mailbox *box, size_t awaited, int64_t wait_us)
 {
-    int64_t end_us = now_mono_us() + wait_ms * 1000;
+    int64_t end_us = now_mono_us() + wait_us;
     struct timespec end = { .tv_sec = (time_t)(end_us / 1000000),
                             .tv_nsec = (long)(end_us % 1000000) * 1000 };
 
-    box->sleeping = true;
-    while (empty(box)) {
+    box->awaited = awaited;
+    while (waiting(box) < awaited) {
         int rc = 0;
 
-        if (wait_ms < 0)
+        if (wait_us < 0)
             pthread_cond_wait(&box->filled, &box->lock);
         else
             rc = pthread_cond_timedwait(&box->filled, &box->lock, &end);
         if (rc != 0)
             break;
     }
-    box->sleeping = false;
+    box->awaited = 0;
+}
+
+void mailbox_gather(struct mailbox *box, size_t awaited, int64_t wait_us)
+{
+    pthread_mutex_lock(&box->lock);
+    wait_filled(box, awaited, wait_us);
+    pthread_mutex_unlock(&box->lock);
 }
 
 struct mail *mailbox_take(struct mailbox *box, size_t items, size_t bytes, int64_t wait_ms)
@@ -167,8 +175,8 @@ struct mail *mailbox_take(struct mailbox *box, size_t items, size_t bytes, int64
 
     queue_init(&out);
     pthread_mutex_lock(&box->lock);
-    if (wait_ms != 0 && empty(box))
-        wait_filled(box, wait_ms);
+    if (wait_ms != 0)
+        wait_filled(box, 1, wait_ms < 0 ? -1 : wait_ms * 1000);
     while (box->reserved.head && taken < items) {
         box->reserved_items--;
         taken++;
@@ -181,7 +189,7 @@ struct mail *mailbox_take(struct mailbox *box, size_t items, size_t bytes, int64
         taken++;
         queue_push(&out, queue_pop(&box->plain));
     }
-    if (empty(box))
+    if (waiting(box) == 0)
         ignored = read(box->fd, &drained, sizeof(drained));
     (void)ignored;
     pthread_mutex_unlock(&box->lock);
@@ -198,7 +206,7 @@ size_t mailbox_waiting(struct mailbox *box)
     size_t n;
 
     pthread_mutex_lock(&box->lock);
-    n = box->items + box->reserved_items;
+    n = waiting(box);
     pthread_mutex_unlock(&box->lock);
     return n;
 }

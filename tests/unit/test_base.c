@@ -4,6 +4,7 @@
 #include "base/now.h"
 #include "base/text.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -260,6 +261,32 @@ static void test_file_write_on_a_full_disk(void **state)
     assert_int_equal(rmdir(folder), 0);
 }
 
+static void *post_three(void *arg)
+{
+    for (int i = 0; i < 2; i++)
+        assert_true(mailbox_post(arg, mail(i, 1)));
+    mailbox_post_reserved(arg, mail(2, 1));
+    return NULL;
+}
+
+static void test_mailbox_gathers(void **state)
+{
+    struct mailbox *box = mailbox_new(10, 100);
+    pthread_t thread;
+
+    (void)state;
+    assert_int_equal(pthread_create(&thread, NULL, post_three, box), 0);
+    mailbox_gather(box, 3, 600000000);
+    assert_int_equal(mailbox_waiting(box), 3);
+    mailbox_gather(box, 3, 600000000); /* they are there */
+    mailbox_gather(box, 4, 1000);      /* that one never comes */
+    assert_int_equal(mailbox_waiting(box), 3);
+    pthread_join(thread, NULL);
+    for (int i = 0; i < 3; i++)
+        free(mailbox_take(box, 1, 50, 0));
+    mailbox_free(box);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +301,7 @@ int main(void)
         cmocka_unit_test(test_printable),
         cmocka_unit_test(test_time),
         cmocka_unit_test(test_mailbox_bounds_and_order),
+        cmocka_unit_test(test_mailbox_gathers),
     };
 
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
