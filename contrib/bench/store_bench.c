@@ -146,7 +146,7 @@ static void take_in(struct store *store, int64_t user)
                             .said_at = now,
                             .stored_at = now,
                             .expires_at = now + 3600000 };
-    if (!store_take_seq(store, text_of("shop"), text_of(user_id), ++last_id, &chat, &seq) ||
+    if (!store_next_seq(store, text_of("shop"), text_of(user_id), ++last_id, &chat, &seq) ||
         !store_tap(store, chat, run.rule, text_of("order:1234567:status"), now, 2, now))
         return;
     run.id = ++last_id;

@@ -199,7 +199,7 @@ static bool make_run(struct matching *m)
     struct issued_row button = { 0 };
     enum refusal refusal;
 
-    if (!store_take_seq(engine->store, engine_chat_channel(engine, m->source), m->entry->user_id,
+    if (!store_next_seq(engine->store, engine_chat_channel(engine, m->source), m->entry->user_id,
                         schedule_id(&engine->schedule, engine->now), &run.chat, &run.seq))
         return false;
     if (is_twice(m, run.chat)) {

@@ -207,23 +207,20 @@ bool run_keep_answer(struct going *going, const char *as, struct json_object *va
 static enum go end_run(struct going *going)
 {
     struct engine *engine = going->engine;
-    struct send_row *sends;
-    size_t n = store_run_sends(engine->store, going->run->id, engine->arena, &sends);
     enum run_state state = RUN_DONE;
+    int64_t unknown, open;
     struct text reason = TEXT_NONE;
     struct fault fault;
-    bool left = false;
 
     if (going->doc || (going->rule->on_error != RULE_NO_STEP && read_doc(going, &fault)))
         reason = doc_str(going->doc, "failed");
-    for (size_t i = 0; i < n; i++) {
-        state = sends[i].state == SEND_UNKNOWN ? RUN_UNKNOWN : state;
-        left = left || sends[i].state == SEND_READY;
-    }
-    if (left) /* on_error went past it */
+    store_unsettled(engine->store, going->run->id, &unknown, &open);
+    if (open) /* on_error went past it */
         store_drop_sends(engine->store, going->run->id, REASON("the run went on without it"));
-    if (state == RUN_UNKNOWN)
+    if (unknown) {
+        state = RUN_UNKNOWN;
         reason = REASON("a request left and no answer came");
+    }
     engine_set_run(engine, going->run, state, reason.p ? arena_text(engine->arena, reason) : TEXT_NONE);
     return GO_ENDED;
 }

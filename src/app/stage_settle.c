@@ -157,6 +157,12 @@ static void late(struct engine *engine, const struct result_mail *result, const 
              log_str("outcome", outcome_name(verdict->outcome)), log_str("noted", noted ? "yes" : "no"));
 }
 
+/* The others leave the run as it is. */
+static bool needs_run(enum outcome outcome)
+{
+    return outcome == OUTCOME_UNKNOWN || outcome == OUTCOME_REJECTED || outcome == OUTCOME_FAILED;
+}
+
 static void settle_send(struct engine *engine, const struct result_mail *result)
 {
     struct answer answer = { .left = result->left,
@@ -174,7 +180,7 @@ static void settle_send(struct engine *engine, const struct result_mail *result)
     log_attempt(result, &verdict);
     metrics_add(engine->setup.metrics, METRIC_SENDS, result->job.owner, outcome_name(verdict.outcome), 1);
     note_channel(engine, result, &verdict);
-    if (!store_get_run(engine->store, result->job.run, engine->arena, &run))
+    if (needs_run(verdict.outcome) && !store_get_run(engine->store, result->job.run, engine->arena, &run))
         return;
     if (verdict.outcome == OUTCOME_UNKNOWN) {
         settle_unknown(engine, &run, &row);
@@ -185,7 +191,8 @@ static void settle_send(struct engine *engine, const struct result_mail *result)
     if (verdict.outcome == OUTCOME_OK)
         metrics_observe(engine->setup.metrics, METRIC_REPLY_SECONDS,
                         (double)(engine->now - result->job.stored_at) / 1e3);
-    settle_end(engine, &run, verdict.outcome, verdict.reason);
+    if (needs_run(verdict.outcome))
+        settle_end(engine, &run, verdict.outcome, verdict.reason);
     settle_go_on(engine, result->job.chat);
 }
 

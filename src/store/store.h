@@ -203,9 +203,9 @@ size_t store_old_entries(struct store *store, int64_t before, size_t limit, stru
 
 /* --- T3: matching ---------------------------------------------------------------------------------------------- */
 
-/* store_take_seq: finds or makes the chat (new_id is used for a new one), and takes its next number. False when the
-   transaction has failed. */
-bool store_take_seq(struct store *store, struct text channel, struct text user_id, int64_t new_id,
+/* store_next_seq: finds or makes the chat (new_id is used for a new one), and tells its next number, which is taken by
+   store_add_run. False when the transaction has failed. */
+bool store_next_seq(struct store *store, struct text channel, struct text user_id, int64_t new_id,
                     int64_t *chat, int64_t *seq) CHECKED;
 /* store_find_chat: its row without taking a number; false if there is none. */
 bool store_find_chat(struct store *store, struct text channel, struct text user_id, struct arena *arena,
@@ -214,8 +214,8 @@ bool store_find_chat(struct store *store, struct text channel, struct text user_
    window_ms of said_at (either side). */
 bool store_tap(struct store *store, int64_t chat, struct text rule, struct text data, int64_t said_at,
                int64_t window_ms, int64_t now) CHECKED;
-/* store_add_run: inserts; false if a run of this entry and rule is there. Makes the chat due now unless it has an
-   owner. */
+/* store_add_run: inserts; false if a run of this entry and rule is there. The chat's next number is another then, and it
+   is due now unless it has an owner. */
 bool store_add_run(struct store *store, const struct run_row *row, int64_t now) CHECKED;
 
 /* --- the ledger: every button that was sent, by what comes back when it is pressed ------------------------------ */
@@ -266,6 +266,8 @@ size_t store_step_sends(struct store *store, int64_t run, int step, struct arena
                         struct send_row **rows);
 /* store_run_sends: all sends of a run, by step and n. */
 size_t store_run_sends(struct store *store, int64_t run, struct arena *arena, struct send_row **rows);
+/* store_unsettled: how many of a run's sends are unknown, and how many are neither settled nor ended. */
+void store_unsettled(struct store *store, int64_t run, int64_t *unknown, int64_t *open);
 /* store_start_send: ready -> sending with this attempt number, owner and time. */
 void store_start_send(struct store *store, int64_t run, int step, int n, int attempt, int64_t owner,
                       int64_t now);

@@ -36,7 +36,7 @@ struct store_backend {
     size_t (*old_entries)(struct store *store, int64_t before, size_t limit, struct arena *arena,
                           struct entry_row **rows);
 
-    bool (*take_seq)(struct store *store, struct text channel, struct text user_id, int64_t new_id,
+    bool (*next_seq)(struct store *store, struct text channel, struct text user_id, int64_t new_id,
                      int64_t *chat, int64_t *seq);
     bool (*find_chat)(struct store *store, struct text channel, struct text user_id, struct arena *arena,
                       struct chat_row *row);
@@ -69,6 +69,7 @@ struct store_backend {
     size_t (*step_sends)(struct store *store, int64_t run, int step, struct arena *arena,
                          struct send_row **rows);
     size_t (*run_sends)(struct store *store, int64_t run, struct arena *arena, struct send_row **rows);
+    void (*unsettled)(struct store *store, int64_t run, int64_t *unknown, int64_t *open);
     void (*start_send)(struct store *store, int64_t run, int step, int n, int attempt, int64_t owner,
                        int64_t now);
     void (*keep_chat)(struct store *store, int64_t chat, int64_t not_before);

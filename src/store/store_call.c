@@ -98,12 +98,12 @@ size_t store_old_entries(struct store *store, int64_t before, size_t limit, stru
 
 /* --- T3: matching ------------------------------------------------------------------------------------------- */
 
-bool store_take_seq(struct store *store, struct text channel, struct text user_id, int64_t new_id,
+bool store_next_seq(struct store *store, struct text channel, struct text user_id, int64_t new_id,
                     int64_t *chat, int64_t *seq)
 {
     return may_write(store) && is_text(store, "the channel", channel) &&
            is_text(store, "the user id", user_id) &&
-           store->backend->take_seq(store, channel, user_id, new_id, chat, seq);
+           store->backend->next_seq(store, channel, user_id, new_id, chat, seq);
 }
 
 bool store_find_chat(struct store *store, struct text channel, struct text user_id, struct arena *arena,
@@ -243,6 +243,13 @@ size_t store_run_sends(struct store *store, int64_t run, struct arena *arena, st
 {
     *rows = NULL;
     return store_may_read(store) ? store->backend->run_sends(store, run, arena, rows) : 0;
+}
+
+void store_unsettled(struct store *store, int64_t run, int64_t *unknown, int64_t *open)
+{
+    *unknown = *open = 0;
+    if (store_may_read(store))
+        store->backend->unsettled(store, run, unknown, open);
 }
 
 void store_start_send(struct store *store, int64_t run, int step, int n, int attempt, int64_t owner,

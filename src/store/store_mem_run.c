@@ -32,9 +32,21 @@ static void make_due(struct mem *mem, int64_t id, int64_t now)
     mem_replace(mem, MEM_CHAT, chat, &changed);
 }
 
+static void take_seq(struct mem *mem, int64_t id, int64_t seq)
+{
+    const struct chat_row *chat = find_chat(mem, id);
+    struct chat_row changed;
+
+    if (!chat || chat->next_seq > seq)
+        return;
+    changed = *chat;
+    changed.next_seq = seq + 1;
+    mem_replace(mem, MEM_CHAT, chat, &changed);
+}
+
 /* --- matching ------------------------------------------------------------------------------------------------------ */
 
-bool mem_take_seq(struct store *store, struct text channel, struct text user_id, int64_t new_id,
+bool mem_next_seq(struct store *store, struct text channel, struct text user_id, int64_t new_id,
                   int64_t *chat, int64_t *seq)
 {
     struct chat_row row = { .id = new_id, .channel = channel, .user_id = user_id, .next_seq = 1 };
@@ -43,9 +55,8 @@ bool mem_take_seq(struct store *store, struct text channel, struct text user_id,
     if (found)
         row = *found;
     *chat = row.id;
-    *seq = row.next_seq++;
-    return found ? mem_replace(mem_of(store), MEM_CHAT, found, &row)
-                 : mem_insert(mem_of(store), MEM_CHAT, &row);
+    *seq = row.next_seq;
+    return found || mem_insert(mem_of(store), MEM_CHAT, &row);
 }
 
 bool mem_find_chat(struct store *store, struct text channel, struct text user_id, struct arena *arena,
@@ -89,6 +100,7 @@ bool mem_add_run(struct store *store, const struct run_row *row, int64_t now)
         copy.ended_at = 0;
     if (mem_find(mem, MEM_RUN, MEM_RUN_ENTRY, &copy) || !mem_insert(mem, MEM_RUN, &copy))
         return false;
+    take_seq(mem, row->chat, row->seq);
     make_due(mem, row->chat, now);
     return !store_failed(store);
 }

@@ -43,6 +43,18 @@ size_t mem_run_sends(struct store *store, int64_t run, struct arena *arena, stru
     return sends_of(mem_of(store), run, INT32_MIN, INT32_MAX, arena, rows);
 }
 
+void mem_unsettled(struct store *store, int64_t run, int64_t *unknown, int64_t *open)
+{
+    struct mem *mem = mem_of(store);
+    const struct send_row *row, key = { .run = run, .step = INT32_MIN, .n = INT32_MIN };
+
+    for (row = mem_first(mem, MEM_SEND, MEM_KEY, &key); row && row->run == run;
+         row = mem_after(mem, MEM_SEND, MEM_KEY, row)) {
+        *unknown += row->state == SEND_UNKNOWN;
+        *open += row->state < SEND_OK;
+    }
+}
+
 void mem_start_send(struct store *store, int64_t run, int step, int n, int attempt, int64_t owner,
                     int64_t now)
 {

@@ -154,7 +154,7 @@ size_t mem_claim_entries(struct store *store, struct text source, int64_t now, i
 void mem_update_entry(struct store *store, const struct entry_row *row);
 size_t mem_old_entries(struct store *store, int64_t before, size_t limit, struct arena *arena,
                        struct entry_row **rows);
-bool mem_take_seq(struct store *store, struct text channel, struct text user_id, int64_t new_id,
+bool mem_next_seq(struct store *store, struct text channel, struct text user_id, int64_t new_id,
                   int64_t *chat, int64_t *seq);
 bool mem_find_chat(struct store *store, struct text channel, struct text user_id, struct arena *arena,
                    struct chat_row *row);
@@ -184,6 +184,7 @@ void mem_add_send(struct store *store, const struct send_row *row);
 size_t mem_step_sends(struct store *store, int64_t run, int step, struct arena *arena,
                       struct send_row **rows);
 size_t mem_run_sends(struct store *store, int64_t run, struct arena *arena, struct send_row **rows);
+void mem_unsettled(struct store *store, int64_t run, int64_t *unknown, int64_t *open);
 void mem_start_send(struct store *store, int64_t run, int step, int n, int attempt, int64_t owner,
                     int64_t now);
 void mem_keep_chat(struct store *store, int64_t chat, int64_t not_before);

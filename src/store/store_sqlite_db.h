@@ -150,7 +150,7 @@ size_t db_claim_entries(struct store *store, struct text source, int64_t now, in
 void db_update_entry(struct store *store, const struct entry_row *row);
 size_t db_old_entries(struct store *store, int64_t before, size_t limit, struct arena *arena,
                       struct entry_row **rows);
-bool db_take_seq(struct store *store, struct text channel, struct text user_id, int64_t new_id, int64_t *chat,
+bool db_next_seq(struct store *store, struct text channel, struct text user_id, int64_t new_id, int64_t *chat,
                  int64_t *seq);
 bool db_find_chat(struct store *store, struct text channel, struct text user_id, struct arena *arena,
                   struct chat_row *row);
@@ -179,6 +179,7 @@ void db_begin_run(struct store *store, int64_t run);
 void db_add_send(struct store *store, const struct send_row *row);
 size_t db_step_sends(struct store *store, int64_t run, int step, struct arena *arena, struct send_row **rows);
 size_t db_run_sends(struct store *store, int64_t run, struct arena *arena, struct send_row **rows);
+void db_unsettled(struct store *store, int64_t run, int64_t *unknown, int64_t *open);
 void db_start_send(struct store *store, int64_t run, int step, int n, int attempt, int64_t owner,
                    int64_t now);
 void db_keep_chat(struct store *store, int64_t chat, int64_t not_before);

@@ -83,15 +83,13 @@ size_t db_old_entries(struct store *store, int64_t before, size_t limit, struct 
     return n;
 }
 
-bool db_take_seq(struct store *store, struct text channel, struct text user_id, int64_t new_id, int64_t *chat,
+bool db_next_seq(struct store *store, struct text channel, struct text user_id, int64_t new_id, int64_t *chat,
                  int64_t *seq)
 {
     struct db *db = db_of(store);
     struct db_pair found;
 
-    if (db_one(db, SQL_CHAT_SEQ, DB_VALUES(db_text(channel), db_text(user_id)), &db_two, NULL, &found)) {
-        db_do(db, SQL_TAKE_SEQ, DB_VALUES(db_int(found.first)));
-    } else {
+    if (!db_one(db, SQL_CHAT_SEQ, DB_VALUES(db_text(channel), db_text(user_id)), &db_two, NULL, &found)) {
         found = (struct db_pair){ new_id, 1 };
         db_do(db, SQL_ADD_CHAT, DB_VALUES(db_int(new_id), db_text(channel), db_text(user_id)));
     }
@@ -133,6 +131,6 @@ bool db_add_run(struct store *store, const struct run_row *row, int64_t now)
                         db_int(row->stored_at), db_int(row->expires_at), ended));
 
     if (added)
-        db_do(db, SQL_CHAT_DUE, DB_VALUES(db_int(row->chat), db_int(now)));
+        db_do(db, SQL_CHAT_RUN, DB_VALUES(db_int(row->chat), db_int(now), db_int(row->seq)));
     return added && !store_failed(store);
 }

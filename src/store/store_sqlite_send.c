@@ -77,6 +77,16 @@ size_t db_run_sends(struct store *store, int64_t run, struct arena *arena, struc
     return n;
 }
 
+void db_unsettled(struct store *store, int64_t run, int64_t *unknown, int64_t *open)
+{
+    struct db_pair found;
+
+    if (!db_one(db_of(store), SQL_UNSETTLED, DB_VALUES(db_int(run)), &db_two, NULL, &found))
+        return;
+    *unknown = found.first;
+    *open = found.second;
+}
+
 void db_start_send(struct store *store, int64_t run, int step, int n, int attempt, int64_t owner, int64_t now)
 {
     db_do(db_of(store), SQL_START_SEND,

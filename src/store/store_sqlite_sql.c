@@ -57,8 +57,7 @@ const char *const sql_texts[SQL_COUNT] = {
        a table of its own each time, which costs more than the rest. Nobody writes between them: the transaction is IMMEDIATE. */
     [SQL_CHAT_SEQ] = "SELECT id, next_seq FROM chat WHERE channel = ?1 AND user_id = ?2",
     [SQL_ADD_CHAT] =
-        "INSERT INTO chat(id, channel, user_id, next_seq, not_before) VALUES(?1, ?2, ?3, 2, 0)",
-    [SQL_TAKE_SEQ] = "UPDATE chat SET next_seq = next_seq + 1 WHERE id = ?1",
+        "INSERT INTO chat(id, channel, user_id, next_seq, not_before) VALUES(?1, ?2, ?3, 1, 0)",
     [SQL_FIND_CHAT] = "SELECT " CHAT " FROM chat WHERE channel = ?1 AND user_id = ?2",
     [SQL_TAP_NEAR] =
         "SELECT 1 FROM tap WHERE chat = ?1 AND rule = ?2 AND data = ?3 AND said_at > ?4 - ?5 AND said_at < ?4 + ?5 LIMIT 1",
@@ -68,8 +67,9 @@ const char *const sql_texts[SQL_COUNT] = {
     [SQL_ADD_RUN] =
         "INSERT INTO run(" RUN ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
         " ON CONFLICT(entry, rule) DO NOTHING",
-    [SQL_CHAT_DUE] =
-        "UPDATE chat SET due_at = ?2 WHERE id = ?1 AND owner IS NULL AND (due_at IS NULL OR due_at > ?2)",
+    [SQL_CHAT_RUN] =
+        "UPDATE chat SET next_seq = max(next_seq, ?3 + 1), due_at = CASE WHEN owner IS NULL AND (due_at IS NULL OR due_at > ?2)"
+        " THEN ?2 ELSE due_at END WHERE id = ?1",
     /* A send that was pruned is taken for a good one: pruning takes the buttons of the others with it. */
     [SQL_FIND_ISSUED] =
         "SELECT " ISSUED " FROM issued AS i WHERE chat = ?1 AND token = ?2 AND until > ?3 AND NOT EXISTS (SELECT 1 FROM send"
@@ -106,6 +106,7 @@ const char *const sql_texts[SQL_COUNT] = {
     [SQL_ADD_SEND] = "INSERT INTO send(" SEND ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     [SQL_STEP_SENDS] = "SELECT " SEND " FROM send WHERE run = ?1 AND step = ?2 ORDER BY n",
     [SQL_RUN_SENDS] = "SELECT " SEND " FROM send WHERE run = ?1 ORDER BY step, n",
+    [SQL_UNSETTLED] = "SELECT total(state = 5), total(state < 2) FROM send WHERE run = ?1",
     [SQL_START_SEND] =
         "UPDATE send SET state = 1, attempt = ?4, owner = ?5, sent_at = ?6"
         " WHERE run = ?1 AND step = ?2 AND n = ?3 AND state = 0",

@@ -129,7 +129,7 @@ int64_t put_chat(struct fixture *f, const char *channel, const char *user)
     int64_t chat, seq;
 
     begin(f);
-    assert_true(store_take_seq(f->store, T(channel), T(user), ++f->id, &chat, &seq));
+    assert_true(store_next_seq(f->store, T(channel), T(user), ++f->id, &chat, &seq));
     commit(f);
     return chat;
 }
@@ -144,7 +144,7 @@ int64_t put_run(struct fixture *f, int64_t chat, int64_t said_at)
     begin(f);
     store_add_entries(f->store, &entry, 1);
     assert_true(store_get_chat(f->store, chat, f->arena, &row));
-    assert_true(store_take_seq(f->store, row.channel, row.user_id, 0, &chat, &seq));
+    assert_true(store_next_seq(f->store, row.channel, row.user_id, 0, &chat, &seq));
     run = a_run(f, chat, seq, said_at);
     assert_true(store_add_run(f->store, &run, 100));
     commit(f);

@@ -119,31 +119,41 @@ static void test_entries(struct fixture *f)
     assert_false(store_get_entry(f->store, 1, f->arena, &row));
 }
 
-static void test_take_seq(struct fixture *f)
+static void test_next_seq(struct fixture *f)
 {
     struct chat_row row;
+    struct run_row run;
     int64_t chat, other, seq;
 
     assert_false(store_find_chat(f->store, T("shop"), T("7"), f->arena, &row));
     begin(f);
-    assert_true(store_take_seq(f->store, T("shop"), T("7"), 21, &chat, &seq));
+    assert_true(store_next_seq(f->store, T("shop"), T("7"), 21, &chat, &seq));
     assert_int_equal(chat, 21);
     assert_int_equal(seq, 1);
-    assert_true(store_take_seq(f->store, T("shop"), T("7"), 22, &chat, &seq));
+    assert_true(store_next_seq(f->store, T("shop"), T("7"), 22, &chat, &seq));
     assert_int_equal(chat, 21);
+    assert_int_equal(seq, 1); /* nobody took it */
+    run = (struct run_row){ .id = 31, .entry = 1, .rule = T("a"), .chat = chat, .seq = seq };
+    assert_true(store_add_run(f->store, &run, 100));
+    run.id = 32;
+    assert_false(store_add_run(f->store, &run, 90)); /* a run of this entry and rule is there */
+    assert_true(store_next_seq(f->store, T("shop"), T("7"), 22, &chat, &seq));
     assert_int_equal(seq, 2);
-    assert_true(store_take_seq(f->store, T("shop2"), T("7"), 23, &other, &seq));
+    run.rule = T("b");
+    run.seq = seq;
+    assert_true(store_add_run(f->store, &run, 110));
+    assert_true(store_next_seq(f->store, T("shop2"), T("7"), 23, &other, &seq));
     assert_int_equal(other, 23);
     assert_int_equal(seq, 1);
     commit(f);
     assert_true(store_find_chat(f->store, T("shop"), T("7"), f->arena, &row));
     assert_int_equal(row.id, 21);
     assert_int_equal(row.next_seq, 3);
-    assert_int_equal(row.due_at, 0);
+    assert_int_equal(row.due_at, 100);
     assert_int_equal(row.owner, 0);
     assert_text(row.held, NULL);
     begin(f);
-    assert_false(store_take_seq(f->store, T("shop"), T("8"), 21, &chat, &seq)); /* the id is another's */
+    assert_false(store_next_seq(f->store, T("shop"), T("8"), 21, &chat, &seq)); /* the id is another's */
     commit_gives(f, STORE_BAD_DATA);
 }
 
@@ -244,6 +254,6 @@ static void test_give_up(struct fixture *f)
 const struct store_test intake_tests[] = {
     { "give up", test_give_up },   { "notifications", test_notifications },
     { "seen", test_seen },         { "entries", test_entries },
-    { "take_seq", test_take_seq }, { "tap window", test_tap_window },
+    { "next_seq", test_next_seq }, { "tap window", test_tap_window },
     { "add_run", test_add_run },   { NULL, NULL },
 };

@@ -184,7 +184,7 @@ static void step_match(struct side *s, const struct world *w)
     memset(keys[1], (int)(w->r[3] % 100), STORE_KEY_BYTES);
     store_seen(s->store, keys[0], 2, 1, w->now, fresh);
     buf_printf(&s->said, "seen %d%d ", fresh[0], fresh[1]);
-    if (!store_take_seq(s->store, PICK(channels, w->r[4]), PICK(users, w->r[5]), w->id, &run.chat, &run.seq))
+    if (!store_next_seq(s->store, PICK(channels, w->r[4]), PICK(users, w->r[5]), w->id, &run.chat, &run.seq))
         return;
     say_int(s, run.seq);
     say_int(s, store_tap(s->store, run.chat, run.rule, PICK(words, w->r[0]), run.said_at, 20, w->now));
@@ -362,11 +362,15 @@ static void say_all(struct side *s, const struct world *w)
     struct run_row *runs, run;
     struct send_row *sends;
     struct chat_row chat;
+    int64_t unknown, open;
 
     for (int64_t id = w->id - 300; id <= w->id; id++) {
         say_entries(s, entries, store_notification_entries(s->store, id, s->arena, &entries));
         say_runs(s, runs, store_entry_runs(s->store, id, s->arena, &runs));
         say_sends(s, sends, store_run_sends(s->store, id, s->arena, &sends));
+        store_unsettled(s->store, id, &unknown, &open);
+        say_int(s, unknown);
+        say_int(s, open);
         if (store_get_chat(s->store, id, s->arena, &chat))
             say_chats(s, &chat, 1);
         if (store_head_run(s->store, id, s->arena, &run))

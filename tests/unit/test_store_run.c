@@ -204,6 +204,15 @@ static void test_ends_sends(struct fixture *f)
     }
 }
 
+static void expect_unsettled(struct fixture *f, int64_t run, int64_t unknown, int64_t open)
+{
+    int64_t is_unknown, is_open;
+
+    store_unsettled(f->store, run, &is_unknown, &is_open);
+    assert_int_equal(is_unknown, unknown);
+    assert_int_equal(is_open, open);
+}
+
 static void test_sends(struct fixture *f)
 {
     struct send_row in[3] = { a_send(5, 1, 0), a_send(5, 0, 1), a_send(5, 0, 0) }, *rows;
@@ -226,6 +235,8 @@ static void test_sends(struct fixture *f)
     assert_int_equal(store_next_sending(f->store, 9, f->arena, &rows), 1);
     assert_int_equal(rows[0].n, 1);
     assert_int_equal(store_run_sends(f->store, 6, f->arena, &rows), 0);
+    expect_unsettled(f, 5, 0, 3);
+    expect_unsettled(f, 6, 0, 0);
     begin(f);
     store_add_sends(f->store, in, 1);
     commit_gives(f, STORE_BAD_DATA);
@@ -258,12 +269,14 @@ static void test_settle(struct fixture *f)
     assert_int_equal(rows[0].state, SEND_UNKNOWN);
     assert_int_equal(rows[0].due_at, 900);
     assert_text(rows[0].reason, "no answer");
+    expect_unsettled(f, 5, 1, 0);
     begin(f);
     assert_true(store_late_ok(f->store, &row));
     assert_false(store_late_ok(f->store, &row));
     commit(f);
     assert_int_equal(store_run_sends(f->store, 5, f->arena, &rows), 1);
     assert_int_equal(rows[0].state, SEND_OK);
+    expect_unsettled(f, 5, 0, 0);
     assert_text(rows[0].reply_id, "77");
     assert_text(rows[0].status_url, "https://api.example/1");
     assert_text(rows[0].reason, NULL);
