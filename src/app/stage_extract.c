@@ -27,14 +27,16 @@ static void make_key(struct engine *engine, const char *what, struct text a, str
     memcpy(key, digest, STORE_KEY_BYTES);
 }
 
-static bool fresh_delivery(struct engine *engine, const struct notification_row *row, struct text delivery)
+/* Where a delivery is one message, the message's own key tells that it comes again. */
+static bool fresh_delivery(struct engine *engine, const struct notification_row *row,
+                           const struct extraction *found)
 {
     unsigned char key[STORE_KEY_BYTES];
     bool fresh = false;
 
-    if (!delivery.n)
+    if (!found->delivery.n || found->count == 1)
         return true;
-    make_key(engine, "delivery", row->source, delivery, key);
+    make_key(engine, "delivery", row->source, found->delivery, key);
     store_seen(engine->store, key, 1, row->id, engine->now, &fresh);
     return fresh;
 }
@@ -159,7 +161,7 @@ struct text extract_notification(struct engine *engine, const struct notificatio
         reason = REASON("the source is not in the configuration any more");
     } else {
         source_extract(source, row->body, row->stored_at, engine->scratch, engine->arena, &found);
-        if (!fresh_delivery(engine, row, found.delivery))
+        if (!fresh_delivery(engine, row, &found))
             reason = REASON("duplicate delivery");
         else if (found.reason)
             reason = text_of(found.reason);

@@ -113,7 +113,7 @@ def test_body_over_the_limit():
         for length in ("9" * 18, "9" * 19, "18446744073709551616", "-1", "+5", "0x10", "1e3", "5 5", "5,5", "", "1.0", "\u0663"):
             status = exchange(daemon, post(b"", length=length))
             assert status == (413 if length == "9" * 18 else 400), (length, status)
-        assert daemon.reasons() == [None, "duplicate delivery"]
+        assert daemon.reasons() == [None, "duplicate message"]
         works(sim, daemon)
         # A reload changes the limit.
         daemon.config["limits"]["body"] = "1MiB"

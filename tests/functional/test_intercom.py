@@ -67,7 +67,7 @@ def test_signatures():
 
         assert signed(daemon, body, right) == 200
         assert signed(daemon, body, "sha1=" + right[5:].upper()) == 200  # the same once more: a duplicate
-        assert daemon.reasons() == [None, "duplicate delivery"]
+        assert daemon.reasons() == [None, "duplicate message"]
         assert texts(sim) == ["Order ORD-1001 is on its way."]
 
 
@@ -509,13 +509,13 @@ def test_deliveries_are_taken_once():
     with Sim() as sim, Daemon(sim, rules=ECHO) as daemon:
         payload = intercom_replied("x:1", notif="notif_one")
         accept(daemon, payload, {**payload, "delivery_attempts": 2, "delivery_status": "retry"})
-        accept(daemon, intercom_replied("x:2", notif="notif_one"))  # whatever it carries
-        assert daemon.reasons() == [None, "duplicate delivery", "duplicate delivery"]
+        accept(daemon, {**payload, "id": "notif_two"})
+        assert daemon.reasons() == [None, "duplicate message", "duplicate message"]
         daemon.send_signal(signal.SIGKILL)
         daemon.process.wait()
         daemon.serve()
         accept(daemon, payload)
-        assert daemon.reasons()[3:] == ["duplicate delivery"]
+        assert daemon.reasons()[3:] == ["duplicate message"]
         assert texts(sim) == ["[x:1]"]
 
 

@@ -377,7 +377,7 @@ def test_done_things_go_after_their_time():
         sim.control("DELETE", "faults")
         assert {text_of(s) for s in sim.wait_sends(3)} == {"order 1", "slow 2", "order 3"}
         assert daemon.post_intercom(old) == 200  # forgotten, and still known as delivered
-        daemon.wait_log("duplicate delivery")
+        daemon.wait_log("duplicate message")
         assert len(sim.sends()) == 3
 
 
