@@ -17,19 +17,49 @@ static bool is_foreign(unsigned char c, unsigned char next)
     return c == '\'' || c == '/' || c == 'N' || c == 'I' || (c == '.' && (next < '0' || next > '9'));
 }
 
+#define EACH_BYTE(c) (0x0101010101010101u * (c))
+#define ANY_BELOW(word, c) (((word)-EACH_BYTE(c)) & ~(word)&EACH_BYTE(0x80)) /* c up to 0x80 */
+
+/* How many of the bytes from i on stand for themselves in a string, in words of eight: most of them do. */
+static size_t plain_words(struct text text, size_t i)
+{
+    size_t run = 0;
+    uint64_t w;
+
+    for (; text.n - i - run >= sizeof(w); run += sizeof(w)) {
+        memcpy(&w, text.p + i + run, sizeof(w));
+        if (ANY_BELOW(w, 0x20) | ANY_BELOW(w ^ EACH_BYTE('"'), 1) | ANY_BELOW(w ^ EACH_BYTE('\\'), 1))
+            break;
+    }
+    return run;
+}
+
+/* Where the string ends that begins at i: the place behind its quote, n without one, 0 if it has a raw control character. */
+static size_t string_end(struct text text, size_t i)
+{
+    for (i += plain_words(text, i); i < text.n;) {
+        unsigned char c = (unsigned char)text.p[i++];
+
+        if (c == '"')
+            return i;
+        if (c < 0x20)
+            return 0;
+        i += c == '\\';
+    }
+    return text.n;
+}
+
 /* json-c takes these, and raw control characters, even when it is strict. */
 static bool is_plain_json(struct text text)
 {
-    bool quoted = false;
+    for (size_t i = 0; i < text.n;) {
+        unsigned char c = (unsigned char)text.p[i++];
 
-    for (size_t i = 0; i < text.n; i++) {
-        unsigned char c = (unsigned char)text.p[i];
-
-        if (quoted && c == '\\')
-            i++;
-        else if (c == '"')
-            quoted = !quoted;
-        else if (quoted ? c < 0x20 : is_foreign(c, i + 1 < text.n ? (unsigned char)text.p[i + 1] : 0))
+        if (c == '"')
+            i = string_end(text, i);
+        else if (c > ' ' && is_foreign(c, i < text.n ? (unsigned char)text.p[i] : 0))
+            return false;
+        if (i == 0)
             return false;
     }
     return true;
