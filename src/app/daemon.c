@@ -7,6 +7,7 @@
 #include "app/mail.h"
 #include "app/notify.h"
 #include "app/outbound.h"
+#include "app/reloader.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "config.h"
@@ -26,6 +27,7 @@
 struct daemon {
     const char *config_path;
     struct generation *generation;
+    struct reloader *reloader;
     struct loop *loop;
     struct xfer *xfer;
     struct mailbox *to_engine, *to_loop;
@@ -83,7 +85,14 @@ static void reload(void *arg)
     if (daemon->stopping)
         return;
     notify_reloading();
-    post_word(daemon, MAIL_RELOAD);
+    if (!reloader_start(daemon->reloader))
+        notify_send("READY=1");
+}
+
+static void reloaded(struct daemon *daemon)
+{
+    if (!reloader_done(daemon->reloader))
+        notify_send("READY=1");
 }
 
 static void adopt(struct daemon *daemon, struct generation *generation)
@@ -136,7 +145,7 @@ static void take_mail(void *arg)
         else if (mail->kind == MAIL_GENERATION)
             adopt(daemon, ((struct generation_mail *)mail)->generation);
         else if (mail->kind == MAIL_RELOADED)
-            notify_send("READY=1");
+            reloaded(daemon);
         else if (mail->kind == MAIL_ENDED)
             ended(daemon, (struct ended_mail *)mail);
         mail_free(mail);
@@ -149,8 +158,7 @@ static void take_mail(void *arg)
 static bool make_engine(struct daemon *daemon, struct fault *fault)
 {
     char *url = configfile_store(daemon->generation->config);
-    struct engine_setup setup = { .config_path = daemon->config_path,
-                                  .store_url = url,
+    struct engine_setup setup = { .store_url = url,
                                   .generation = daemon->generation,
                                   .in = daemon->to_engine,
                                   .out = daemon->to_loop,
@@ -171,7 +179,9 @@ static bool make_boxes(struct daemon *daemon)
     daemon->to_loop = mailbox_new(TO_LOOP_MAX, TO_LOOP_MAX);
     daemon->metrics = metrics_new();
     daemon->health = health_new();
-    return daemon->to_engine && daemon->to_loop && daemon->metrics && daemon->health;
+    if (daemon->to_engine)
+        daemon->reloader = reloader_new(daemon->config_path, daemon->to_engine);
+    return daemon->reloader && daemon->to_loop && daemon->metrics && daemon->health;
 }
 
 static bool make_watches(struct daemon *daemon)
@@ -249,10 +259,11 @@ static void log_start(const struct daemon *daemon)
     notify_send("READY=1");
 }
 
-/* The engine's thread goes first; only then nobody posts any more. */
+/* The other threads go first; only then nobody posts any more. */
 static void end(struct daemon *daemon)
 {
     engine_free(daemon->engine);
+    reloader_free(daemon->reloader);
     xfer_free(daemon->xfer);
     adminpages_free(daemon->pages);
     frontdoor_free(daemon->door);

@@ -70,7 +70,7 @@ static void sort_mail(struct engine *engine, struct mail *mail)
         note_result(engine, (struct result_mail *)mail);
         return;
     case MAIL_RELOAD:
-        engine_reload(engine);
+        engine_reload(engine, (struct reload_mail *)mail);
         tell_reloaded(engine);
         break;
     case MAIL_STOP:

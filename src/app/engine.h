@@ -19,7 +19,6 @@ struct engine_watch {
 };
 
 struct engine_setup {
-    const char *config_path; /* for reloads */
     const char *store_url;
     struct generation *generation; /* the engine takes a reference of its own */
     struct mailbox *in, *out;      /* to the engine, from it; both outlive it */

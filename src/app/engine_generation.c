@@ -135,6 +135,10 @@ static void refuse(struct engine *engine, struct findings *findings)
         }
         generation_log_finding(LOG_ERROR, "reload refused", finding);
     }
+    if (shown == 0) {
+        health_set(engine->setup.health, HEALTH_RELOAD, "the old generation works on: out of memory");
+        log_error("reload refused", log_str("error", "out of memory"));
+    }
 }
 
 static bool adopt_everywhere(struct engine *engine, struct generation *generation)
@@ -150,22 +154,31 @@ static bool adopt_everywhere(struct engine *engine, struct generation *generatio
     return true;
 }
 
-void engine_reload(struct engine *engine)
+/* What `check` would warn of. */
+static void log_warnings(struct findings *findings)
 {
-    struct findings *findings = findings_new();
-    struct generation *generation;
+    const struct finding *finding;
+    size_t shown = 0;
 
-    if (!findings)
+    for (size_t i = 0; (finding = findings_get(findings, i)) && shown < FINDINGS_SHOWN; i++)
+        if (finding->level == FINDING_WARNING) {
+            generation_log_finding(LOG_WARN, "rules", finding);
+            shown++;
+        }
+}
+
+void engine_reload(struct engine *engine, struct reload_mail *mail)
+{
+    struct generation *generation = mail->generation;
+
+    if (!generation || !can_follow(engine->generation->config, generation->config, mail->findings) ||
+        !adopt_everywhere(engine, generation)) {
+        refuse(engine, mail->findings);
         return;
-    generation = generation_load(engine->setup.config_path, SECRETS_NEEDED, findings);
-    if (generation && can_follow(engine->generation->config, generation->config, findings) &&
-        adopt_everywhere(engine, generation)) {
-        health_set(engine->setup.health, HEALTH_RELOAD, NULL);
-        metrics_add(engine->setup.metrics, METRIC_RELOADS, NULL, NULL, 1);
-        log_info("reloaded", log_num("rules", (int64_t)ruleset_count(generation->ruleset)));
-    } else {
-        generation_unref(generation);
-        refuse(engine, findings);
     }
-    findings_free(findings);
+    mail->generation = NULL; /* the engine's now */
+    log_warnings(mail->findings);
+    health_set(engine->setup.health, HEALTH_RELOAD, NULL);
+    metrics_add(engine->setup.metrics, METRIC_RELOADS, NULL, NULL, 1);
+    log_info("reloaded", log_num("rules", (int64_t)ruleset_count(generation->ruleset)));
 }

@@ -179,8 +179,8 @@ void engine_batch_forget(struct engine *engine);
 
 /* engine_adopt: works with this generation (takes the reference). False when memory is out: the old one stays. */
 bool engine_adopt(struct engine *engine, struct generation *generation) CHECKED;
-/* engine_reload: loads anew and adopts, or logs, counts and shows why not. */
-void engine_reload(struct engine *engine);
+/* engine_reload: adopts what was loaded, or logs, counts and shows why not. */
+void engine_reload(struct engine *engine, struct reload_mail *mail);
 /* engine_load_channels: what the store knows of them. */
 void engine_load_channels(struct engine *engine);
 

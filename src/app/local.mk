@@ -34,6 +34,7 @@ src_libapp_a_SOURCES = \
 	src/app/notify.c src/app/notify.h \
 	src/app/outbound.c src/app/outbound.h \
 	src/app/play.c src/app/play.h \
+	src/app/reloader.c src/app/reloader.h \
 	src/app/rulefiles.c src/app/rulefiles.h \
 	src/app/sandbox.c src/app/sandbox.h \
 	src/app/schedule.c src/app/schedule.h \

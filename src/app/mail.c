@@ -72,6 +72,9 @@ void mail_free(struct mail *mail)
         generation_unref(((struct generation_mail *)mail)->generation);
         break;
     case MAIL_RELOAD:
+        generation_unref(((struct reload_mail *)mail)->generation);
+        findings_free(((struct reload_mail *)mail)->findings);
+        break;
     case MAIL_STOP:
     case MAIL_ACKS:
     case MAIL_RELOADED:

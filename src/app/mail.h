@@ -9,14 +9,15 @@
 
 #include <stdint.h>
 
+struct findings;
 struct generation;
 
 enum mail_kind {
     /* loop to engine */
     MAIL_ACCEPT, /* a verified notification */
     MAIL_RESULT, /* how a request ended */
-    MAIL_RELOAD,
-    MAIL_STOP, /* no new claims; end when nothing is in flight */
+    MAIL_RELOAD, /* a generation that was loaded, or why it was not */
+    MAIL_STOP,   /* no new claims; end when nothing is in flight */
     /* engine to loop */
     MAIL_ACKS,       /* answers for accepted notifications */
     MAIL_REQUEST,    /* a request to make */
@@ -80,6 +81,12 @@ struct acks_mail {
         uint64_t request;
         int64_t received_us;
     } acks[];
+};
+
+struct reload_mail {
+    struct mail mail;
+    struct generation *generation; /* NULL: refused */
+    struct findings *findings;
 };
 
 struct generation_mail {

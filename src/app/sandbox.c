@@ -64,8 +64,7 @@ static bool make_parts(struct sandbox *sandbox)
 
 static bool make_engine(struct sandbox *sandbox, const struct sandbox_setup *setup, struct fault *fault)
 {
-    const struct engine_setup engine = { .config_path = setup->generation->config->path,
-                                         .store_url = "memory:",
+    const struct engine_setup engine = { .store_url = "memory:",
                                          .generation = setup->generation,
                                          .in = sandbox->in,
                                          .out = sandbox->out,

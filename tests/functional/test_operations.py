@@ -347,6 +347,40 @@ def test_reload_takes_the_number_of_sends():
         sim.wait_requests(4, SEND)  # all of them under way at once
 
 
+@test
+def test_a_slow_reload_holds_up_nobody():
+    """A secret that is read from a pipe takes as long as whoever writes it."""
+    token = {"Authorization": "Bearer admin-token"}
+    with Sim() as sim, Daemon(sim, RULES, start=False) as daemon:
+        pipe = daemon.path("secret")
+        daemon.write("secret", "intercom-secret\n")
+        daemon.config["sources"][0]["secrets"] = ["env:INTERCOM_SECRET", "file:secret"]
+        daemon.write_config()
+        daemon.serve()
+        os.unlink(pipe)
+        os.mkfifo(pipe)
+        daemon.write("rules.yaml", RULES.replace("order", "parcel"))
+        assert daemon.page("/-/reload", "POST", token)[0] == 202
+        writer = os.open(pipe, os.O_WRONLY)  # opens when the other side does: it loads
+        daemon.tap("track:1")
+        assert texts(sim, 1) == ["order 1"] and reloads(daemon) == (0, 0)
+        # What changes meanwhile is loaded, too: once, however often it is asked for.
+        for _ in range(3):
+            assert daemon.page("/-/reload", "POST", token)[0] == 202
+        daemon.write("rules.yaml", RULES.replace("order", "package") + "  - { name: idle, tap: '/idle/', reply: { text: a } }\n")
+        for number in (1, 2):
+            os.write(writer, b"another-secret\n")
+            os.close(writer)
+            wait_reloads(daemon, number)
+            if number == 1:
+                writer = os.open(pipe, os.O_WRONLY)
+        daemon.tap("track:2")
+        assert texts(sim, 2) == ["order 1", "package 2"] and reloads(daemon) == (2, 0)
+        daemon.wait_log("msg=rules")  # it warns as a start does
+        assert "the slashes at both ends are part of this pattern" in daemon.log_text()
+        assert daemon.terminate() == 0
+
+
 # --- admin -----------------------------------------------------------------------------------------------------------------
 
 @test

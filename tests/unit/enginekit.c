@@ -67,8 +67,7 @@ void kit_write(struct kit *kit, const char *name, const char *text)
 
 void kit_engine(struct kit *kit)
 {
-    struct engine_setup setup = { .config_path = kit->config,
-                                  .store_url = kit->store,
+    struct engine_setup setup = { .store_url = kit->store,
                                   .generation = kit->generation,
                                   .in = kit->in,
                                   .out = kit->out,
@@ -359,11 +358,22 @@ void kit_deliver(struct kit *kit, const char *source, const char *body)
     fail_msg("a notification is never taken");
 }
 
+static void post_reload(struct kit *kit)
+{
+    struct reload_mail *mail = mail_new(MAIL_RELOAD, sizeof(*mail));
+
+    assert_non_null(mail);
+    mail->findings = findings_new();
+    assert_non_null(mail->findings);
+    mail->generation = generation_load(kit->config, SECRETS_NEEDED, mail->findings);
+    mailbox_post_reserved(kit->in, &mail->mail);
+}
+
 void kit_reload(struct kit *kit, const char *rules)
 {
     kit_write(kit, "rules.yaml", rules);
     kit->reloaded = false;
-    post_word(kit, MAIL_RELOAD);
+    post_reload(kit);
     for (int i = 0; i < PATIENCE && !kit->reloaded; i++)
         kit_pump(kit);
     assert_true(kit->reloaded);
