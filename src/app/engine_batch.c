@@ -212,7 +212,7 @@ void engine_batch_store_works(struct engine *engine)
     if (!engine->store_down)
         return;
     engine->store_down = false;
-    engine->look_for_new = engine->look_for_fetches = engine->recount = true;
+    engine->look_for_new = engine->look_for_fetches = engine->look_for_strays = engine->recount = true;
     log_warn("the store works again", log_num("results_kept", (int64_t)engine->n_results));
     health_set(engine->setup.health, HEALTH_STORE, NULL);
 }
@@ -328,7 +328,7 @@ static enum store_status replay(struct engine *engine, struct fault *fault)
     if (status == STORE_OK)
         status = replay_accepts(engine, fault);
     engine->careful = false;
-    engine->look_for_new = engine->look_for_fetches = engine->recount = true;
+    engine->look_for_new = engine->look_for_fetches = engine->look_for_strays = engine->recount = true;
     if (status == STORE_OK)
         status = transaction(engine, &nothing, fault);
     if (status == STORE_BAD_DATA && engine->work.kind != WORK_NONE)

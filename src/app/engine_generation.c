@@ -61,7 +61,7 @@ bool engine_adopt(struct engine *engine, struct generation *generation)
     generation_unref(engine->generation);
     engine->generation = generation;
     engine->stored_hash = NULL; /* the new one may stand where an older one stood */
-    engine->look_for_fetches = true;
+    engine->look_for_fetches = engine->look_for_strays = true;
     metrics_set(engine->setup.metrics, METRIC_RULES_LOADED, NULL, NULL,
                 (double)ruleset_count(generation->ruleset));
     engine_show_paused(engine);

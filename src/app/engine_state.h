@@ -20,6 +20,7 @@
 #define OLD_RULESETS 8
 #define TRIES_MAX 3 /* of a notification, of an entry, that the program did not outlive */
 #define CHANNEL_FAILURES 3
+#define CHANNEL_IS_GONE "its channel is not in the configuration any more: put it back, then 'queue retry'"
 #define ENGINE_STORE_RETRY_MS 1000
 #define ENGINE_LOOK_MS 250 /* how often the command line's changes are looked for */
 
@@ -127,6 +128,7 @@ struct engine {
     bool burst;        /* so much came with the last batch that it was only stored */
     int64_t worked_us; /* when work on what waits ended last (now_mono_us) */
     bool look_for_new, look_for_fetches; /* the store may have some */
+    bool look_for_strays;                /* it may have runs of channels that are gone */
     double answered;                     /* how much of what was worked on lately is answered, 0 to 1 */
     bool has_variables;                  /* so may some chat */
     struct said said[SAID];              /* texts that were sent lately, by hash */

@@ -232,7 +232,7 @@ static enum go start_send(struct going *going, const struct send_row *send)
     if (engine->stopping)
         return run_stop_here(going);
     if (!channel || !state)
-        return run_hold(going, "its channel is not in the configuration any more");
+        return run_hold(going, CHANNEL_IS_GONE);
     at = channel_ready_at(engine, state);
     if (send->due_at > at)
         at = send->due_at;
@@ -255,6 +255,18 @@ static enum go start_send(struct going *going, const struct send_row *send)
     return GO_RELEASED;
 }
 
+/* One that was taken out of the configuration may come back: the run waits for a person. */
+static bool has_channels(const struct going *going, const struct step *step)
+{
+    for (size_t i = 0; i < step->count; i++) {
+        const char *own = step->messages[i]->channel;
+
+        if (!channel_of(going->engine, own ? text_of(own) : going->chat->channel))
+            return false;
+    }
+    return true;
+}
+
 enum go send_step(struct going *going, const struct step *step)
 {
     struct run_row *run = going->run;
@@ -262,6 +274,8 @@ enum go send_step(struct going *going, const struct step *step)
     size_t n = store_step_sends(going->engine->store, run->id, run->step, going->engine->arena, &sends);
     struct fault fault;
 
+    if (n == 0 && !has_channels(going, step))
+        return run_hold(going, CHANNEL_IS_GONE);
     if (n == 0) {
         if (!render_step(going, step, &sends, &fault))
             return run_fault(going, &fault);

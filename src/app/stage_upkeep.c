@@ -104,13 +104,48 @@ static void prune(struct engine *engine)
         engine->prune_at = engine->now + 20; /* small steps, one after the other */
 }
 
+static int64_t hold_runs(struct engine *engine, const struct chat_row *chat)
+{
+    struct run_row run;
+    int64_t held = 0;
+
+    for (; store_head_run(engine->store, chat->id, engine->arena, &run); held++)
+        engine_set_run(engine, &run, RUN_HELD, REASON(CHANNEL_IS_GONE));
+    store_release_chat(engine->store, chat->id, 0, chat->not_before);
+    return held;
+}
+
+/* Nobody would come to them, and they would expire. A page of each channel in one transaction. */
+static void hold_strays(struct engine *engine)
+{
+    struct text channel = text_of("");
+    bool more = false;
+
+    while (store_next_channel(engine->store, channel, engine->arena, &channel)) {
+        struct chat_row *chats;
+        int64_t held = 0;
+        size_t n;
+
+        if (engine_channel(engine, channel))
+            continue;
+        n = store_claim_chats(engine->store, channel, INT64_MAX, engine->owner, PAGE, engine->arena, &chats);
+        for (size_t i = 0; i < n; i++)
+            held += hold_runs(engine, &chats[i]);
+        more = more || n == PAGE;
+        log_warn("runs are held: their channel is not in the configuration any more",
+                 log_text("channel", channel), log_num("runs", held));
+    }
+    engine->look_for_strays = more || store_failed(engine->store);
+    engine->more = engine->more || more;
+}
+
 /* The command line works on the store directly; what it did is seen here. */
 static void look(struct engine *engine)
 {
     if (!store_changed(engine->store) && !engine->recount)
         return;
     engine->recount = false;
-    engine->look_for_new = engine->look_for_fetches = true;
+    engine->look_for_new = engine->look_for_fetches = engine->look_for_strays = true;
     engine_load_channels(engine);
     store_count(engine->store, &engine->counts);
     engine->has_variables = engine->has_variables || engine->counts.variables;
@@ -123,6 +158,8 @@ void stage_upkeep(struct engine *engine)
         return;
     if (is_due(engine, &engine->look_at, ENGINE_LOOK_MS))
         look(engine);
+    if (engine->look_for_strays)
+        hold_strays(engine);
     if (is_due(engine, &engine->expire_at, EXPIRE_MS)) {
         expire_runs(engine);
         expire_entries(engine);

@@ -251,6 +251,10 @@ void store_touch_session(struct store *store, int64_t chat, int64_t now, int64_t
    get the owner. */
 size_t store_claim_chats(struct store *store, struct text channel, int64_t now, int64_t owner, size_t limit,
                          struct arena *arena, struct chat_row **rows);
+/* store_next_channel: the first channel behind `after`, in the order of the names, that has chats which are due at some time, without
+   owner and not held; false if there is none. */
+bool store_next_channel(struct store *store, struct text after, struct arena *arena,
+                        struct text *channel) CHECKED;
 /* store_get_chat: by id; false if it is not there. */
 bool store_get_chat(struct store *store, int64_t id, struct arena *arena, struct chat_row *row) CHECKED;
 /* store_head_run: the chat's head: the ready run already begun, else the lowest ready one by (said_at, seq). False if

@@ -58,6 +58,7 @@ struct store_backend {
     void (*drop_variable)(struct store *store, int64_t chat, struct text name);
     void (*touch_session)(struct store *store, int64_t chat, int64_t now, int64_t until);
 
+    bool (*next_channel)(struct store *store, struct text after, struct arena *arena, struct text *channel);
     size_t (*claim_chats)(struct store *store, struct text channel, int64_t now, int64_t owner, size_t limit,
                           struct arena *arena, struct chat_row **rows);
     bool (*get_chat)(struct store *store, int64_t id, struct arena *arena, struct chat_row *row);

@@ -186,6 +186,11 @@ void store_touch_session(struct store *store, int64_t chat, int64_t now, int64_t
 
 /* --- T4: claiming ------------------------------------------------------------------------------------------- */
 
+bool store_next_channel(struct store *store, struct text after, struct arena *arena, struct text *channel)
+{
+    return store_may_read(store) && store->backend->next_channel(store, after, arena, channel);
+}
+
 size_t store_claim_chats(struct store *store, struct text channel, int64_t now, int64_t owner, size_t limit,
                          struct arena *arena, struct chat_row **rows)
 {

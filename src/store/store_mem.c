@@ -78,6 +78,7 @@ static const struct store_backend backend = {
     .set_variable = mem_set_variable,
     .drop_variable = mem_drop_variable,
     .touch_session = mem_touch_session,
+    .next_channel = mem_next_channel,
     .claim_chats = mem_claim_chats,
     .get_chat = mem_get_chat,
     .head_run = mem_head_run,

@@ -107,6 +107,19 @@ bool mem_add_run(struct store *store, const struct run_row *row, int64_t now)
 
 /* --- chats --------------------------------------------------------------------------------------------------------- */
 
+bool mem_next_channel(struct store *store, struct text after, struct arena *arena, struct text *channel)
+{
+    struct mem *mem = mem_of(store);
+    const struct chat_row *row, key = { .channel = after, .due_at = INT64_MAX, .id = INT64_MAX };
+    struct chat_row lent;
+
+    row = mem_after(mem, MEM_CHAT, MEM_CHAT_DUE, &key);
+    if (!row || !mem_lend(mem, MEM_CHAT, row, arena, &lent))
+        return false;
+    *channel = lent.channel;
+    return true;
+}
+
 size_t mem_claim_chats(struct store *store, struct text channel, int64_t now, int64_t owner, size_t limit,
                        struct arena *arena, struct chat_row **rows)
 {

@@ -173,6 +173,7 @@ size_t mem_variables(struct store *store, int64_t chat, int64_t now, struct aren
 void mem_set_variable(struct store *store, int64_t chat, const struct variable_row *row);
 void mem_drop_variable(struct store *store, int64_t chat, struct text name);
 void mem_touch_session(struct store *store, int64_t chat, int64_t now, int64_t until);
+bool mem_next_channel(struct store *store, struct text after, struct arena *arena, struct text *channel);
 size_t mem_claim_chats(struct store *store, struct text channel, int64_t now, int64_t owner, size_t limit,
                        struct arena *arena, struct chat_row **rows);
 bool mem_get_chat(struct store *store, int64_t id, struct arena *arena, struct chat_row *row);

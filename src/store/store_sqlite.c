@@ -100,6 +100,7 @@ static const struct store_backend backend = {
     .set_variable = db_set_variable,
     .drop_variable = db_drop_variable,
     .touch_session = db_touch_session,
+    .next_channel = db_next_channel,
     .claim_chats = db_claim_chats,
     .get_chat = db_get_chat,
     .head_run = db_head_run,

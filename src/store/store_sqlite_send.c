@@ -13,6 +13,11 @@ static int longest_due_first(const void *a, const void *b)
     return (x->id > y->id) - (x->id < y->id);
 }
 
+bool db_next_channel(struct store *store, struct text after, struct arena *arena, struct text *channel)
+{
+    return db_one(db_of(store), SQL_NEXT_CHANNEL, DB_VALUES(db_text(after)), &db_text_only, arena, channel);
+}
+
 /* RETURNING promises no order. */
 size_t db_claim_chats(struct store *store, struct text channel, int64_t now, int64_t owner, size_t limit,
                       struct arena *arena, struct chat_row **rows)

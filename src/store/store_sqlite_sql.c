@@ -94,6 +94,9 @@ const char *const sql_texts[SQL_COUNT] = {
     [SQL_DROP_VARIABLE] = "DELETE FROM variable WHERE chat = ?1 AND name = ?2",
     [SQL_TOUCH_SESSION] = "UPDATE variable SET until = ?3 WHERE chat = ?1 AND session = 1 AND until > ?2",
 
+    [SQL_NEXT_CHANNEL] =
+        "SELECT channel FROM chat WHERE channel > ?1 AND due_at IS NOT NULL AND owner IS NULL AND held IS NULL"
+        " ORDER BY channel LIMIT 1",
     [SQL_CLAIM_CHATS] =
         "UPDATE chat SET owner = ?3 WHERE id IN (SELECT id FROM chat"
         " WHERE channel = ?1 AND due_at <= ?2 AND owner IS NULL AND held IS NULL ORDER BY due_at, id LIMIT ?4)"

@@ -381,6 +381,45 @@ def test_a_slow_reload_holds_up_nobody():
         assert daemon.terminate() == 0
 
 
+@test
+def test_runs_of_a_channel_that_is_gone_are_held():
+    with Sim() as sim, Daemon(sim, RULES) as daemon:
+        sim.fault(status=401, times=-1)
+        for number in (1, 2):
+            daemon.tap(f"track:{number}", user="1")
+        daemon.tap("track:3", user="3")
+        daemon.wait_log("CHANNEL PAUSED")
+        runs(daemon, "ready", 3)
+        sim.control("DELETE", "faults")
+        shop = daemon.config["channels"].pop("shop")
+        daemon.config["channels"]["other"] = shop
+        for source in daemon.config["sources"]:
+            source["channel"] = "other"
+        daemon.write_config()
+        daemon.send_signal(signal.SIGHUP)
+        held = runs(daemon, "held", 3)
+        assert {i["reason"] for i in held} == {"its channel is not in the configuration any more: put it back, then 'queue retry'"}, held
+        daemon.wait_log("runs=3")
+        daemon.tap("track:4", user="1")
+        assert texts(sim, 1) == ["order 4"]
+        # One that is retried too early is held again; so is it after a start.
+        assert daemon.run("queue", "retry", str(held[0]["id"]))[0] == 0
+        wait_for(lambda: daemon.log_text().count("runs are held") == 2, "the second time")
+        runs(daemon, "held", 3)
+        assert daemon.terminate() == 0
+        assert daemon.run("queue", "retry", str(held[0]["id"]))[0] == 0
+        daemon.serve()
+        runs(daemon, "held", 3)
+        # The channel comes back.
+        daemon.config["channels"]["shop"] = shop
+        daemon.write_config()
+        daemon.send_signal(signal.SIGHUP)
+        wait_reloads(daemon, 1)
+        for item in held:
+            assert daemon.run("queue", "retry", str(item["id"]))[0] == 0
+        assert sorted(texts(sim, 4)) == ["order 1", "order 2", "order 3", "order 4"]
+
+
 # --- admin -----------------------------------------------------------------------------------------------------------------
 
 @test

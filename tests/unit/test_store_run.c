@@ -59,6 +59,30 @@ static void test_claim_chats(struct fixture *f)
     assert_int_equal(rows[0].id, c);
 }
 
+static void test_next_channel(struct fixture *f)
+{
+    int64_t b = put_chat(f, "b", "1"), b2 = put_chat(f, "b", "2"), c = put_chat(f, "c", "1"),
+            d = put_chat(f, "d", "1");
+    struct chat_row *rows;
+    struct text name;
+
+    assert_false(store_next_channel(f->store, T(""), f->arena, &name)); /* none is due */
+    release(f, b, 300, 0);
+    release(f, b2, 200, 0);
+    release(f, c, 400, 0);
+    release(f, d, 1, 0);
+    assert_int_equal(claim(f, "c", 900, 2, &rows), 1); /* it has an owner now */
+    assert_true(store_next_channel(f->store, T(""), f->arena, &name));
+    assert_text(name, "b");
+    assert_true(store_next_channel(f->store, T("b"), f->arena, &name));
+    assert_text(name, "d");
+    assert_false(store_next_channel(f->store, T("d"), f->arena, &name));
+    begin(f);
+    store_hold_chat(f->store, d, T("a person looks"), 250);
+    commit(f);
+    assert_false(store_next_channel(f->store, T("b"), f->arena, &name));
+}
+
 static void test_keep_chat(struct fixture *f)
 {
     int64_t chat = put_chat(f, "shop", "a");
@@ -338,6 +362,7 @@ static void test_disown(struct fixture *f)
 
 const struct store_test run_tests[] = {
     { "claim_chats", test_claim_chats },
+    { "next_channel", test_next_channel },
     { "keep_chat", test_keep_chat },
     { "release keeps runs", test_release_keeps_runs },
     { "who is behind goes on", test_who_is_behind_goes_on },
