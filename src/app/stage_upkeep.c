@@ -7,6 +7,7 @@
 #define PAGE 256
 #define EXPIRE_MS 1000
 #define PRUNE_MS 1000
+#define PRUNE_RULES_MS 3600000LL
 #define SEEN_MS (7LL * 86400 * 1000)
 
 /* --- T6 ---------------------------------------------------------------------------------------------------------------- */
@@ -92,6 +93,16 @@ static void expire_entries(struct engine *engine)
     engine->more = engine->more || n == PAGE;
 }
 
+/* As long as a run that began with them is kept, it can be retried. */
+static void prune_rulesets(struct engine *engine, int64_t before)
+{
+    const struct ruleset *active = engine->generation->ruleset;
+    size_t n = store_prune_rulesets(engine->store, ruleset_hash(active), before - ruleset_longest(active));
+
+    if (n)
+        log_info("rules that no run needs any more are gone from the store", log_num("rulesets", (int64_t)n));
+}
+
 static void prune(struct engine *engine)
 {
     int64_t keep = engine->generation->config->retention_ms, seen = keep > SEEN_MS ? keep : SEEN_MS;
@@ -102,6 +113,8 @@ static void prune(struct engine *engine)
         engine->delta.runs[i] -= runs[i];
     if (n >= PAGE)
         engine->prune_at = engine->now + 20; /* small steps, one after the other */
+    if (is_due(engine, &engine->prune_rules_at, PRUNE_RULES_MS))
+        prune_rulesets(engine, engine->now - keep);
 }
 
 static int64_t hold_runs(struct engine *engine, const struct chat_row *chat)

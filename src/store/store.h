@@ -330,7 +330,11 @@ size_t store_prune(struct store *store, int64_t before, int64_t seen_before, siz
 
 /* --- rulesets, channels, numbers --------------------------------------------------------------------------------- */
 
+/* store_put_ruleset: seen now. The one that was seen last was in use until just before. */
 void store_put_ruleset(struct store *store, struct text hash, struct text source, int64_t now);
+/* store_prune_rulesets: those seen last before `before`, but for this one and those that runs began with which have not ended. Returns
+   how many went. Looks at every such run: for once in a while. */
+size_t store_prune_rulesets(struct store *store, struct text keep, int64_t before);
 /* store_get_ruleset: the canonical source; false if the store has none of this hash. */
 bool store_get_ruleset(struct store *store, struct text hash, struct arena *arena,
                        struct text *source) CHECKED;

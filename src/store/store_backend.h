@@ -96,6 +96,7 @@ struct store_backend {
     size_t (*prune)(struct store *store, int64_t before, int64_t seen_before, size_t limit, int64_t *runs);
 
     void (*put_ruleset)(struct store *store, struct text hash, struct text source, int64_t now);
+    size_t (*prune_rulesets)(struct store *store, struct text keep, int64_t before);
     bool (*get_ruleset)(struct store *store, struct text hash, struct arena *arena, struct text *source);
     void (*put_channel)(struct store *store, const struct channel_row *row);
     size_t (*channels)(struct store *store, struct arena *arena, struct channel_row **rows);

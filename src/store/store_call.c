@@ -377,6 +377,11 @@ void store_put_ruleset(struct store *store, struct text hash, struct text source
         store->backend->put_ruleset(store, hash, source, now);
 }
 
+size_t store_prune_rulesets(struct store *store, struct text keep, int64_t before)
+{
+    return may_write(store) ? store->backend->prune_rulesets(store, keep, before) : 0;
+}
+
 bool store_get_ruleset(struct store *store, struct text hash, struct arena *arena, struct text *source)
 {
     return store_may_read(store) && store->backend->get_ruleset(store, hash, arena, source);

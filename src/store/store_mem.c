@@ -108,6 +108,7 @@ static const struct store_backend backend = {
     .drop_entry = mem_drop_entry,
     .prune = mem_prune,
     .put_ruleset = mem_put_ruleset,
+    .prune_rulesets = mem_prune_rulesets,
     .get_ruleset = mem_get_ruleset,
     .put_channel = mem_put_channel,
     .channels = mem_channels,

@@ -116,6 +116,7 @@ struct mem_variable {
 
 struct mem_ruleset {
     struct text hash, source;
+    int64_t seen_at;
 };
 
 /* The indexes. Index 0 is every table's key. */
@@ -207,6 +208,7 @@ bool mem_drop_notification(struct store *store, int64_t id, struct text reason);
 bool mem_drop_entry(struct store *store, int64_t id, struct text reason);
 size_t mem_prune(struct store *store, int64_t before, int64_t seen_before, size_t limit, int64_t *runs);
 void mem_put_ruleset(struct store *store, struct text hash, struct text source, int64_t now);
+size_t mem_prune_rulesets(struct store *store, struct text keep, int64_t before);
 bool mem_get_ruleset(struct store *store, struct text hash, struct arena *arena, struct text *source);
 void mem_put_channel(struct store *store, const struct channel_row *row);
 size_t mem_channels(struct store *store, struct arena *arena, struct channel_row **rows);

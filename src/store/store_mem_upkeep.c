@@ -147,13 +147,66 @@ size_t mem_prune(struct store *store, int64_t before, int64_t seen_before, size_
 
 /* --- rulesets, channels, numbers --------------------------------------------------------------------------------- */
 
+static void see_ruleset(struct mem *mem, const struct mem_ruleset *row, int64_t now)
+{
+    struct mem_ruleset changed = *row;
+
+    changed.seen_at = now;
+    mem_replace(mem, MEM_RULESET, row, &changed);
+}
+
+static void see_last_ruleset(struct mem *mem, int64_t now)
+{
+    const struct mem_ruleset *row =
+        mem_first(mem, MEM_RULESET, MEM_KEY, &(struct mem_ruleset){ .hash = text_of("") });
+    const struct mem_ruleset *last = row;
+
+    for (; row; row = mem_after(mem, MEM_RULESET, MEM_KEY, row))
+        if (row->seen_at > last->seen_at)
+            last = row;
+    if (last)
+        see_ruleset(mem, last, now - 1);
+}
+
 void mem_put_ruleset(struct store *store, struct text hash, struct text source, int64_t now)
 {
-    struct mem_ruleset row = { hash, source.p ? source : text_of("") };
+    struct mem *mem = mem_of(store);
+    struct mem_ruleset row = { hash, source.p ? source : text_of(""), now };
+    const struct mem_ruleset *found;
 
-    (void)now;
-    if (!mem_find(mem_of(store), MEM_RULESET, MEM_KEY, &row))
-        mem_insert(mem_of(store), MEM_RULESET, &row);
+    see_last_ruleset(mem, now);
+    found = mem_find(mem, MEM_RULESET, MEM_KEY, &row);
+    if (found)
+        see_ruleset(mem, found, now);
+    else
+        mem_insert(mem, MEM_RULESET, &row);
+}
+
+static bool is_used(struct mem *mem, struct text hash)
+{
+    const struct run_row *run = mem_first(mem, MEM_RUN, MEM_KEY, &(struct run_row){ .id = INT64_MIN });
+
+    for (; run; run = mem_after(mem, MEM_RUN, MEM_KEY, run))
+        if (run->state < RUN_DONE && text_eq(run->ruleset, hash))
+            return true;
+    return false;
+}
+
+size_t mem_prune_rulesets(struct store *store, struct text keep, int64_t before)
+{
+    struct mem *mem = mem_of(store);
+    const struct mem_ruleset *row =
+        mem_first(mem, MEM_RULESET, MEM_KEY, &(struct mem_ruleset){ .hash = text_of("") });
+    size_t gone = 0;
+
+    while (row) {
+        const struct mem_ruleset *next = mem_after(mem, MEM_RULESET, MEM_KEY, row);
+
+        if (row->seen_at < before && !text_eq(row->hash, keep) && !is_used(mem, row->hash))
+            gone += mem_delete(mem, MEM_RULESET, row);
+        row = next;
+    }
+    return gone;
 }
 
 bool mem_get_ruleset(struct store *store, struct text hash, struct arena *arena, struct text *source)

@@ -130,6 +130,7 @@ static const struct store_backend backend = {
     .drop_entry = db_drop_entry,
     .prune = db_prune,
     .put_ruleset = db_put_ruleset,
+    .prune_rulesets = db_prune_rulesets,
     .get_ruleset = db_get_ruleset,
     .put_channel = db_put_channel,
     .channels = db_channels,

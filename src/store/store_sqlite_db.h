@@ -202,6 +202,7 @@ bool db_drop_notification(struct store *store, int64_t id, struct text reason);
 bool db_drop_entry(struct store *store, int64_t id, struct text reason);
 size_t db_prune(struct store *store, int64_t before, int64_t seen_before, size_t limit, int64_t *runs);
 void db_put_ruleset(struct store *store, struct text hash, struct text source, int64_t now);
+size_t db_prune_rulesets(struct store *store, struct text keep, int64_t before);
 bool db_get_ruleset(struct store *store, struct text hash, struct arena *arena, struct text *source);
 void db_put_channel(struct store *store, const struct channel_row *row);
 size_t db_channels(struct store *store, struct arena *arena, struct channel_row **rows);

@@ -199,6 +199,11 @@ const char *const sql_texts[SQL_COUNT] = {
     [SQL_PRUNE_SEEN] =
         "DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE at < ?1 ORDER BY at, key LIMIT ?2)",
 
+    [SQL_SEE_RULESET] =
+        "UPDATE ruleset SET seen_at = ?1 - 1 WHERE hash = (SELECT hash FROM ruleset ORDER BY seen_at DESC, hash LIMIT 1)",
+    [SQL_PRUNE_RULESETS] =
+        "DELETE FROM ruleset WHERE seen_at < ?2 AND hash <> ?1"
+        " AND NOT EXISTS (SELECT 1 FROM run WHERE ended_at IS NULL AND run.ruleset = ruleset.hash)",
     [SQL_PUT_RULESET] =
         "INSERT INTO ruleset(hash, source, seen_at) VALUES(?1, ?2, ?3)"
         " ON CONFLICT(hash) DO UPDATE SET seen_at = excluded.seen_at",

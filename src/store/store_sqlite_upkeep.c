@@ -130,7 +130,15 @@ size_t db_prune(struct store *store, int64_t before, int64_t seen_before, size_t
 
 void db_put_ruleset(struct store *store, struct text hash, struct text source, int64_t now)
 {
-    db_do(db_of(store), SQL_PUT_RULESET, DB_VALUES(db_blob(hash), db_blob(source), db_int(now)));
+    struct db *db = db_of(store);
+
+    db_do(db, SQL_SEE_RULESET, DB_VALUES(db_int(now)));
+    db_do(db, SQL_PUT_RULESET, DB_VALUES(db_blob(hash), db_blob(source), db_int(now)));
+}
+
+size_t db_prune_rulesets(struct store *store, struct text keep, int64_t before)
+{
+    return (size_t)db_do(db_of(store), SQL_PRUNE_RULESETS, DB_VALUES(db_blob(keep), db_int(before)));
 }
 
 bool db_get_ruleset(struct store *store, struct text hash, struct arena *arena, struct text *source)

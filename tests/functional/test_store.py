@@ -369,11 +369,16 @@ def test_done_things_go_after_their_time():
             for table, columns in (("notification", ["stored_at"]), ("entry", ["stored_at", "said_at"]),
                                    ("run", ["stored_at", "said_at", "ended_at"]), ("tap", ["stored_at"]), ("seen", ["at"])):
                 db.execute(f"UPDATE {table} SET " + ", ".join(f"{c} = {c} - 7200000" for c in columns))
+            rulesets = db.execute("SELECT count(*) FROM ruleset").fetchone()[0]
+            db.execute("INSERT INTO ruleset VALUES(x'00', x'00', 1)")  # of a year long gone
         daemon.serve()
         daemon.tap("track:3", user="3")  # young
         wait_for(lambda: "1" not in {i.get("chat") for i in everything(daemon)}, "the old run being gone")
         kept = {(i["kind"], i.get("chat")) for i in everything(daemon) if i["kind"] == "run"}
         assert kept == {("run", "2"), ("run", "3")}, kept
+        daemon.wait_log("no run needs any more")
+        with database(daemon) as db:
+            assert db.execute("SELECT count(*) FROM ruleset").fetchone()[0] == rulesets
         sim.control("DELETE", "faults")
         assert {text_of(s) for s in sim.wait_sends(3)} == {"order 1", "slow 2", "order 3"}
         assert daemon.post_intercom(old) == 200  # forgotten, and still known as delivered

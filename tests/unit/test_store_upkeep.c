@@ -247,6 +247,39 @@ static void test_rulesets_channels(struct fixture *f)
     assert_int_equal(rows[1].not_before, 60);
 }
 
+static bool has_ruleset(struct fixture *f, const char *hash)
+{
+    struct text source;
+
+    return store_get_ruleset(f->store, T(hash), f->arena, &source);
+}
+
+static void test_prune_rulesets(struct fixture *f)
+{
+    int64_t chat = put_chat(f, "shop", "1"), run = put_run(f, chat, 5);
+    struct run_row row;
+
+    assert_true(store_get_run(f->store, run, f->arena, &row)); /* not ended */
+    begin(f);
+    store_put_ruleset(f->store, row.ruleset, T("rules: 0"), 10);
+    store_put_ruleset(f->store, T("a"), T("rules: 1"), 20);
+    store_put_ruleset(f->store, T("b"), T("rules: 2"), 100);
+    store_put_ruleset(f->store, T("c"), T("rules: 3"), 200);
+    assert_int_equal(store_prune_rulesets(f->store, T("c"), 99), 0); /* "a" was in use until "b" came */
+    assert_int_equal(store_prune_rulesets(f->store, T("b"), 100), 1);
+    commit(f);
+    assert_false(has_ruleset(f, "a"));
+    assert_true(has_ruleset(f, "b"));
+    assert_true(store_get_ruleset(f->store, row.ruleset, f->arena, &row.doc));
+    begin(f);
+    assert_int_equal(store_prune_rulesets(f->store, T("c"), 900), 1);
+    assert_true(store_set_run(f->store, run, RUN_FAILED, T("x"), 300));
+    assert_int_equal(store_prune_rulesets(f->store, T("c"), 900), 1);
+    commit(f);
+    assert_true(has_ruleset(f, "c"));
+    assert_false(has_ruleset(f, "b"));
+}
+
 static void test_numbers(struct fixture *f)
 {
     struct store_counts counts;
@@ -377,6 +410,7 @@ const struct store_test upkeep_tests[] = {
     { "prune a notification and what is its", test_prune_family },
     { "prune leaves what waits", test_prune_rest },
     { "rulesets and channels", test_rulesets_channels },
+    { "prune rulesets", test_prune_rulesets },
     { "count and newest", test_numbers },
     { "next_due", test_next_due },
     { "list", test_list },
