@@ -383,7 +383,7 @@ void engine_batch_run(struct engine *engine)
     struct fault fault = { "" };
     enum store_status status;
 
-    engine->burst = engine->n_accepts >= ENGINE_BURST && !all.at_once;
+    engine->burst = engine->n_accepts >= ENGINE_BURST && !all.at_once && !engine_is_asked(engine);
     status = stage_extract_recover(engine, &fault);
     if (status == STORE_OK)
         status = transaction(engine, &all, &fault);
