@@ -455,7 +455,7 @@ static bool describe(struct sandbox *sandbox, const struct sandbox_entry *what, 
     size_t n;
     bool found;
 
-    *out = (struct sandbox_outcome){ NULL };
+    *out = (struct sandbox_outcome){ 0 };
     if (!keep_noted(sandbox, out))
         return fault_set(fault, "out of memory");
     if (store_begin(store, fault) != STORE_OK)
