@@ -14,6 +14,8 @@
 #define ARENA_MAX ((size_t)1 << 30)
 #define SOURCE_MAX ((size_t)64 << 20)
 #define FILES_MAX 1000 /* a time zone's among them */
+/* Bytes of all files: loaded and checked they take some seventy times as many. */
+#define RULES_MAX ((size_t)6 << 20)
 #define HEADER "callbackd rules 1\n"
 #define ZONE_FILE "zoneinfo:" /* a file of the source that is a time zone's */
 
@@ -432,6 +434,24 @@ static void prepare(struct loading *loading, const struct ruleset_channel *chann
     };
 }
 
+static bool fits(const struct ruleset_file *files, size_t n, struct findings *findings)
+{
+    size_t bytes = 0;
+
+    if (n > FILES_MAX) {
+        finding_error(findings, (struct place){ NULL }, "more than %d rule files", FILES_MAX);
+        return false;
+    }
+    for (size_t i = 0; i < n; i++)
+        bytes += files[i].text.n;
+    if (bytes <= RULES_MAX)
+        return true;
+    finding_error(findings, (struct place){ NULL }, "the rules have %zu kB in all, more than %zu kB",
+                  bytes >> 10, RULES_MAX >> 10);
+    finding_hint(findings, "divide them among several callbackds, each with its own sources");
+    return false;
+}
+
 struct ruleset *ruleset_build_zoned(const struct ruleset_file *files, size_t n_files,
                                     const struct ruleset_channel *channels, size_t n_channels,
                                     bool (*read_zone)(const char *name, struct buf *out),
@@ -440,10 +460,8 @@ struct ruleset *ruleset_build_zoned(const struct ruleset_file *files, size_t n_f
     struct loading loading = { .findings = findings, .files = files, .n = n_files, .read_zone = read_zone };
     const size_t errors = findings_count(findings, FINDING_ERROR);
 
-    if (n_files > FILES_MAX) {
-        finding_error(findings, (struct place){ NULL }, "more than %d rule files", FILES_MAX);
+    if (!fits(files, n_files, findings))
         return NULL;
-    }
     loading.ruleset = ruleset_new();
     loading.scratch = findings_new();
     if (loading.ruleset)

@@ -95,6 +95,29 @@ static void test_one_of_several_is_unreadable(void **state)
     findings_free(findings);
 }
 
+/* Two files that are as large as can be together, and a byte more. */
+static void test_size_of_all_files(void **state)
+{
+    const size_t half = (size_t)3 << 20;
+    char *comment = malloc(half + 1);
+    struct ruleset_file files[] = { { "a.yaml", text_of("") }, { "b.yaml", text_of("") } };
+    struct findings *findings = findings_new();
+
+    (void)state;
+    assert_non_null(comment);
+    memset(comment, ' ', half + 1);
+    comment[0] = '#';
+    files[0].text = text_make(comment, half);
+    files[1].text = text_make(comment, half);
+    ruleset_free(ruleset_build(files, 2, NULL, 0, findings));
+    assert_int_equal(findings_count(findings, FINDING_ERROR), 0);
+    files[1].text.n++;
+    assert_null(ruleset_build(files, 2, NULL, 0, findings));
+    assert_int_equal(findings_count(findings, FINDING_ERROR), 1);
+    findings_free(findings);
+    free(comment);
+}
+
 /* --- matching ----------------------------------------------------------------------------------------------------- */
 
 static const char flow[] =
@@ -450,6 +473,7 @@ int main(void)
         cmocka_unit_test(test_findings),
         cmocka_unit_test(test_several_files),
         cmocka_unit_test(test_one_of_several_is_unreadable),
+        cmocka_unit_test(test_size_of_all_files),
         cmocka_unit_test(test_matching),
         cmocka_unit_test(test_index_is_a_loop),
         cmocka_unit_test(test_fields),
