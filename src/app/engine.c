@@ -52,12 +52,15 @@ static void note_result(struct engine *engine, struct result_mail *result)
     engine->results[engine->n_results++] = result;
 }
 
-static void tell_reloaded(struct engine *engine)
+/* The mail itself goes back: an answer that no memory was left for would keep later reloads from beginning. */
+static void tell_reloaded(struct engine *engine, struct reload_mail *mail)
 {
-    struct mail *mail = mail_new(MAIL_RELOADED, sizeof(*mail));
-
-    if (mail)
-        mailbox_post_reserved(engine->setup.out, mail);
+    generation_unref(mail->generation);
+    findings_free(mail->findings);
+    mail->generation = NULL;
+    mail->findings = NULL;
+    mail->mail.kind = MAIL_RELOADED;
+    mailbox_post_reserved(engine->setup.out, &mail->mail);
 }
 
 static void sort_mail(struct engine *engine, struct mail *mail)
@@ -71,8 +74,8 @@ static void sort_mail(struct engine *engine, struct mail *mail)
         return;
     case MAIL_RELOAD:
         engine_reload(engine, (struct reload_mail *)mail);
-        tell_reloaded(engine);
-        break;
+        tell_reloaded(engine, (struct reload_mail *)mail);
+        return;
     case MAIL_STOP:
         engine->stopping = true;
         break;
