@@ -117,7 +117,7 @@ struct engine {
     struct store_counts counts, delta;
     int64_t shown[RUN_STATES]; /* the counts that the metrics have */
 
-    int64_t wake_at, look_at, expire_at, prune_at, prune_rules_at, complain_at;
+    int64_t wake_at, look_at, expire_at, prune_at, prune_rules_at, sweep_at, complain_at;
     const void *stored_hash,
         *storing_hash; /* the ruleset that is in the store; the one this transaction puts there */
     struct work work;

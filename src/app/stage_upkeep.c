@@ -7,6 +7,9 @@
 #define PAGE 256
 #define EXPIRE_MS 1000
 #define PRUNE_MS 1000
+#define STEP_MS 20 /* small steps, one after the other */
+#define SWEEP_MS (3600LL * 1000)
+#define SWEEP_PAGE 256
 #define PRUNE_RULES_MS 3600000LL
 #define SEEN_MS (7LL * 86400 * 1000)
 
@@ -105,16 +108,23 @@ static void prune_rulesets(struct engine *engine, int64_t before)
 
 static void prune(struct engine *engine)
 {
-    int64_t keep = engine->generation->config->retention_ms, seen = keep > SEEN_MS ? keep : SEEN_MS;
-    int64_t runs[RUN_STATES] = { 0 };
-    size_t n = store_prune(engine->store, engine->now - keep, engine->now - seen, PAGE, runs);
+    int64_t keep = engine->generation->config->retention_ms, runs[RUN_STATES] = { 0 };
+    size_t n = store_prune(engine->store, engine->now - keep, PAGE, runs);
 
     for (int i = 0; i < RUN_STATES; i++)
         engine->delta.runs[i] -= runs[i];
     if (n >= PAGE)
-        engine->prune_at = engine->now + 20; /* small steps, one after the other */
+        engine->prune_at = engine->now + STEP_MS;
     if (is_due(engine, &engine->prune_rules_at, PRUNE_RULES_MS))
         prune_rulesets(engine, engine->now - keep);
+}
+
+static void sweep(struct engine *engine)
+{
+    int64_t keep = engine->generation->config->retention_ms, seen = keep > SEEN_MS ? keep : SEEN_MS;
+    bool round = store_sweep(engine->store, engine->now - keep, engine->now - seen, SWEEP_PAGE);
+
+    engine->sweep_at = engine->now + (round ? SWEEP_MS : STEP_MS);
 }
 
 static int64_t hold_runs(struct engine *engine, const struct chat_row *chat)
@@ -179,4 +189,6 @@ void stage_upkeep(struct engine *engine)
     }
     if (is_due(engine, &engine->prune_at, PRUNE_MS))
         prune(engine);
+    if (engine->sweep_at <= engine->now)
+        sweep(engine);
 }

@@ -323,10 +323,14 @@ bool store_drop_notification(struct store *store, int64_t id, struct text reason
 bool store_drop_entry(struct store *store, int64_t id, struct text reason) CHECKED;
 
 /* store_prune: deletes at most `limit` rows of each kind that ended before `before` (notifications done with no entry in
-   state fetch, their entries, runs with their sends; taps; ledger rows past their time) and keys of `seen` from before
-   `seen_before`. Returns how many rows went; runs
+   state fetch, their entries, runs with their sends; variables past their time). Returns how many rows went; runs
    (RUN_STATES numbers) counts up the runs that went, by state. */
-size_t store_prune(struct store *store, int64_t before, int64_t seen_before, size_t limit, int64_t *runs);
+size_t store_prune(struct store *store, int64_t before, size_t limit, int64_t *runs);
+/* store_sweep: deletes what no other row would take along: taps stored before `before`, ledger rows past their time then,
+   keys of `seen` from before `seen_before`. Goes through those of `limit` chats and through `limit` keys, whatever their
+   age, and the next call goes on from there: so none of these tables, of which every tap writes rows, needs an index by
+   time. True when a round is complete. */
+bool store_sweep(struct store *store, int64_t before, int64_t seen_before, size_t limit) CHECKED;
 
 /* --- rulesets, channels, numbers --------------------------------------------------------------------------------- */
 

@@ -93,7 +93,8 @@ struct store_backend {
     bool (*rearm_entry)(struct store *store, int64_t id, int64_t now);
     bool (*drop_notification)(struct store *store, int64_t id, struct text reason);
     bool (*drop_entry)(struct store *store, int64_t id, struct text reason);
-    size_t (*prune)(struct store *store, int64_t before, int64_t seen_before, size_t limit, int64_t *runs);
+    size_t (*prune)(struct store *store, int64_t before, size_t limit, int64_t *runs);
+    bool (*sweep)(struct store *store, int64_t before, int64_t seen_before, size_t limit);
 
     void (*put_ruleset)(struct store *store, struct text hash, struct text source, int64_t now);
     size_t (*prune_rulesets)(struct store *store, struct text keep, int64_t before);

@@ -362,11 +362,17 @@ bool store_drop_entry(struct store *store, int64_t id, struct text reason)
            store->backend->drop_entry(store, id, reason);
 }
 
-size_t store_prune(struct store *store, int64_t before, int64_t seen_before, size_t limit, int64_t *runs)
+size_t store_prune(struct store *store, int64_t before, size_t limit, int64_t *runs)
 {
-    size_t n = may_write(store) ? store->backend->prune(store, before, seen_before, limit, runs) : 0;
+    size_t n = may_write(store) ? store->backend->prune(store, before, limit, runs) : 0;
 
     return store_failed(store) ? 0 : n;
+}
+
+bool store_sweep(struct store *store, int64_t before, int64_t seen_before, size_t limit)
+{
+    return may_write(store) && store->backend->sweep(store, before, seen_before, limit) &&
+           !store_failed(store);
 }
 
 /* --- rulesets, channels, numbers ---------------------------------------------------------------------------- */

@@ -107,6 +107,7 @@ static const struct store_backend backend = {
     .drop_notification = mem_drop_notification,
     .drop_entry = mem_drop_entry,
     .prune = mem_prune,
+    .sweep = mem_sweep,
     .put_ruleset = mem_put_ruleset,
     .prune_rulesets = mem_prune_rulesets,
     .get_ruleset = mem_get_ruleset,

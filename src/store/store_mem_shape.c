@@ -43,7 +43,6 @@ HOLDS(notification_new, notification_row, x->state == NOTIFICATION_NEW)
 HOLDS(notification_done, notification_row, x->state == NOTIFICATION_DONE)
 
 ORDER(seen_key, mem_seen, texts(x->key, y->key))
-ORDER(seen_at, mem_seen, OR(ints(x->at, y->at), texts(x->key, y->key)))
 
 ORDER(entry_key, mem_entry, ints(x->row.id, y->row.id))
 ORDER(entry_place, mem_entry, OR(ints(x->row.notification, y->row.notification), ints(x->row.n, y->row.n)))
@@ -76,12 +75,10 @@ HOLDS(send_sending, send_row, x->state == SEND_SENDING)
 ORDER(tap_key, mem_tap,
       OR(ints(x->chat, y->chat),
          OR(texts(x->rule, y->rule), OR(texts(x->data, y->data), ints(x->said_at, y->said_at)))))
-ORDER(tap_stored, mem_tap, OR(ints(x->stored_at, y->stored_at), tap_key(x, y)))
 
 ORDER(issued_key, issued_row,
       OR(ints(x->chat, y->chat), OR(texts(x->token, y->token),
                                     OR(ints(x->run, y->run), OR(ints(x->step, y->step), ints(x->n, y->n))))))
-ORDER(issued_until, issued_row, OR(ints(x->until, y->until), issued_key(x, y)))
 
 ORDER(variable_key, mem_variable, OR(ints(x->chat, y->chat), texts(x->row.name, y->row.name)))
 ORDER(variable_until, mem_variable, OR(ints(x->row.until, y->row.until), variable_key(x, y)))
@@ -102,7 +99,7 @@ const struct mem_shape mem_shapes[MEM_KINDS] = {
               AT(notification_row, body)),
         1, 3, { { notification_key, NULL }, { notification_key, notification_new }, { notification_stored, notification_done } },
     },
-    [MEM_SEEN] = { SIZE(mem_seen), TEXTS(AT(mem_seen, key)), 1, 2, { { seen_key, NULL }, { seen_at, NULL } } },
+    [MEM_SEEN] = { SIZE(mem_seen), TEXTS(AT(mem_seen, key)), 1, 1, { { seen_key, NULL } } },
     [MEM_ENTRY] = {
         .size = sizeof(struct mem_entry), .lent = sizeof(struct entry_row),
         TEXTS(AT(entry_row, reason), AT(entry_row, source), AT(entry_row, conversation), AT(entry_row, message),
@@ -127,11 +124,11 @@ const struct mem_shape mem_shapes[MEM_KINDS] = {
         1, 2, { { send_key, NULL }, { send_key, send_sending } },
     },
     [MEM_TAP] = {
-        SIZE(mem_tap), TEXTS(AT(mem_tap, rule), AT(mem_tap, data)), 1, 2, { { tap_key, NULL }, { tap_stored, NULL } },
+        SIZE(mem_tap), TEXTS(AT(mem_tap, rule), AT(mem_tap, data)), 1, 1, { { tap_key, NULL } },
     },
     [MEM_ISSUED] = {
         SIZE(issued_row), TEXTS(AT(issued_row, token), AT(issued_row, data)),
-        1, 2, { { issued_key, NULL }, { issued_until, NULL } },
+        1, 1, { { issued_key, NULL } },
     },
     [MEM_VARIABLE] = {
         .size = sizeof(struct mem_variable), .lent = sizeof(struct variable_row),

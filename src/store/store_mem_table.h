@@ -122,13 +122,10 @@ struct mem_ruleset {
 /* The indexes. Index 0 is every table's key. */
 enum { MEM_KEY };
 enum { MEM_NOTIFICATION_NEW = 1, MEM_NOTIFICATION_DONE };
-enum { MEM_SEEN_AT = 1 };
 enum { MEM_ENTRY_PLACE = 1, MEM_ENTRY_FETCH, MEM_ENTRY_STORED };
 enum { MEM_CHAT_USER = 1, MEM_CHAT_DUE };
 enum { MEM_RUN_ENTRY = 1, MEM_RUN_HEAD, MEM_RUN_EXPIRES, MEM_RUN_ENDED };
 enum { MEM_SEND_SENDING = 1 };
-enum { MEM_TAP_STORED = 1 };
-enum { MEM_ISSUED_UNTIL = 1 };
 enum { MEM_VARIABLE_UNTIL = 1 };
 
 /* mem_is_sending: is a send of the run on its way? */
@@ -206,7 +203,8 @@ bool mem_rearm_notification(struct store *store, int64_t id);
 bool mem_rearm_entry(struct store *store, int64_t id, int64_t now);
 bool mem_drop_notification(struct store *store, int64_t id, struct text reason);
 bool mem_drop_entry(struct store *store, int64_t id, struct text reason);
-size_t mem_prune(struct store *store, int64_t before, int64_t seen_before, size_t limit, int64_t *runs);
+size_t mem_prune(struct store *store, int64_t before, size_t limit, int64_t *runs);
+bool mem_sweep(struct store *store, int64_t before, int64_t seen_before, size_t limit);
 void mem_put_ruleset(struct store *store, struct text hash, struct text source, int64_t now);
 size_t mem_prune_rulesets(struct store *store, struct text keep, int64_t before);
 bool mem_get_ruleset(struct store *store, struct text hash, struct arena *arena, struct text *source);

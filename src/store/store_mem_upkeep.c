@@ -86,28 +86,6 @@ static size_t prune_notifications(struct mem *mem, int64_t before, size_t limit)
     return gone;
 }
 
-static size_t prune_taps(struct mem *mem, int64_t before, size_t limit)
-{
-    const struct mem_tap *row;
-    size_t gone = 0;
-
-    for (row = mem_first(mem, MEM_TAP, MEM_TAP_STORED, NULL); row && row->stored_at < before && gone < limit;
-         row = mem_after(mem, MEM_TAP, MEM_TAP_STORED, row))
-        gone += mem_delete(mem, MEM_TAP, row);
-    return gone;
-}
-
-static size_t prune_issued(struct mem *mem, int64_t before, size_t limit)
-{
-    const struct issued_row *row;
-    size_t gone = 0;
-
-    for (row = mem_first(mem, MEM_ISSUED, MEM_ISSUED_UNTIL, NULL); row && row->until < before && gone < limit;
-         row = mem_after(mem, MEM_ISSUED, MEM_ISSUED_UNTIL, row))
-        gone += mem_delete(mem, MEM_ISSUED, row);
-    return gone;
-}
-
 static size_t prune_variables(struct mem *mem, int64_t before, size_t limit)
 {
     const struct mem_variable *row;
@@ -120,18 +98,7 @@ static size_t prune_variables(struct mem *mem, int64_t before, size_t limit)
     return gone;
 }
 
-static size_t prune_seen(struct mem *mem, int64_t before, size_t limit)
-{
-    const struct mem_seen *row;
-    size_t gone = 0;
-
-    for (row = mem_first(mem, MEM_SEEN, MEM_SEEN_AT, NULL); row && row->at < before && gone < limit;
-         row = mem_after(mem, MEM_SEEN, MEM_SEEN_AT, row))
-        gone += mem_delete(mem, MEM_SEEN, row);
-    return gone;
-}
-
-size_t mem_prune(struct store *store, int64_t before, int64_t seen_before, size_t limit, int64_t *runs)
+size_t mem_prune(struct store *store, int64_t before, size_t limit, int64_t *runs)
 {
     struct mem *mem = mem_of(store);
     size_t buttons = 0, gone = mem_prune_sends(mem, before, limit, &buttons);
@@ -139,10 +106,28 @@ size_t mem_prune(struct store *store, int64_t before, int64_t seen_before, size_
     gone += buttons + prune_runs(mem, before, limit, runs);
     gone += prune_entries(mem, before, limit);
     gone += prune_notifications(mem, before, limit);
-    gone += prune_taps(mem, before, limit);
-    gone += prune_issued(mem, before, limit);
-    gone += prune_variables(mem, before, limit);
-    return gone + prune_seen(mem, seen_before, limit);
+    return gone + prune_variables(mem, before, limit);
+}
+
+/* All at once: what is in memory is not much. */
+bool mem_sweep(struct store *store, int64_t before, int64_t seen_before, size_t limit)
+{
+    struct mem *mem = mem_of(store);
+
+    (void)limit;
+    for (const struct mem_tap *row = mem_first(mem, MEM_TAP, MEM_KEY, NULL); row;
+         row = mem_after(mem, MEM_TAP, MEM_KEY, row))
+        if (row->stored_at < before)
+            mem_delete(mem, MEM_TAP, row);
+    for (const struct issued_row *row = mem_first(mem, MEM_ISSUED, MEM_KEY, NULL); row;
+         row = mem_after(mem, MEM_ISSUED, MEM_KEY, row))
+        if (row->until < before)
+            mem_delete(mem, MEM_ISSUED, row);
+    for (const struct mem_seen *row = mem_first(mem, MEM_SEEN, MEM_KEY, NULL); row;
+         row = mem_after(mem, MEM_SEEN, MEM_KEY, row))
+        if (row->at < seen_before)
+            mem_delete(mem, MEM_SEEN, row);
+    return true;
 }
 
 /* --- rulesets, channels, numbers --------------------------------------------------------------------------------- */
@@ -296,12 +281,6 @@ void mem_newest(struct store *store, int64_t *id, int64_t *stored_at)
         raise_to(id, row->id);
         raise_to(stored_at, row->stored_at > row->ended_at ? row->stored_at : row->ended_at);
     }
-    for (const struct mem_tap *row = mem_first(mem, MEM_TAP, MEM_KEY, NULL); row;
-         row = mem_after(mem, MEM_TAP, MEM_KEY, row))
-        raise_to(stored_at, row->stored_at);
-    for (const struct mem_seen *row = mem_first(mem, MEM_SEEN, MEM_KEY, NULL); row;
-         row = mem_after(mem, MEM_SEEN, MEM_KEY, row))
-        raise_to(stored_at, row->at);
 }
 
 int64_t mem_next_due(struct store *store, const struct text *channels, size_t n)

@@ -129,6 +129,7 @@ static const struct store_backend backend = {
     .drop_notification = db_drop_notification,
     .drop_entry = db_drop_entry,
     .prune = db_prune,
+    .sweep = db_sweep,
     .put_ruleset = db_put_ruleset,
     .prune_rulesets = db_prune_rulesets,
     .get_ruleset = db_get_ruleset,

@@ -14,6 +14,12 @@ struct db {
     int lock; /* the descriptor that holds PATH.lock; -1: not ours to hold */
     int64_t data_version;
     sqlite3_stmt *statements[SQL_COUNT]; /* prepared when first used */
+    struct db_sweep {
+        bool chats_done, keys_done; /* in this round */
+        int64_t chat;               /* up to which the round has come */
+        size_t key_bytes;           /* 0: not begun */
+        unsigned char key[STORE_KEY_BYTES];
+    } sweep;
 };
 
 /* A parameter of a statement. Names follow the column: db_int0 and db_text0 are for those that may be NULL. */
@@ -101,13 +107,8 @@ struct db_old_send {
     int state;
 };
 
-struct db_tap {
-    int64_t chat, said_at;
-    struct text rule, data;
-};
-
 extern const struct db_shape db_notification, db_entry, db_chat, db_run, db_send, db_issued, db_variable,
-    db_channel, db_item, db_text_only, db_two, db_one_number, db_old_sends, db_taps;
+    db_channel, db_item, db_text_only, db_two, db_one_number, db_old_sends;
 
 static inline struct db *db_of(struct store *store)
 {
@@ -200,7 +201,8 @@ bool db_rearm_notification(struct store *store, int64_t id);
 bool db_rearm_entry(struct store *store, int64_t id, int64_t now);
 bool db_drop_notification(struct store *store, int64_t id, struct text reason);
 bool db_drop_entry(struct store *store, int64_t id, struct text reason);
-size_t db_prune(struct store *store, int64_t before, int64_t seen_before, size_t limit, int64_t *runs);
+size_t db_prune(struct store *store, int64_t before, size_t limit, int64_t *runs);
+bool db_sweep(struct store *store, int64_t before, int64_t seen_before, size_t limit);
 void db_put_ruleset(struct store *store, struct text hash, struct text source, int64_t now);
 size_t db_prune_rulesets(struct store *store, struct text keep, int64_t before);
 bool db_get_ruleset(struct store *store, struct text hash, struct arena *arena, struct text *source);

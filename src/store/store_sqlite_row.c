@@ -172,16 +172,6 @@ static void read_old_send(struct db_cursor *c, void *out)
     row->chat = db_next_int(c);
 }
 
-static void read_tap(struct db_cursor *c, void *out)
-{
-    struct db_tap *row = out;
-
-    row->chat = db_next_int(c);
-    row->rule = db_next_text(c);
-    row->data = db_next_text(c);
-    row->said_at = db_next_int(c);
-}
-
 #define SHAPE(name, type, reader) const struct db_shape name = { sizeof(type), reader }
 
 SHAPE(db_notification, struct notification_row, read_notification);
@@ -197,4 +187,3 @@ SHAPE(db_text_only, struct text, read_text);
 SHAPE(db_two, struct db_pair, read_pair);
 SHAPE(db_one_number, struct db_pair, read_number);
 SHAPE(db_old_sends, struct db_old_send, read_old_send);
-SHAPE(db_taps, struct db_tap, read_tap);

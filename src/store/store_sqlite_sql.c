@@ -184,20 +184,16 @@ const char *const sql_texts[SQL_COUNT] = {
         "DELETE FROM notification WHERE id IN (SELECT id FROM notification AS n WHERE state <> 0 AND state = 1"
         " AND stored_at < ?1"
         " AND NOT EXISTS (SELECT 1 FROM entry WHERE notification = n.id) ORDER BY stored_at, id LIMIT ?2)",
-    [SQL_OLD_TAPS] =
-        "SELECT chat, rule, data, said_at FROM tap WHERE stored_at < ?1"
-        " ORDER BY stored_at, chat, rule, data, said_at LIMIT ?2",
-    [SQL_DELETE_TAP] = "DELETE FROM tap WHERE chat = ?1 AND rule = ?2 AND data = ?3 AND said_at = ?4",
-    [SQL_OLD_BUTTONS] =
-        "SELECT " ISSUED " FROM issued WHERE until < ?1"
-        " ORDER BY until, chat, token, run, step, n LIMIT ?2",
-    [SQL_DELETE_BUTTON] =
-        "DELETE FROM issued WHERE chat = ?1 AND token = ?2 AND run = ?3 AND step = ?4 AND n = ?5",
     [SQL_PRUNE_VARIABLES] =
         "DELETE FROM variable WHERE (chat, name) IN (SELECT chat, name FROM variable WHERE until < ?1"
         " ORDER BY until, chat, name LIMIT ?2)",
-    [SQL_PRUNE_SEEN] =
-        "DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE at < ?1 ORDER BY at, key LIMIT ?2)",
+
+    /* The last chat, and the last key, of those that are next. */
+    [SQL_SWEEP_CHATS] = "SELECT max(id), count(*) FROM (SELECT id FROM chat WHERE id > ?1 ORDER BY id LIMIT ?2)",
+    [SQL_SWEEP_TAPS] = "DELETE FROM tap WHERE chat > ?1 AND chat <= ?2 AND stored_at < ?3",
+    [SQL_SWEEP_BUTTONS] = "DELETE FROM issued WHERE chat > ?1 AND chat <= ?2 AND until < ?3",
+    [SQL_SWEEP_KEYS] = "SELECT key FROM seen WHERE key > ?1 ORDER BY key LIMIT 1 OFFSET ?2",
+    [SQL_SWEEP_SEEN] = "DELETE FROM seen WHERE key > ?1 AND (?2 IS NULL OR key <= ?2) AND at < ?3",
 
     [SQL_SEE_RULESET] =
         "UPDATE ruleset SET seen_at = ?1 - 1 WHERE hash = (SELECT hash FROM ruleset ORDER BY seen_at DESC, hash LIMIT 1)",
@@ -226,8 +222,7 @@ const char *const sql_texts[SQL_COUNT] = {
         "SELECT max(coalesce((SELECT stored_at FROM notification ORDER BY id DESC LIMIT 1), 0),"
         " coalesce((SELECT stored_at FROM entry ORDER BY id DESC LIMIT 1), 0),"
         " coalesce((SELECT stored_at FROM run ORDER BY id DESC LIMIT 1), 0),"
-        " coalesce((SELECT max(ended_at) FROM run), 0), coalesce((SELECT max(stored_at) FROM tap), 0),"
-        " coalesce((SELECT max(at) FROM seen), 0))",
+        " coalesce((SELECT max(ended_at) FROM run), 0))",
     [SQL_NEXT_DUE] =
         "SELECT max(1, due_at) FROM chat WHERE channel = ?1 AND due_at IS NOT NULL AND owner IS NULL AND held IS NULL"
         " ORDER BY due_at LIMIT 1",

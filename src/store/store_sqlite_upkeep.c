@@ -1,5 +1,7 @@
 #include "store/store_sqlite_db.h"
 
+#include <string.h>
+
 /* Expiring, operating, pruning, numbers and lists: T7. */
 
 size_t db_expired_runs(struct store *store, int64_t now, size_t limit, struct arena *arena,
@@ -63,34 +65,6 @@ static size_t prune_sends(struct db *db, int64_t before, size_t limit, struct ar
     return gone;
 }
 
-/* One by one: for a list of such keys SQLite would read all rows of each chat. */
-static size_t prune_taps(struct db *db, int64_t before, size_t limit, struct arena *arena)
-{
-    struct db_tap *taps;
-    size_t n, gone = 0;
-
-    taps = db_rows(db, SQL_OLD_TAPS, DB_VALUES(db_int(before), db_limit(limit)), &db_taps, arena, &n);
-    for (size_t i = 0; i < n; i++)
-        gone += (size_t)db_do(db, SQL_DELETE_TAP,
-                              DB_VALUES(db_int(taps[i].chat), db_text(taps[i].rule), db_blob(taps[i].data),
-                                        db_int(taps[i].said_at)));
-    return gone;
-}
-
-static size_t prune_buttons(struct db *db, int64_t before, size_t limit, struct arena *arena)
-{
-    struct issued_row *buttons;
-    size_t n, gone = 0;
-
-    buttons = db_rows(db, SQL_OLD_BUTTONS, DB_VALUES(db_int(before), db_limit(limit)), &db_issued, arena, &n);
-    for (size_t i = 0; i < n; i++)
-        gone +=
-            (size_t)db_do(db, SQL_DELETE_BUTTON,
-                          DB_VALUES(db_int(buttons[i].chat), db_blob(buttons[i].token),
-                                    db_int(buttons[i].run), db_int(buttons[i].step), db_int(buttons[i].n)));
-    return gone;
-}
-
 static size_t prune_runs(struct db *db, int64_t before, size_t limit, int64_t *runs, struct arena *arena)
 {
     struct db_pair *states;
@@ -105,9 +79,9 @@ static size_t prune_runs(struct db *db, int64_t before, size_t limit, int64_t *r
 }
 
 /* Children before parents, so that a step that stops at the limit leaves nothing without its parent. */
-size_t db_prune(struct store *store, int64_t before, int64_t seen_before, size_t limit, int64_t *runs)
+size_t db_prune(struct store *store, int64_t before, size_t limit, int64_t *runs)
 {
-    static const enum sql steps[] = { SQL_PRUNE_ENTRIES, SQL_PRUNE_NOTIFICATIONS };
+    static const enum sql steps[] = { SQL_PRUNE_ENTRIES, SQL_PRUNE_NOTIFICATIONS, SQL_PRUNE_VARIABLES };
     struct arena *arena = arena_new(SIZE_MAX);
     struct db *db = db_of(store);
     size_t gone;
@@ -118,12 +92,60 @@ size_t db_prune(struct store *store, int64_t before, int64_t seen_before, size_t
     }
     gone = prune_sends(db, before, limit, arena);
     gone += prune_runs(db, before, limit, runs, arena);
+    arena_free(arena);
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
         gone += (size_t)db_do(db, steps[i], DB_VALUES(db_int(before), db_limit(limit)));
-    gone += prune_taps(db, before, limit, arena) + prune_buttons(db, before, limit, arena);
+    return gone;
+}
+
+/* --- sweeping: a table by its key, and where it stopped is known to this process only ---------------------------- */
+
+/* Up to the last chat: then also what a chat has left that is not there itself. */
+static void sweep_chats(struct db *db, int64_t before, size_t limit)
+{
+    const int64_t from = db->sweep.chat;
+    struct db_pair page = { 0 };
+
+    if (!db_one(db, SQL_SWEEP_CHATS, DB_VALUES(db_int(from), db_limit(limit)), &db_two, NULL, &page))
+        return;
+    db->sweep.chats_done = page.second < (int64_t)limit;
+    db->sweep.chat = db->sweep.chats_done ? INT64_MAX : page.first;
+    db_do(db, SQL_SWEEP_TAPS, DB_VALUES(db_int(from), db_int(db->sweep.chat), db_int(before)));
+    db_do(db, SQL_SWEEP_BUTTONS, DB_VALUES(db_int(from), db_int(db->sweep.chat), db_int(before)));
+}
+
+static void sweep_keys(struct db *db, int64_t before, size_t limit)
+{
+    struct db_sweep *sweep = &db->sweep;
+    struct arena *arena = arena_new(SIZE_MAX);
+    struct text last = TEXT_NONE, from = text_make((const char *)sweep->key, sweep->key_bytes);
+
+    if (!arena) {
+        store_fail(&db->store, STORE_TEMPFAIL, "no memory for sweeping");
+        return;
+    }
+    sweep->keys_done =
+        !db_one(db, SQL_SWEEP_KEYS, DB_VALUES(db_blob(from), db_limit(limit)), &db_text_only, arena, &last);
+    db_do(db, SQL_SWEEP_SEEN, DB_VALUES(db_blob(from), db_blob0(last), db_int(before)));
+    if (last.n <= sizeof(sweep->key)) {
+        memcpy(sweep->key, last.p ? last.p : "", last.n);
+        sweep->key_bytes = last.n;
+    }
     arena_free(arena);
-    gone += (size_t)db_do(db, SQL_PRUNE_VARIABLES, DB_VALUES(db_int(before), db_limit(limit)));
-    return gone + (size_t)db_do(db, SQL_PRUNE_SEEN, DB_VALUES(db_int(seen_before), db_limit(limit)));
+}
+
+bool db_sweep(struct store *store, int64_t before, int64_t seen_before, size_t limit)
+{
+    struct db *db = db_of(store);
+
+    if (!db->sweep.chats_done)
+        sweep_chats(db, before, limit);
+    if (!db->sweep.keys_done)
+        sweep_keys(db, seen_before, limit);
+    if (!db->sweep.chats_done || !db->sweep.keys_done)
+        return false;
+    db->sweep = (struct db_sweep){ 0 };
+    return true;
 }
 
 /* --- rulesets, channels, numbers --------------------------------------------------------------------------------- */

@@ -114,12 +114,22 @@ static size_t prune(struct fixture *f, int64_t before, size_t limit)
 
     begin(f);
     store_count(f->store, &was);
-    n = store_prune(f->store, before, before, limit, runs);
+    n = store_prune(f->store, before, limit, runs);
     store_count(f->store, &is);
     commit(f);
     for (int i = 0; i < RUN_STATES; i++)
         assert_int_equal(was.runs[i] - runs[i], is.runs[i]);
     return n;
+}
+
+/* A whole round. */
+static void sweep(struct fixture *f, int64_t before, int64_t seen_before, size_t limit)
+{
+    for (bool done = false; !done;) {
+        begin(f);
+        done = store_sweep(f->store, before, seen_before, limit);
+        commit(f);
+    }
 }
 
 /* A notification with two entries, each with a run that has two sends. */
@@ -182,8 +192,9 @@ static void test_prune_family(struct fixture *f)
     assert_false(store_get_notification(f->store, family.notification, f->arena, &row));
     assert_true(is_issued(f, chat, "good"));
     assert_false(is_issued(f, chat, "failed"));
-    assert_int_equal(prune(f, 4000, 9), 0);
-    assert_int_equal(prune(f, 4001, 9), 1);
+    sweep(f, 4000, 0, 9);
+    assert_true(is_issued(f, chat, "good"));
+    sweep(f, 4001, 0, 9);
     assert_false(is_issued(f, chat, "good"));
 }
 
@@ -193,29 +204,89 @@ static void test_prune_rest(struct fixture *f)
     int64_t fresh = put_notification(f, NOTIFICATION_NEW), stuck = put_notification(f, NOTIFICATION_STUCK);
     int64_t done = put_notification(f, NOTIFICATION_DONE), fetches = put_notification(f, NOTIFICATION_DONE);
     struct entry_row entry = an_entry(f, fetches, ENTRY_FETCH);
-    unsigned char keys[2][STORE_KEY_BYTES] = { { 1 }, { 2 } };
     struct notification_row row;
-    bool is_fresh[2];
 
     begin(f);
     store_add_entries(f->store, &entry, 1);
-    store_seen(f->store, keys[0], 1, 1, 100, is_fresh);
-    store_seen(f->store, keys[1], 1, 1, 300, is_fresh);
-    assert_true(store_tap(f->store, 1, T("r"), T("d"), 5, 100, 100));
     commit(f);
     begin(f);
-    assert_int_equal(store_prune(f->store, 200, 50, 9, runs), 2); /* the one that is done, and the tap */
-    assert_int_equal(store_prune(f->store, 200, 300, 9, runs), 1);
+    assert_int_equal(store_prune(f->store, 200, 9, runs), 1); /* the one that is done */
     commit(f);
     assert_true(store_get_notification(f->store, fresh, f->arena, &row));
     assert_true(store_get_notification(f->store, stuck, f->arena, &row));
     assert_true(store_get_notification(f->store, fetches, f->arena, &row));
     assert_false(store_get_notification(f->store, done, f->arena, &row));
+}
+
+#define KEYS 20
+
+static size_t count_fresh(struct fixture *f, unsigned char keys[KEYS][STORE_KEY_BYTES])
+{
+    bool is_fresh[KEYS];
+    size_t n = 0;
+
     begin(f);
-    store_seen(f->store, keys[0], 2, 1, 300, is_fresh);
-    assert_true(is_fresh[0] && !is_fresh[1]);
-    assert_true(store_tap(f->store, 1, T("r"), T("d"), 5, 100, 100));
+    store_seen(f->store, keys[0], KEYS, 1, 300, is_fresh);
+    for (int i = 0; i < KEYS; i++)
+        n += is_fresh[i];
     commit(f);
+    return n;
+}
+
+static void test_sweep_keys(struct fixture *f)
+{
+    unsigned char keys[KEYS][STORE_KEY_BYTES] = { { 0 } };
+    bool is_fresh;
+
+    begin(f);
+    for (int i = 0; i < KEYS; i++) {
+        keys[i][0] = (unsigned char)(i * 13);
+        keys[i][STORE_KEY_BYTES - 1] = (unsigned char)i;
+        store_seen(f->store, keys[i], 1, 1, i % 4 ? 300 : 100, &is_fresh);
+    }
+    commit(f);
+    sweep(f, 0, 100, 3);
+    assert_int_equal(count_fresh(f, keys), 0);
+    sweep(f, 0, 101, 3);
+    assert_int_equal(count_fresh(f, keys), KEYS / 4);
+    sweep(f, 0, 301, 1);
+    assert_int_equal(count_fresh(f, keys), KEYS);
+    sweep(f, 0, 301, KEYS);
+    assert_int_equal(count_fresh(f, keys), KEYS);
+}
+
+static bool taps(struct fixture *f, int64_t chat)
+{
+    bool first;
+
+    begin(f);
+    first = store_tap(f->store, chat, T("r"), T("d"), 5, 100, 100);
+    commit(f);
+    return first;
+}
+
+static void test_sweep_chats(struct fixture *f)
+{
+    static const char *const users[] = { "a", "b", "c", "d", "e" };
+    struct issued_button button = { .data = T("data") };
+    int64_t chats[5];
+
+    for (int i = 0; i < 5; i++)
+        chats[i] = put_chat(f, "shop", users[i]);
+    begin(f);
+    for (int i = 0; i < 5; i++) {
+        assert_true(store_tap(f->store, chats[i], T("r"), T("d"), 5, 100, i % 2 ? 100 : 500));
+        store_issue(f->store, chats[i], 7, 0, 0, &button, 1, 100, i % 2 ? 250 : 500);
+    }
+    assert_true(
+        store_tap(f->store, 1LL << 60, T("r"), T("d"), 5, 100, 100)); /* of a chat that is not there */
+    commit(f);
+    sweep(f, 300, 0, 2);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(is_issued(f, chats[i], "data"), i % 2 == 0);
+        assert_int_equal(taps(f, chats[i]), i % 2);
+    }
+    assert_true(taps(f, 1LL << 60));
 }
 
 static void test_rulesets_channels(struct fixture *f)
@@ -409,6 +480,8 @@ const struct store_test upkeep_tests[] = {
     { "rearm and drop the others", test_rearm_others },
     { "prune a notification and what is its", test_prune_family },
     { "prune leaves what waits", test_prune_rest },
+    { "sweep the keys of what was seen", test_sweep_keys },
+    { "sweep the chats' taps and buttons", test_sweep_chats },
     { "rulesets and channels", test_rulesets_channels },
     { "prune rulesets", test_prune_rulesets },
     { "count and newest", test_numbers },
