@@ -290,6 +290,7 @@ static void end(struct daemon *daemon)
 static void keep_memory(void)
 {
     mallopt(M_TRIM_THRESHOLD, 4 << 20);
+    mallopt(M_TOP_PAD, 1 << 20);
     mallopt(M_MMAP_THRESHOLD, 1 << 20);
 }
 

@@ -1,5 +1,7 @@
 #include "core/message.h"
 
+#include "core/doc.h"
+
 #include <string.h>
 
 static const char *const dialect_names[] = { [DIALECT_FLAT] = "flat", [DIALECT_MARKUP] = "markup" };
@@ -22,24 +24,6 @@ bool dialect_find(struct text name, enum dialect *out)
 
 /* --- JSON, in the order in which the documentation shows it --------------------------------------------------------- */
 
-static void put_string(struct buf *out, struct text text)
-{
-    buf_char(out, '"');
-    for (size_t i = 0; i < text.n; i++) {
-        unsigned char c = (unsigned char)text.p[i];
-
-        if (c == '"' || c == '\\')
-            buf_printf(out, "\\%c", c);
-        else if (c == '\n')
-            buf_str(out, "\\n");
-        else if (c < 0x20)
-            buf_printf(out, "\\u%04x", c);
-        else
-            buf_char(out, (char)c);
-    }
-    buf_char(out, '"');
-}
-
 static void put_key(struct buf *out, const char *key)
 {
     if (out->len && out->data[out->len - 1] != '{')
@@ -52,7 +36,7 @@ static void put_text(struct buf *out, const char *key, struct text text)
     if (!text.p)
         return;
     put_key(out, key);
-    put_string(out, text);
+    doc_print_text(text, out);
 }
 
 /* A switch that the rule does not name is not sent: Octopods' own default holds. */
@@ -68,7 +52,7 @@ static void put_bool(struct buf *out, const char *key, int value)
 static void put_button(struct buf *out, const struct rendered_button *button, bool key, bool bare)
 {
     if (bare) {
-        put_string(out, button->text);
+        doc_print_text(button->text, out);
         return;
     }
     buf_char(out, '{');

@@ -257,6 +257,34 @@ void doc_print(struct json_object *value, struct buf *out)
         out->failed = true;
 }
 
+static void print_escape(unsigned char c, struct buf *out)
+{
+    if (c == '"' || c == '\\')
+        buf_printf(out, "\\%c", c);
+    else if (c == '\n')
+        buf_str(out, "\\n");
+    else
+        buf_printf(out, "\\u%04x", c);
+}
+
+void doc_print_text(struct text text, struct buf *out)
+{
+    size_t begin = 0;
+
+    buf_char(out, '"');
+    for (size_t i = 0; i < text.n; i++) {
+        unsigned char c = (unsigned char)text.p[i];
+
+        if (c >= 0x20 && c != '"' && c != '\\')
+            continue;
+        buf_add(out, text.p + begin, i - begin);
+        print_escape(c, out);
+        begin = i + 1;
+    }
+    buf_text(out, text_make(text.p + begin, text.n - begin));
+    buf_char(out, '"');
+}
+
 struct text doc_printed(struct json_object *value, size_t most, struct arena *arena)
 {
     struct buf out = BUF(most);

@@ -33,3 +33,5 @@ bool doc_add_text(struct json_object *object, const char *key, struct text text)
 /* doc_print: compact, slashes unescaped. doc_printed: in the arena; p == NULL: it is longer than `most`, or memory is out. */
 void doc_print(struct json_object *value, struct buf *out);
 struct text doc_printed(struct json_object *value, size_t most, struct arena *arena);
+/* doc_print_text: a string of JSON, with its quotes. */
+void doc_print_text(struct text text, struct buf *out);

@@ -222,20 +222,41 @@ bool values_plain(struct json_object *from, struct json_object *to)
     return ok;
 }
 
+/* The plain values of `from` that `before` has not. */
+static void print_plain(struct json_object *from, struct json_object *before, struct buf *out)
+{
+    if (!json_object_is_type(from, json_type_object))
+        return;
+    json_object_object_foreach(from, key, value)
+    {
+        if (!is_plain(value) || is_plain(doc_key(before, key)))
+            continue;
+        if (out->len > 1)
+            buf_char(out, ',');
+        doc_print_text(text_of(key), out);
+        buf_char(out, ':');
+        if (json_object_is_type(value, json_type_string))
+            doc_print_text(doc_text(value), out);
+        else
+            doc_print(value, out);
+    }
+}
+
+/* Printed as it is read: of nearly all conversations nobody asks for it, and an object of its own costs more than the rest. */
 bool values_conversation(struct json_object *from, struct json_object *custom, struct arena *arena,
                          struct entry *entry)
 {
-    struct json_object *out = json_object_new_object();
-    bool ok = out && values_plain(from, out) && values_plain(custom, out);
     struct buf text = BUF(CONVERSATION_MAX);
+    bool ok = true;
 
-    if (ok)
-        doc_print(out, &text);
-    if (ok && !text.failed) {
+    buf_char(&text, '{');
+    print_plain(from, NULL, &text);
+    print_plain(custom, from, &text);
+    buf_char(&text, '}');
+    if (!text.failed) {
         entry->conversation_doc = arena_text(arena, buf_get(&text));
         ok = entry->conversation_doc.p != NULL;
     }
-    json_object_put(out);
     buf_free(&text);
     return ok;
 }
