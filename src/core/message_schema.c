@@ -24,6 +24,31 @@ static const struct schema words_schema = { .kind = SCHEMA_ANY_OF,
                                             .what = "a text",
                                             .options = words_options };
 
+/* --- what stands in the wrong place ------------------------------------------------------------------------------- */
+
+/* Lines and labels are maps of their own; a text in several languages stands inside. */
+static const char *is_languages(const struct node *map)
+{
+    for (size_t i = 0; i < map->count; i++) {
+        struct text key = map->keys[i]->text;
+
+        if (key.n != 2 || key.p[0] < 'a' || key.p[0] > 'z' || key.p[1] < 'a' || key.p[1] > 'z')
+            return NULL;
+    }
+    return map->count && !node_get(map, "as")
+               ? "several languages stand behind text: { text: { en: ..., de: ... } }"
+               : NULL;
+}
+
+static const char *is_button(const struct node *map)
+{
+    return node_get(map, "text") || node_get(map, "callback_data") || node_get(map, "url")
+               ? "a row is a list of buttons: [ { text: ..., callback_data: ... } ]"
+               : NULL;
+}
+
+/* --- messages ----------------------------------------------------------------------------------------------------- */
+
 static const struct schema_key line_keys[] = {
     { "text", &words_schema, .required = true, .help = "the line" },
     { "when", &condition_schema, .help = "shown only if it holds" },
@@ -32,7 +57,9 @@ static const struct schema_key line_keys[] = {
     { "max", &max_schema, .help = "so many elements at most; 10" },
     { NULL },
 };
-static const struct schema line_map = { .kind = SCHEMA_MAP, .what = "a line", .keys = line_keys };
+static const struct schema line_map = {
+    .kind = SCHEMA_MAP, .what = "a line", .keys = line_keys, .mistaken = is_languages
+};
 static const struct schema *const line_options[] = { &text_schema, &line_map, NULL };
 static const struct schema line_schema = { .kind = SCHEMA_ANY_OF, .what = "a line", .options = line_options };
 static const struct schema lines_schema = {
@@ -53,7 +80,9 @@ static const struct schema_key button_keys[] = {
       .help = "a random token goes out in place of the data, which may be longer then" },
     { NULL },
 };
-static const struct schema button_map = { .kind = SCHEMA_MAP, .what = "a button", .keys = button_keys };
+static const struct schema button_map = {
+    .kind = SCHEMA_MAP, .what = "a button", .keys = button_keys, .mistaken = is_languages
+};
 static const struct schema *const button_options[] = { &text_schema, &button_map, NULL };
 static const struct schema button_schema = { .kind = SCHEMA_ANY_OF,
                                              .what = "a button or a key",
@@ -71,7 +100,9 @@ static const struct schema_key row_keys[] = {
     { "page", &page_schema, .help = "which page is shown; binds pages.now, .count, .next, .prev" },
     { NULL },
 };
-static const struct schema row_map = { .kind = SCHEMA_MAP, .what = "a row", .keys = row_keys };
+static const struct schema row_map = {
+    .kind = SCHEMA_MAP, .what = "a row", .keys = row_keys, .mistaken = is_button
+};
 static const struct schema *const row_options[] = { &text_schema, &row_schema, &row_map, NULL };
 static const struct schema any_row = { .kind = SCHEMA_ANY_OF,
                                        .what = "a row: a list of buttons or the name of a row",

@@ -371,18 +371,34 @@ static void check_entry(struct check *check, const struct schema *schema, const 
     }
 }
 
-static void check_map(struct check *check, const struct schema *schema, const struct node *node)
+/* False: the map was meant for another one, and its keys, unknown here, are not worth a word. */
+static bool check_required(struct check *check, const struct schema *schema, const struct node *node)
 {
-    for (size_t i = 0; i < node->count; i++)
-        check_entry(check, schema, node->keys[i], node->items[i]);
+    bool meant = true;
+
     for (const struct schema_key *key = schema->keys; key->name; key++) {
+        const char *way_out;
+
         if (!key->required || node_get(node, key->name))
             continue;
+        way_out = schema->mistaken ? schema->mistaken(node) : NULL;
         finding_error(check->findings, node->at, "'%s' is missing here", key->name);
-        if (key->help)
+        if (way_out)
+            finding_hint(check->findings, "%s", way_out);
+        else if (key->help)
             finding_hint(check->findings, "%s: %s", key->name, key->help);
+        meant = meant && !way_out;
         check->good = false;
     }
+    return meant;
+}
+
+static void check_map(struct check *check, const struct schema *schema, const struct node *node)
+{
+    if (!check_required(check, schema, node))
+        return;
+    for (size_t i = 0; i < node->count; i++)
+        check_entry(check, schema, node->keys[i], node->items[i]);
 }
 
 static void check_node(struct check *check, const struct schema *schema, const struct node *node)

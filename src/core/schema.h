@@ -36,6 +36,8 @@ struct schema {
     enum schema_kind kind;
     const char *what;              /* for errors: "a duration such as 15m"; NULL: a standard wording */
     const struct schema_key *keys; /* up to a name of NULL */
+    /* A map that lacks a required key may have been meant for another one: the way out then, NULL if it was not. */
+    const char *(*mistaken)(const struct node *map);
     const struct schema *item;
     const struct schema *const *options; /* up to NULL */
     const char *const *words;            /* up to NULL */
