@@ -33,4 +33,5 @@ struct maker {
     struct wants wants;
     bool in_header; /* of a lookup: secrets may stand here */
     struct secret_use *secrets;
+    bool no_languages; /* said already: it is one mistake, however many texts have several */
 };

@@ -356,15 +356,48 @@ static struct template *compile_text(struct maker *maker, const struct node *nod
 
 /* --- languages ---------------------------------------------------------------------------------------------------- */
 
+static void no_languages(struct maker *maker, const struct node *node)
+{
+    if (maker->no_languages)
+        return;
+    maker->no_languages = true;
+    finding_error(maker->findings, node->at, "a text in several languages needs 'languages' at the top");
+    finding_hint(maker->findings, "languages: [ en, de ]; the first is the default");
+}
+
+static void unknown_language(struct maker *maker, const struct node *key)
+{
+    const char *const *languages = maker->settings->languages;
+    struct buf list = BUF(200);
+    char shown[41];
+
+    text_printable(key->text, shown, sizeof(shown) - 1);
+    for (size_t i = 0; languages[i]; i++)
+        buf_printf(&list, "%s%s", i ? ", " : "", languages[i]);
+    finding_error(maker->findings, key->at, "'%s' is none of the languages", shown);
+    finding_hint(maker->findings, "languages: [ %s ]; add it there, or leave it out here", buf_get(&list).p);
+    buf_free(&list);
+}
+
+/* A line that is a map, where the text should stand by itself. */
+static void line_alone(struct maker *maker, const struct node *node)
+{
+    finding_error(maker->findings, node->at,
+                  "a map here is a text in several languages, and 'text' is no language");
+    finding_hint(maker->findings, "lines that are maps stand in a list: text: [ { text: ..., when: ... } ]");
+}
+
 static bool check_languages(struct maker *maker, const struct node *node)
 {
     const char *const *languages = maker->settings->languages;
     bool good = languages;
 
-    if (!languages) {
-        finding_error(maker->findings, node->at, "a text in several languages needs 'languages' at the top");
-        finding_hint(maker->findings, "languages: [ en, de ]; the first is the default");
+    if (node_get(node, "text")) {
+        line_alone(maker, node);
+        return false;
     }
+    if (!languages)
+        no_languages(maker, node);
     for (size_t i = 0; languages && i < node->count; i++) {
         const char *const *known = languages;
 
@@ -372,13 +405,13 @@ static bool check_languages(struct maker *maker, const struct node *node)
             known++;
         if (*known)
             continue;
-        finding_error(maker->findings, node->keys[i]->at, "'%.*s' is none of the languages",
-                      (int)(node->keys[i]->text.n < 40 ? node->keys[i]->text.n : 40), node->keys[i]->text.p);
+        unknown_language(maker, node->keys[i]);
         good = false;
     }
     for (size_t i = 0; languages && languages[i]; i++)
         if (!node_get(node, languages[i])) {
             finding_error(maker->findings, node->at, "the language '%s' is missing here", languages[i]);
+            finding_hint(maker->findings, "add it: { ..., %s: ... }", languages[i]);
             good = false;
         }
     return good;
