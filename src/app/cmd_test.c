@@ -6,6 +6,7 @@
 #include "app/cmdline.h"
 #include "app/coverage.h"
 #include "app/play.h"
+#include "app/rulefiles.h"
 #include "base/file.h"
 #include "base/log.h"
 
@@ -13,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FILE_MAX ((size_t)16 << 20)
 #define WHY_MAX ((size_t)1 << 20)
 #define OUT_MAX ((size_t)256 << 20)
 #define ARENA_MAX ((size_t)1 << 30)
@@ -31,20 +31,34 @@ struct tests {
 
 /* --- reading ---------------------------------------------------------------------------------------------------------- */
 
-static bool read_cases(struct tests *tests, const char *path, struct test_file *file,
-                       struct findings *findings)
+static bool read_cases(struct tests *tests, const struct ruleset_file *from, struct findings *findings)
 {
-    struct buf content = BUF(FILE_MAX);
-    struct fault fault;
-    bool ok = file_read(path, &content, &fault);
+    struct test_files *all = &tests->files;
+    struct test_file *files = realloc(all->files, (all->count + 1) * sizeof(*files)), *file;
 
-    file->path = path;
-    if (ok)
-        ok = testcase_read(tests->files.arena, path, buf_get(&content), tests->generation->ruleset,
-                           &file->cases, findings);
-    else
-        finding_error(findings, (struct place){ NULL }, "%s", fault.text);
-    buf_free(&content);
+    if (files)
+        all->files = files;
+    file = files ? &files[all->count] : NULL;
+    if (file) {
+        *file = (struct test_file){ .path = arena_str(all->arena, text_of(from->path)) };
+        all->count++;
+    }
+    if (!file || !file->path) {
+        finding_error(findings, (struct place){ NULL }, "out of memory");
+        return false;
+    }
+    return testcase_read(all->arena, file->path, from->text, tests->generation->ruleset, &file->cases,
+                         findings);
+}
+
+static bool read_path(struct tests *tests, const char *path, struct findings *findings)
+{
+    struct rulefiles files;
+    bool ok = rulefiles_read_cases(path, &files, findings);
+
+    for (size_t i = 0; i < files.count; i++)
+        ok = read_cases(tests, &files.files[i], findings) && ok;
+    rulefiles_free(&files);
     return ok;
 }
 
@@ -53,14 +67,13 @@ static bool read_all(struct tests *tests, char **paths, size_t n, struct finding
     bool ok = true;
 
     tests->files.arena = arena_new(ARENA_MAX);
-    tests->files.files = calloc(n + 1, sizeof(*tests->files.files));
     tests->coverage = coverage_new(tests->generation->ruleset);
-    if (!tests->files.arena || !tests->files.files || !tests->coverage) {
+    if (!tests->files.arena || !tests->coverage) {
         finding_error(findings, (struct place){ NULL }, "out of memory");
         return false;
     }
     for (size_t i = 0; i < n; i++)
-        ok = read_cases(tests, paths[i], &tests->files.files[tests->files.count++], findings) && ok;
+        ok = read_path(tests, paths[i], findings) && ok;
     return ok;
 }
 

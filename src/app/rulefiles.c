@@ -31,7 +31,7 @@ static bool add_file(struct rulefiles *out, const char *path, struct findings *f
     }
     files = out->count < FILES_MAX ? realloc(out->files, (out->count + 1) * sizeof(*files)) : NULL;
     if (!files) {
-        trouble(findings, path, "too many rule files");
+        trouble(findings, path, "too many files");
         buf_free(&content);
         return false;
     }
@@ -43,22 +43,34 @@ static bool add_file(struct rulefiles *out, const char *path, struct findings *f
     return files[out->count - 1].text.p && files[out->count - 1].path;
 }
 
-static int is_rule_file(const struct dirent *entry)
+enum sort { SORT_NONE, SORT_RULES, SORT_CASES };
+
+static enum sort sort_of(const struct dirent *entry)
 {
     static const char *const endings[] = { "yaml", "yml", "json" };
     struct text name = text_of(entry->d_name);
 
     if (name.p[0] == '.')
-        return 0;
+        return SORT_NONE;
     for (size_t i = 0; i < sizeof(endings) / sizeof(*endings); i++) {
         char plain[16], test[16];
 
         snprintf(plain, sizeof(plain), ".%s", endings[i]);
         snprintf(test, sizeof(test), ".test.%s", endings[i]);
         if (text_ends(name, plain))
-            return !text_ends(name, test);
+            return text_ends(name, test) ? SORT_CASES : SORT_RULES;
     }
-    return 0;
+    return SORT_NONE;
+}
+
+static int is_rule_file(const struct dirent *entry)
+{
+    return sort_of(entry) == SORT_RULES;
+}
+
+static int is_case_file(const struct dirent *entry)
+{
+    return sort_of(entry) == SORT_CASES;
 }
 
 static int by_bytes(const struct dirent **a, const struct dirent **b)
@@ -77,16 +89,18 @@ static bool is_file(const char *path, struct findings *findings)
     return false;
 }
 
-static bool add_folder(struct rulefiles *out, const char *folder, struct findings *findings)
+static bool add_folder(struct rulefiles *out, const char *folder, bool cases, struct findings *findings)
 {
     struct dirent **names = NULL;
-    int n = scandir(folder, &names, is_rule_file, by_bytes);
+    int n = scandir(folder, &names, cases ? is_case_file : is_rule_file, by_bytes);
     bool ok = n > 0;
 
     if (n < 0)
         trouble(findings, folder, strerror(errno));
     else if (n == 0)
-        trouble(findings, folder, "the folder has no rule files (*.yaml, *.yml, *.json)");
+        trouble(findings, folder,
+                cases ? "the folder has no test cases (*.test.yaml, *.test.yml, *.test.json)"
+                      : "the folder has no rule files (*.yaml, *.yml, *.json)");
     for (int i = 0; i < n; i++) {
         struct buf path = BUF(8192);
 
@@ -99,7 +113,7 @@ static bool add_folder(struct rulefiles *out, const char *folder, struct finding
     return ok;
 }
 
-static bool add_path(struct rulefiles *out, const char *path, struct findings *findings)
+static bool add_path(struct rulefiles *out, const char *path, bool cases, struct findings *findings)
 {
     struct stat st;
 
@@ -107,13 +121,19 @@ static bool add_path(struct rulefiles *out, const char *path, struct findings *f
         trouble(findings, path, strerror(errno));
         return false;
     }
-    return S_ISDIR(st.st_mode) ? add_folder(out, path, findings) : add_file(out, path, findings);
+    return S_ISDIR(st.st_mode) ? add_folder(out, path, cases, findings) : add_file(out, path, findings);
 }
 
 bool rulefiles_read_path(const char *path, struct rulefiles *out, struct findings *findings)
 {
     *out = (struct rulefiles){ 0 };
-    return add_path(out, path, findings);
+    return add_path(out, path, false, findings);
+}
+
+bool rulefiles_read_cases(const char *path, struct rulefiles *out, struct findings *findings)
+{
+    *out = (struct rulefiles){ 0 };
+    return add_path(out, path, true, findings);
 }
 
 bool rulefiles_read(const struct config *config, struct rulefiles *out, struct findings *findings)
@@ -124,7 +144,7 @@ bool rulefiles_read(const struct config *config, struct rulefiles *out, struct f
     for (size_t i = 0; i < config->n_rules; i++) {
         char *path = configfile_path(config, config->rules[i]);
 
-        ok = path && add_path(out, path, findings) && ok;
+        ok = path && add_path(out, path, false, findings) && ok;
         free(path);
     }
     return ok;

@@ -360,6 +360,21 @@ def cases_that_cannot_be_read():
         folder.run("test", wanted=2)
 
 
+@test
+def cases_of_a_folder():
+    with Folder() as folder:
+        _, err = folder.run("test", "rules", wanted=3)
+        assert err.startswith("error: rules: the folder has no test cases (*.test.yaml, *.test.yml, *.test.json)\n"), err
+        folder.write("rules/b.test.json", '[ { "name": "b", "text": "Bye", "expect": { "rule": "bye" } } ]')
+        folder.write("rules/a.test.yaml", "- { name: a, text: Bye, expect: { rule: bye } }\n")
+        folder.write("rules/.c.test.yaml", "- { name: c, nothing }\n")
+        out, _ = folder.run("test", "rules/")
+        assert out.startswith("1..2\nok 1 - a\nok 2 - b\n"), out
+        folder.write("rules/a.test.yaml", "- { name: a, text: Bye, expect: { rule: buy } }\n")
+        _, err = folder.run("test", "rules", wanted=3)
+        assert "rules/a.test.yaml:1:41: error: there is no rule 'buy'" in err, err
+
+
 SHOP_CASES = """\
 - name: the shop fails between two presses
   contact: { shop_id: 77 }
