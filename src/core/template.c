@@ -216,29 +216,65 @@ static size_t word_end(struct text text, size_t from)
     return end;
 }
 
-/* {id}, {{id}} and $id are other programs' templates. */
-static void warn_lookalike(struct reader *reader, struct text text, size_t from)
+static bool is_known(const struct reader *reader, struct text name)
 {
     const struct names *names = reader->maker->names;
+
+    for (const char *const *known = names->all; *known; known++)
+        if (text_is(name, *known))
+            return true;
+    return false;
+}
+
+/* "id", "contact.name": what may be meant for the path of a value; empty if it begins with no letter. */
+static struct text path_at(struct text text, size_t from)
+{
+    size_t end = word_end(text, from);
+
+    if (end == from || text.p[from] < 'a' || text.p[from] > 'z')
+        return TEXT_NONE;
+    while (end < text.n && text.p[end] == '.' && word_end(text, end + 1) > end + 1)
+        end = word_end(text, end + 1);
+    return text_make(text.p + from, end - from);
+}
+
+/* {id}, {{id}} and $id are other programs' templates. The name; n == 0: this is none. Words in braces that stand apart, { so },
+   are the customer's, unless it is a name. */
+static struct text lookalike(const struct reader *reader, struct text text, size_t from)
+{
+    bool twice = from + 1 < text.n && text.p[from + 1] == '{';
     size_t start = from + 1, end;
     struct text name;
-    const char *const *known = names ? names->all : NULL;
 
-    if (!known || (from > 0 && strchr("${", text.p[from - 1])))
-        return;
+    if (text.p[from] == '$')
+        return path_at(text, start);
     while (start < text.n && (text.p[start] == '{' || text.p[start] == ' '))
         start++;
-    end = word_end(text, start);
-    name = text_make(text.p + start, end - start);
-    while (*known && !text_is(name, *known))
-        known++;
-    if (!*known || (name.n && name.p[0] >= '0' && name.p[0] <= '9'))
+    name = path_at(text, start);
+    end = start + name.n;
+    if (name.n == 0 || end == text.n || !strchr("} |", text.p[end]))
+        return TEXT_NONE;
+    return twice || is_known(reader, name) || (start == from + 1 && text.p[end] == '}') ? name : TEXT_NONE;
+}
+
+static void warn_lookalike(struct reader *reader, struct text text, size_t from)
+{
+    struct text name;
+    size_t end;
+
+    if (!reader->maker->names || !reader->maker->names->all || (from > 0 && strchr("${", text.p[from - 1])))
         return;
-    if (text.p[from] == '{' && !(end < text.n && (text.p[end] == '}' || text.p[end] == ' ')))
+    name = lookalike(reader, text, from);
+    if (name.n == 0)
         return;
+    end = (size_t)(name.p - text.p) + name.n;
     finding_add(reader->maker->findings, FINDING_WARNING, part_place(reader, from, end),
                 "the customer will see '%.*s' as it stands here", (int)(end - from), text.p + from);
-    hint(reader, "the value of '%.*s' is written ${%.*s}", TEXT_ARG(name), TEXT_ARG(name));
+    if (is_known(reader, name))
+        hint(reader, "the value of '%.*s' is written ${%.*s}", TEXT_ARG(name), TEXT_ARG(name));
+    else
+        hint(reader, "a value is written ${%.*s}%s", TEXT_ARG(name),
+             text.p[from] == '$' ? ", a dollar $$" : "");
 }
 
 static void read_template(struct reader *reader)

@@ -286,8 +286,19 @@ static void test_warnings(void **state)
         { "Order {{id}}", "as it stands here" },
         { "Order {{ id }}", "as it stands here" },
         { "Order $id", "as it stands here" },
-        { "Order {it}", NULL },
-        { "Order $it {id it", "as it stands here" },
+        { "Order { id }", "as it stands here" },
+        { "Order {id it", "as it stands here" },
+        { "Order {it}", "as it stands here" },
+        { "Order { it }", NULL },
+        { "Order {it it", NULL },
+        { "Order {{it}}", "as it stands here" },
+        { "Order {{ it | upper }}", "as it stands here" },
+        { "Order {{it|upper}}", "as it stands here" },
+        { "Hello {{contact.name}}", "'{{contact.name'" },
+        { "Hello {contact.name}", "'{contact.name'" },
+        { "Hello $contact.name.", "'$contact.name'" },
+        { "Order $it", "as it stands here" },
+        { "$$it, $ it, US$, {}, {1}, {It}, {\"it\":1}", NULL },
     };
 
     (void)state;
