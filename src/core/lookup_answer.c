@@ -53,12 +53,12 @@ const struct pattern *lookup_field(const struct lookup *lookup, struct text path
 
 /* --- answers -------------------------------------------------------------------------------------------------------------- */
 
-static bool scalar_keeps(const struct lookup_field *field, struct json_object *value,
-                         struct pattern_scratch *scratch)
+bool lookup_field_keeps(const struct lookup_field *field, struct json_object *value,
+                        struct pattern_scratch *scratch)
 {
     struct text text = doc_text(value);
 
-    if (!value) /* null is missing, and not wrong */
+    if (!value)
         return true;
     if (json_object_is_type(value, json_type_object) || json_object_is_type(value, json_type_array))
         return false;
@@ -74,7 +74,7 @@ static bool keeps(const struct lookup_field *field, size_t i, struct json_object
     int64_t at;
 
     if (!word || !value)
-        return scalar_keeps(field, value, scratch);
+        return lookup_field_keeps(field, value, scratch);
     if (!json_object_is_type(value, json_type_array))
         return keeps(field, i + 1, doc_key(value, word), scratch);
     if (strcmp(word, "*") != 0)

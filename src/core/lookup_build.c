@@ -1,6 +1,7 @@
 #include "core/address.h"
 #include "core/config_forms.h"
 #include "core/lookup_parts.h"
+#include "core/node_json.h"
 #include "core/pattern_pool.h"
 
 #include <string.h>
@@ -225,6 +226,62 @@ static void build_fields(struct building *building, struct lookup_form *form)
                     &form->fields[form->n_fields++]);
 }
 
+/* --- the sample and the fields ------------------------------------------------------------------------------------ */
+
+struct sampling {
+    struct building *building;
+    const struct lookup_field *field;
+    struct pattern_scratch *scratch;
+};
+
+static void check_value(const struct sampling *sampling, const struct node *node)
+{
+    struct json_object *value = node_json(node);
+    bool keeps = lookup_field_keeps(sampling->field, value, sampling->scratch);
+
+    json_object_put(value);
+    if (keeps)
+        return;
+    wrong(sampling->building, node->at, "the sample breaks 'fields': %.*s is not what its pattern takes",
+          TEXT_ARG(sampling->field->text));
+    hint(sampling->building, "such an answer of the shop would count as failed; correct one of the two");
+}
+
+/* As in_sample; all that the field is about. */
+static void check_values(const struct sampling *sampling, const struct node *node, size_t at)
+{
+    const char *word = at < sampling->field->n ? sampling->field->words[at] : NULL;
+    int64_t i;
+
+    if (!node)
+        return;
+    if (!word || node->kind == NODE_SCALAR) {
+        check_value(sampling, node);
+        return;
+    }
+    if (node->kind == NODE_MAP)
+        check_values(sampling, node_get(node, word), at + 1);
+    else if (strcmp(word, "*") != 0 && text_i64(text_of(word), &i) && i >= 0 && (uint64_t)i < node->count)
+        check_values(sampling, node->items[i], at + 1);
+    for (size_t k = 0; node->kind == NODE_LIST && strcmp(word, "*") == 0 && k < node->count; k++)
+        check_values(sampling, node->items[k], at + 1);
+}
+
+/* A sample that the daemon would refuse as an answer would be one in no test, and the customer's error in all. */
+static void check_sample(struct building *building, const struct lookup_form *form)
+{
+    struct sampling sampling = { building, NULL, pattern_scratch_new() };
+
+    if (!sampling.scratch)
+        wrong(building, building->node->at, "out of memory");
+    for (size_t i = 0; sampling.scratch && form->sample && i < form->n_fields; i++) {
+        sampling.field = &form->fields[i];
+        if (sampling.field->pattern)
+            check_values(&sampling, form->sample, 0);
+    }
+    pattern_scratch_free(sampling.scratch);
+}
+
 static void build_hosts(struct building *building, struct lookup_form *form)
 {
     const struct node *hosts = node_get(building->node, "hosts");
@@ -376,6 +433,8 @@ static bool build_form(struct maker *maker, const struct named *named, struct lo
     check_form(&building, form);
     build_hosts(&building, form);
     build_fields(&building, form);
+    if (building.good)
+        check_sample(&building, form);
     build_templates(&building);
     return building.good;
 }

@@ -45,3 +45,7 @@ struct lookup {
     size_t n_headers, n_with;
     const struct lookup_body *body; /* NULL: none */
 };
+
+/* lookup_field_keeps: a value that stands where the field says. NULL, which is null, is missing, and not wrong. */
+bool lookup_field_keeps(const struct lookup_field *field, struct json_object *value,
+                        struct pattern_scratch *scratch);
