@@ -329,6 +329,17 @@ static bool check_header_name(struct building *building, const struct node *key)
     return true;
 }
 
+static bool check_header_value(struct building *building, const struct node *value)
+{
+    for (size_t i = 0; i < value->text.n; i++)
+        if ((unsigned char)value->text.p[i] < ' ' || value->text.p[i] == 0x7F) {
+            wrong(building, value->at, "a line break or another control character cannot stand in a header");
+            hint(building, "write the value as one line");
+            return false;
+        }
+    return true;
+}
+
 /* --- templates ---------------------------------------------------------------------------------------------------- */
 
 static const struct template *compile(struct building *building, const struct node *node,
@@ -369,7 +380,8 @@ static void build_headers(struct building *building)
     building->lookup->headers = list;
     building->maker->in_header = true;
     for (size_t i = 0; list && i < headers->count; i++) {
-        if (!building->maker->names && !check_header_name(building, headers->keys[i]))
+        if (!building->maker->names && (!check_header_name(building, headers->keys[i]) ||
+                                        !check_header_value(building, headers->items[i])))
             continue;
         list[i].name = keep(building, headers->keys[i]->text);
         list[i].value = compile(building, headers->items[i], LEAF_TEXT);
