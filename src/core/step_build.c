@@ -451,6 +451,44 @@ static void close_blocks(struct steps *steps, const struct rule *rule)
             steps->list[begins[i] - 1].to = steps->count;
 }
 
+/* Where a run may go on behind a step that it reaches. */
+static void mark_next(const struct steps *steps, size_t i, bool *reached)
+{
+    const struct step *step = &steps->list[i];
+    bool otherwise = false;
+
+    for (size_t k = 0; step->kind == STEP_CHOOSE && k < step->n_branches; k++) {
+        reached[step->branches[k].to] = true;
+        otherwise = !step->branches[k].when;
+    }
+    if (step->kind == STEP_CHOOSE || step->kind == STEP_JUMP)
+        reached[step->to] = reached[step->to] || !otherwise;
+    else if (step->kind != STEP_GOTO)
+        reached[i + 1] = true;
+}
+
+/* What lies behind a goto, or behind a choice of which every branch has one. Jumps lead onwards only, so one look is enough. */
+static void warn_unreached(const struct steps *steps, const struct rule *rule)
+{
+    const size_t begins[] = { 0, rule->not_found, rule->on_error, rule->on_refused };
+    bool *reached = arena_array(steps->context->maker->arena, steps->count + 1, sizeof(*reached));
+    bool told = false; /* of the steps before this one */
+
+    for (size_t i = 0; reached && i < sizeof(begins) / sizeof(*begins); i++)
+        if (begins[i] != RULE_NO_STEP)
+            reached[begins[i]] = true;
+    for (size_t i = 0; reached && i < steps->count; i++) {
+        if (reached[i]) {
+            mark_next(steps, i, reached);
+        } else if (steps->list[i].kind != STEP_JUMP && !told) {
+            finding_add(steps->context->maker->findings, FINDING_WARNING, steps->list[i].at,
+                        "nothing goes on to here: each way leads to another rule before it");
+            finding_hint(steps->context->maker->findings, "put it before the goto, or leave it out");
+        }
+        told = !reached[i];
+    }
+}
+
 /* What happens in the blocks when a value is missing is nobody's business any more. */
 static bool add_blocks(struct steps *steps, const struct node *map, struct rule *rule)
 {
@@ -488,6 +526,8 @@ bool step_build(const struct node *map, struct rule_context *context, struct rul
     context->maker->names = before;
     if (good)
         close_blocks(&steps, rule);
+    if (good && before)
+        warn_unreached(&steps, rule);
     rule->steps = steps.list;
     rule->n_steps = steps.count;
     return good;
