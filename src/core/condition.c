@@ -62,6 +62,40 @@ static bool build_pattern(struct maker *maker, const struct node *node, struct c
     return false;
 }
 
+/* Values that are one of few words. */
+static const char *const *words_of(const struct maker *maker, const struct path *path)
+{
+    static const char *const hours[] = { "open", "closed", NULL };
+
+    return path_first(path, "hours")                      ? hours
+           : path_first(path, "lang") && path->count == 1 ? maker->settings->languages
+                                                          : NULL;
+}
+
+/* A slip of the pen, such as `opne`, makes a condition that never holds. */
+static void warn_never(struct maker *maker, const struct condition_part *part, struct text pattern)
+{
+    const char *const *words = words_of(maker, &part->path);
+    struct pattern_scratch *scratch = words ? pattern_scratch_new() : NULL;
+    struct buf list = BUF(200);
+    bool takes = !scratch;
+
+    for (size_t i = 0; scratch && words[i]; i++) {
+        takes = takes || pattern_match(part->pattern, scratch, text_of(words[i])) != PATTERN_NO;
+        buf_printf(&list, "%s%s", i == 0 ? "" : words[i + 1] ? ", " : " or ", words[i]);
+    }
+    pattern_scratch_free(scratch);
+    if (!takes) {
+        const char *near = text_closest(pattern, words);
+
+        finding_add(maker->findings, FINDING_WARNING, part->at, "%.*s is never this: it is %.*s",
+                    TEXT_ARG(part->path.text), TEXT_ARG(buf_get(&list)));
+        if (near)
+            finding_hint(maker->findings, "did you mean '%s'?", near);
+    }
+    buf_free(&list);
+}
+
 bool condition_build(struct maker *maker, const struct node *node, const struct condition **out)
 {
     struct condition *condition = node ? arena_alloc(maker->arena, sizeof(*condition)) : NULL;
@@ -82,6 +116,8 @@ bool condition_build(struct maker *maker, const struct node *node, const struct 
 
         good = build_path(maker, node->keys[i], part) && good;
         good = build_pattern(maker, node->items[i], part) && good;
+        if (good && maker->names && !maker->names->again)
+            warn_never(maker, part, node->items[i]->text);
     }
     if (!good)
         return false;
