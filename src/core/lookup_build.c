@@ -541,7 +541,10 @@ const struct lookup *lookup_build(struct maker *maker, const struct named_list *
     struct text as;
 
     if (!named) {
-        (void)named_missing(list, name_node(node), maker->findings);
+        if (!named_missing(list, name_node(node), maker->findings))
+            finding_hint(maker->findings,
+                         "lookups stand at the top: lookups: { %.*s: { url: ..., sample: ... } }",
+                         TEXT_ARG(name_node(node)->text));
         return NULL;
     }
     named->used = true;

@@ -84,6 +84,8 @@ static void check_channel(struct builder *builder, const struct node *node)
         words[i] = context->channels[i].name;
     if (words && text_closest(node->text, words))
         hint(builder, "did you mean '%s'?", text_closest(node->text, words));
+    else
+        hint(builder, "channels are named in the configuration, under 'channels'");
 }
 
 static void check_flat(struct builder *builder, const struct node *node)

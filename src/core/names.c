@@ -70,6 +70,7 @@ static struct place here(const struct checking *check)
 
 /* --- reserved words ------------------------------------------------------------------------------------------------- */
 
+/* False: there is no other word that may be meant. */
 static bool unknown_inside(const struct checking *check, const char *what, const char *const *words)
 {
     const char *inside = check->path->words[1];
@@ -78,6 +79,38 @@ static bool unknown_inside(const struct checking *check, const char *what, const
     finding_error(check->maker->findings, here(check), "%s '%s'", what, inside);
     if (near)
         hint(check, "did you mean %s.%s?", check->path->words[0], near);
+    return near;
+}
+
+static bool unknown_attachment(const struct checking *check)
+{
+    if (!unknown_inside(check, "an attachment has no", attachment_words))
+        hint(check, "it has type, url and name");
+    return false;
+}
+
+static bool unknown_pages(const struct checking *check)
+{
+    if (!unknown_inside(check, "pages have no", pages_words))
+        hint(check, "they have now, count, next and prev");
+    return false;
+}
+
+static bool unknown_variable(const struct checking *check)
+{
+    const char *inside = check->path->words[1];
+
+    if (!unknown_inside(check, "no 'set' gives the chat a variable", check->maker->variables))
+        hint(check, "give it one where it is known: set: { %s: ... }", inside);
+    return false;
+}
+
+static bool unknown_hours(const struct checking *check)
+{
+    const char *inside = check->path->words[1];
+
+    if (!unknown_inside(check, "no hours are called", check->maker->settings->hours_names))
+        hint(check, "write them at the top: hours: { %s: { open: [ 'Mon-Fri 09:00-18:00' ] } }", inside);
     return false;
 }
 
@@ -86,7 +119,7 @@ static bool check_pages(const struct checking *check)
     const struct names *names = check->maker->names;
 
     if (!in_list(pages_words, text_of(check->path->words[1])))
-        return unknown_inside(check, "pages have no", pages_words);
+        return unknown_pages(check);
     if (names && names->pages)
         return true;
     (void)wrong(check, "nothing here has pages");
@@ -127,16 +160,16 @@ static bool check_inside(const struct checking *check, int which)
     case INSIDE_ATTACHMENT:
         if (check->path->count == 2 && in_list(attachment_words, text_of(inside)))
             return true;
-        return unknown_inside(check, "an attachment has no", attachment_words);
+        return unknown_attachment(check);
     case INSIDE_CHAT:
         if (check->path->count == 2 &&
             (!check->maker->variables || in_list(check->maker->variables, text_of(inside))))
             return true;
-        return unknown_inside(check, "no 'set' gives the chat a variable", check->maker->variables);
+        return unknown_variable(check);
     case INSIDE_HOURS:
         if (check->path->count == 2 && in_list(settings->hours_names, text_of(inside)))
             return true;
-        return unknown_inside(check, "no hours are called", settings->hours_names);
+        return unknown_hours(check);
     case INSIDE_PAGES:
         return check_pages(check);
     case INSIDE_SECRET:

@@ -48,6 +48,9 @@ static void unknown(struct rule_context *context, const struct node *name)
     finding_error(context->maker->findings, name->at, "no rule is called '%.*s'", TEXT_ARG(name->text));
     if (near)
         finding_hint(context->maker->findings, "did you mean '%s'?", near);
+    else
+        finding_hint(context->maker->findings, "the name stands at the rule: - name: %.*s",
+                     TEXT_ARG(name->text));
 }
 
 const struct rule *rule_goto_target(struct rule_context *context, const struct node *name)

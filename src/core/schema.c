@@ -114,6 +114,9 @@ static void wrong_kind(struct check *check, const struct schema *schema, const s
                       found[node->kind]);
     if (node->kind != NODE_LIST && choose(schema, NODE_LIST) && !choose(schema, node->kind))
         finding_hint(check->findings, "a list is written [ one, two ], or one '- ' line for each element");
+    else if (node->kind != NODE_MAP && choose(schema, NODE_MAP) && !choose(schema, NODE_SCALAR))
+        finding_hint(check->findings,
+                     "a map is written { key: value }, or one 'key: value' line for each key");
     buf_free(&what);
     check->good = false;
 }
@@ -252,6 +255,10 @@ static void check_bool(struct check *check, const struct schema *schema, const s
     expected(check, schema, node, NULL);
     if (!node->plain && (node_is(node, "true") || node_is(node, "false")))
         finding_hint(check->findings, "write it without quotes");
+    else if (text_is_nocase(node->text, "yes") || text_is_nocase(node->text, "on"))
+        finding_hint(check->findings, "write: true");
+    else if (text_is_nocase(node->text, "no") || text_is_nocase(node->text, "off"))
+        finding_hint(check->findings, "write: false");
 }
 
 static void check_word(struct check *check, const struct schema *schema, const struct node *node)
@@ -293,11 +300,17 @@ static void check_custom(struct check *check, const struct schema *schema, const
 
 static void check_node(struct check *check, const struct schema *schema, const struct node *node);
 
+static void empty(struct check *check, const struct node *node, const char *what)
+{
+    finding_error(check->findings, node->at, "this %s is empty", what);
+    finding_hint(check->findings, "put something into it");
+}
+
 static void check_list(struct check *check, const struct schema *schema, const struct node *node)
 {
     if (!in_range(schema, (int64_t)node->count)) {
         if (node->count == 0)
-            finding_error(check->findings, node->at, "this list is empty");
+            empty(check, node, "list");
         else
             finding_error(check->findings, node->at,
                           "a list of %" PRId64 " to %" PRId64 " elements is expected here, not of %zu",
@@ -311,7 +324,7 @@ static void check_list(struct check *check, const struct schema *schema, const s
 static void check_dict(struct check *check, const struct schema *schema, const struct node *node)
 {
     if (node->count == 0 && schema->least > 0) {
-        finding_error(check->findings, node->at, "this map is empty");
+        empty(check, node, "map");
         check->good = false;
     }
     for (size_t i = 0; i < node->count; i++) {

@@ -334,7 +334,8 @@ static void test_whole_file(void **state)
         { "", "c.yaml: error: the file is empty\n     = it needs sources: and channels: at least\n" },
         { "[]\n", "c.yaml:1:1: error: a map of settings is expected here, not a list\n"
                   "   1 | []\n"
-                  "     | ^\n" },
+                  "     | ^\n"
+                  "     = a map is written { key: value }, or one 'key: value' line for each key\n" },
         { "log: text\n", "c.yaml:1:1: error: 'sources' is missing here\n"
                          "   1 | log: text\n"
                          "     | ^\n"
@@ -346,9 +347,11 @@ static void test_whole_file(void **state)
         { "sources: []\nchannels: {}\n", "c.yaml:1:10: error: this list is empty\n"
                                          "   1 | sources: []\n"
                                          "     |          ^\n"
+                                         "     = put something into it\n"
                                          "c.yaml:2:11: error: this map is empty\n"
                                          "   2 | channels: {}\n"
-                                         "     |           ^\n" },
+                                         "     |           ^\n"
+                                         "     = put something into it\n" },
         { "sources:\n"
           "  - { name: a, kind: intercom, path: /a, channel: shpo }\n"
           "  - { name: a, kind: hubspot, path: /a, channel: shop }\n"

@@ -90,7 +90,9 @@ static void test_checks(void **state)
         { "name: My Rule", "1:7 'My Rule' is no name [a name: small letters, digits and '-', at most 64]" },
         { "bool: true", "" },
         { "bool: false", "" },
-        { "bool: yes", "1:7 true or false is expected here" },
+        { "bool: yes", "1:7 true or false is expected here [write: true]" },
+        { "bool: Off", "1:7 true or false is expected here [write: false]" },
+        { "bool: 1", "1:7 true or false is expected here" },
         { "bool: 'true'", "1:8 true or false is expected here [write it without quotes]" },
         { "int: -5", "" },
         { "int: 5.0", "1:6 a whole number is expected here" },
@@ -112,7 +114,7 @@ static void test_checks(void **state)
         { "even: ab", "" },
         { "even: abc", "1:7 a text of an even length is expected here" },
         { "list: [ 1, 2 ]", "" },
-        { "list: []", "1:7 this list is empty" },
+        { "list: []", "1:7 this list is empty [put something into it]" },
         { "list: [ 1, 2, 3, 4 ]", "1:7 a list of 1 to 3 elements is expected here, not of 4" },
         { "list: 1",
           "1:7 a list is expected here, not a single value [a list is written [ one, two ], or one '- ' "
@@ -122,7 +124,8 @@ static void test_checks(void **state)
         { "dict: { a: 1s, b: 2m }", "" },
         { "dict: { a: 1s, b: x }", "1:19 a duration such as 15m is expected here" },
         { "dict: { '': 1s }", "1:10 a key is empty" },
-        { "dict: a", "1:7 a map is expected here, not a single value" },
+        { "dict: a", "1:7 a map is expected here, not a single value [a map is written { key: value }, or "
+                     "one 'key: value' line for each key]" },
         { "self: { self: { int: x } }", "1:22 a whole number is expected here" },
         { "choice: a", "" },
         { "choice: { int: 1 }", "" },
@@ -135,7 +138,8 @@ static void test_checks(void **state)
                                            "[known here: text, short, name, bool, int, few, duration, wait, "
                                            "size, colour, even, list, dict, self, "
                                            "choice, buttons or any]" },
-        { "- a", "1:1 a map is expected here, not a list" },
+        { "- a", "1:1 a map is expected here, not a list [a map is written { key: value }, or one 'key: "
+                 "value' line for each key]" },
     };
 
     (void)state;
