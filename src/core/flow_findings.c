@@ -127,7 +127,7 @@ void flow_say_overlap(struct flow *flow, int rule, int first, enum flow_side sid
     finding_add(flow->findings, FINDING_WARNING, at,
                 "rules '%s' and '%s' overlap, and neither contains the other", name_of(flow, first),
                 name_of(flow, rule));
-    finding_hint(flow->findings, "both take '%s', and '%s' (%s) gets it; make one pattern narrower",
+    finding_hint(flow->findings, "both take '%s', and '%s' (%s) comes first; make one pattern narrower",
                  show(common, &text), name_of(flow, first), line_of(flow, first, side, at, &line));
 }
 

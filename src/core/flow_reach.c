@@ -77,8 +77,11 @@ static void add_common(struct winning *winning, struct flow_walk *walk, int node
     struct flow_won *won = winning->won;
 
     for (int i = 0; i < won->n_first; i++)
-        if (won->first[i] == other)
+        if (won->first[i] == other) {
+            if (won->common[i].n == 0)
+                won->common[i] = flow_reach_word(winning->flow, walk, node);
             return;
+        }
     if (won->n_first == 4)
         return;
     won->first[won->n_first] = other;
@@ -103,23 +106,23 @@ static bool see_end(void *arg, struct flow_walk *walk, int node)
 {
     struct winning *winning = arg;
     struct flow_rule *rules = winning->flow->rules;
-    bool first = true;
+    bool first = true, nothing = walk->pairs[node].bytes == 0;
     const int *names;
     int n;
 
-    if (walk->pairs[node].bytes == 0)
-        return true; /* nobody sends nothing */
+    if (nothing && winning->side == FLOW_TAP)
+        return true; /* nobody sends nothing, but for a file without words */
     n = flow_dfa_accepts(walk->dfa, walk->pairs[node].state, &names);
     for (int i = 0; i < n && names[i] < winning->rule; i++) {
         if (flow_model_hides(&rules[names[i]], &rules[winning->rule], winning->side)) {
             first = false;
             add_common(winning, walk, node, names[i]);
-        } else if (rules[names[i]].exact[winning->side] && !rules[names[i]].rule->further &&
+        } else if (!nothing && rules[names[i]].exact[winning->side] && !rules[names[i]].rule->further &&
                    !rules[names[i]].all[winning->side]) {
             add_beside(winning, walk, node, names[i]);
         }
     }
-    if (first && !winning->won->wins)
+    if (first && (!winning->won->wins || rules[winning->rule].example[winning->side].n == 0))
         rules[winning->rule].example[winning->side] = flow_reach_word(winning->flow, walk, node);
     winning->won->wins |= first;
     return true;
