@@ -21,6 +21,7 @@ extern const struct cmd cmd_table[];
 int cmd_serve(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_queue(int argc, char **argv);
+int cmd_forget(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_try(int argc, char **argv);
 int cmd_test(int argc, char **argv);

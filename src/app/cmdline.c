@@ -18,6 +18,8 @@ const struct cmd cmd_table[] = {
       "look at what waits or failed, and act on it", cmd_queue },
     { "explain", "explain -c FILE NOTIFICATION-ID", "what became of a notification, step by step",
       cmd_explain },
+    { "forget", "forget -c FILE --chat USER-ID [--channel NAME]", "remove a customer from the store",
+      cmd_forget },
     { "try", "try -c FILE [--text] [OPTIONS] DATA", "what this tap, or text, would send", cmd_try },
     { "test", "test -c FILE CASES... [--junit FILE] [--mutate]", "play test cases against the rules; TAP",
       cmd_test },

@@ -11,6 +11,7 @@ src_libapp_a_SOURCES = \
 	src/app/cmd_chat_turns.c \
 	src/app/cmd_check.c \
 	src/app/cmd_explain.c \
+	src/app/cmd_forget.c \
 	src/app/cmd_graph.c \
 	src/app/cmd_queue.c \
 	src/app/cmd_serve.c \

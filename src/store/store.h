@@ -377,6 +377,9 @@ struct store_forgotten {
    line. False: a send of the customer is on its way, nothing was changed; try again when its result is there. */
 bool store_forget_chat(struct store *store, struct text channel, struct text user_id,
                        struct store_forgotten *counts) CHECKED;
+/* store_clear_log: what was removed is gone from the tables' file with the commit; this takes it out of the write-ahead log, too.
+   Outside of a transaction. False: the log is in use; what it holds is written over in time. */
+bool store_clear_log(struct store *store) CHECKED;
 
 /* --- looking: pages, for the command line ------------------------------------------------------------------------ */
 

@@ -106,6 +106,7 @@ struct store_backend {
     int64_t (*next_due)(struct store *store, const struct text *channels, size_t n);
     bool (*changed)(struct store *store);
 
+    bool (*clear_log)(struct store *store); /* NULL: there is none */
     bool (*forget_chat)(struct store *store, struct text channel, struct text user_id,
                         struct store_forgotten *counts);
 

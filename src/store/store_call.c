@@ -438,6 +438,12 @@ bool store_forget_chat(struct store *store, struct text channel, struct text use
            !store_failed(store);
 }
 
+bool store_clear_log(struct store *store)
+{
+    return store_may_read(store) && !store->open &&
+           (!store->backend->clear_log || store->backend->clear_log(store));
+}
+
 /* --- looking ------------------------------------------------------------------------------------------------ */
 
 bool store_get_notification(struct store *store, int64_t id, struct arena *arena,

@@ -3,6 +3,7 @@ functional_tests = \
 	tests/functional/test_beside.py \
 	tests/functional/test_cover.py \
 	tests/functional/test_flows.py \
+	tests/functional/test_forget.py \
 	tests/functional/test_frontdoor.py \
 	tests/functional/test_generic.py \
 	tests/functional/test_hubspot.py \

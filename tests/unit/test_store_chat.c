@@ -344,6 +344,10 @@ static void test_forget(struct fixture *f)
     assert_false(store_find_chat(f->store, T("shop"), T("1"), f->arena, &chat));
     assert_true(store_get_entry(f->store, theirs, f->arena, &entry));
     assert_true(store_head_run(f->store, bert, f->arena, &found));
+    assert_true(store_clear_log(f->store));
+    begin(f);
+    assert_false(store_clear_log(f->store)); /* it would be of no use, and this one writes to it */
+    commit(f);
 }
 
 static void test_forget_all_channels(struct fixture *f)
