@@ -1,0 +1,15 @@
+# `make torture`: the daemon is killed under load, see torture.py. Never installed, not built by `make all`.
+
+EXTRA_DIST += contrib/torture/torture.py contrib/torture/load.py contrib/torture/plant.py contrib/torture/rounds.py \
+	contrib/torture/verdict.py contrib/torture/killpoint.c contrib/torture/RESULTS
+CLEANFILES += contrib/torture/killpoint.so
+
+# Automake has no shared objects without libtool, and this one is no library: it is loaded into the daemon by LD_PRELOAD.
+contrib/torture/killpoint.so: $(srcdir)/contrib/torture/killpoint.c
+	$(AM_V_GEN)$(MKDIR_P) contrib/torture && $(CC) -D_GNU_SOURCE $(CPPFLAGS) $(WARN_CFLAGS) $(SQLITE_CFLAGS) $(CFLAGS) \
+		-fPIC -shared $(LDFLAGS) -o $@ $(srcdir)/contrib/torture/killpoint.c -ldl
+
+# TORTURE_FLAGS: --kills N, ... (see torture.py --help)
+torture: callbackd tests/sim/callbackd-sim contrib/torture/killpoint.so
+	$(PYTHON) $(srcdir)/contrib/torture/torture.py $(TORTURE_FLAGS)
+.PHONY: torture
