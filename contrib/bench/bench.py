@@ -28,7 +28,7 @@ log_level: warn
 sources:
   - {{ name: intercom, kind: intercom, path: {path}, secrets: [ env:INTERCOM_SECRET ], channel: shop }}
 channels:
-  shop: {{ url: '{url}', key: env:SHOP_KEY, rate: off, chat_rate: off }}
+  shop: {{ url: '{url}', key: env:SHOP_KEY, rate: off, chat_rate: off, loop_guard: 0 }}
 '''
 ENVIRONMENT = dict(os.environ, INTERCOM_SECRET=SECRET, SHOP_KEY=KEY)
 HERE = os.path.dirname(os.path.abspath(__file__))

@@ -168,7 +168,8 @@ static void claim(struct store *store, struct arena *arena, struct claims *claim
                                                "order:1234567:pay", "menu:main" };
     struct issued_button buttons[BUTTONS];
     struct chat_row *chats;
-    size_t n = store_claim_chats(store, text_of("shop"), last_id, OWNER, BATCH, arena, &chats);
+    size_t n =
+        store_claim_chats(store, text_of("shop"), last_id, OWNER, STORE_LONGEST_DUE, BATCH, arena, &chats);
 
     for (int i = 0; i < BUTTONS; i++)
         buttons[i] = (struct issued_button){ .data = text_of(data[i]) };

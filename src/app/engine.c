@@ -38,7 +38,7 @@ static void note_result(struct engine *engine, struct result_mail *result)
 
     conceal_secrets(engine, result);
     if (result->job.kind == JOB_SEND)
-        engine->sends_in_flight--;
+        engine_count_send(engine, text_of(result->job.owner), -1);
     else if (result->job.kind == JOB_LOOKUP)
         lookup_count(engine, &result->job, -1);
     else if (source && source->in_flight > 0) /* it may have been removed and come back */

@@ -70,6 +70,15 @@ static int64_t next_due(struct engine *engine)
     return store_next_due(engine->store, ready, n);
 }
 
+static void undo_send(struct engine *engine, const struct job *job)
+{
+    struct channel_state *channel = engine_channel(engine, text_of(job->owner));
+
+    engine_count_send(engine, text_of(job->owner), -1);
+    if (channel)
+        breaker_undo(&channel->breaker, engine->now);
+}
+
 static void undo(struct engine *engine)
 {
     struct mail *mail = engine->outbox.head;
@@ -81,7 +90,7 @@ static void undo(struct engine *engine)
             continue;
         engine->results_due--;
         if (job->kind == JOB_SEND)
-            engine->sends_in_flight--;
+            undo_send(engine, job);
         else if (job->kind == JOB_LOOKUP)
             lookup_count(engine, job, -1);
         else if (engine_source(engine, text_of(job->owner)))

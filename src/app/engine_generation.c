@@ -22,6 +22,7 @@ static struct channel_state *build_channels(struct engine *engine, const struct 
         if (old) {
             states[i].pace.full_at_ms = old->pace.full_at_ms;
             states[i].not_before = old->not_before;
+            states[i].in_flight = old->in_flight;
         }
         states[i].dirty = old && old->paused[0]; /* a reload opens what was paused */
     }
@@ -65,6 +66,7 @@ bool engine_adopt(struct engine *engine, struct generation *generation)
     metrics_set(engine->setup.metrics, METRIC_RULES_LOADED, NULL, NULL,
                 (double)ruleset_count(generation->ruleset));
     engine_show_paused(engine);
+    engine_show_breakers(engine);
     return true;
 }
 

@@ -153,6 +153,33 @@ void engine_show_paused(struct engine *engine)
     buf_free(&line);
 }
 
+void engine_show_breakers(struct engine *engine)
+{
+    struct buf line = BUF(2000);
+
+    for (size_t i = 0; i < engine->n_channels; i++) {
+        const struct channel_state *channel = &engine->channels[i];
+        const bool closed = channel->breaker.state == BREAKER_CLOSED;
+
+        metrics_set(engine->setup.metrics, METRIC_BREAKER, channel->name, NULL, !closed);
+        if (!closed)
+            buf_printf(&line, "%schannel %s does not answer, one request at a time asks it: %s",
+                       line.len ? "; " : "", channel->name, channel->broken);
+    }
+    health_set(engine->setup.health, HEALTH_BREAKER, line.len ? line.data : NULL);
+    buf_free(&line);
+}
+
+/* The channel may have been removed and have come back. */
+void engine_count_send(struct engine *engine, struct text name, int by)
+{
+    struct channel_state *channel = engine_channel(engine, name);
+
+    engine->sends_in_flight += by;
+    if (channel && channel->in_flight + by >= 0)
+        channel->in_flight += by;
+}
+
 void engine_pause(struct engine *engine, struct channel_state *channel, struct text reason)
 {
     channel->probe_at = engine->now + 60000;

@@ -6,8 +6,10 @@
    Everything that a batch decides is held back until its transaction is committed: rows in the store, mails in `outbox`, numbers in
    `delta`. A failed transaction leaves nothing of it behind but spent rate tokens. */
 
+#include "app/breaker.h"
 #include "app/cache.h"
 #include "app/engine.h"
+#include "app/loopguard.h"
 #include "app/mail.h"
 #include "app/schedule.h"
 #include "core/entry.h"
@@ -19,7 +21,6 @@
 #define REASON_BYTES 256
 #define OLD_RULESETS 8
 #define TRIES_MAX 3 /* of a notification, of an entry, that the program did not outlive */
-#define CHANNEL_FAILURES 3
 #define CHANNEL_IS_GONE "its channel is not in the configuration any more: put it back, then 'queue retry'"
 #define ENGINE_STORE_RETRY_MS 1000
 #define ENGINE_LOOK_MS 250 /* how often the command line's changes are looked for */
@@ -29,15 +30,18 @@
 struct channel_state {
     char name[NAME_BYTES];
     struct pace pace;
-    int64_t not_before;        /* after a 429 */
+    int64_t not_before;        /* the penalty after a 429 */
+    int64_t penalty_ms;        /* how long it was, when nobody said how long; 0: the last answer was no 429 */
+    int64_t penalized_at;      /* when that was set */
     char paused[REASON_BYTES]; /* "": it is not */
     int64_t probe_at;          /* while paused: when one send is let through */
-    int failures;              /* requests in a row that met no working server, CHANNEL_FAILURES at most */
-    int64_t backoff_ms;        /* then: how long between two requests; 0: it works */
-    int64_t backoff_at;        /* when that was set */
+    struct breaker breaker;
+    char broken[REASON_BYTES]; /* why the breaker is not closed */
     int64_t forbidden[3];      /* chats that got a 403 since the last success */
     int n_forbidden;
-    bool dirty; /* to be written with the next transaction */
+    int in_flight;
+    bool fresh_first; /* of an odd number of places what is fresh gets one more, next time */
+    bool dirty;       /* to be written with the next transaction */
 };
 
 struct source_state {
@@ -131,9 +135,10 @@ struct engine {
     bool look_for_strays;                /* it may have runs of channels that are gone */
     double answered;                     /* how much of what was worked on lately is answered, 0 to 1 */
     bool has_variables;                  /* so may some chat */
-    struct said said[SAID];              /* texts that were sent lately, by hash */
-    bool store_down, recount;            /* recount: the counts may be off */
-    int last_tries;                      /* of a store that fails while stopping */
+    struct loopguard loopguard;
+    struct said said[SAID];   /* texts that were sent lately, by hash */
+    bool store_down, recount; /* recount: the counts may be off */
+    int last_tries;           /* of a store that fails while stopping */
     bool stopping, ended;
 };
 
@@ -163,8 +168,12 @@ void engine_set_run(struct engine *engine, const struct run_row *run, enum run_s
 /* engine_pause: the channel waits for a person; engine_open ends that. */
 void engine_pause(struct engine *engine, struct channel_state *channel, struct text reason);
 void engine_open(struct engine *engine, struct channel_state *channel);
-/* engine_show_paused: tells health which channels and sources are paused. */
+/* engine_show_paused: tells health which channels and sources are paused; engine_show_breakers: of which channels the circuit
+   breaker is not closed. */
 void engine_show_paused(struct engine *engine);
+void engine_show_breakers(struct engine *engine);
+/* engine_count_send: one more request is under way to the channel, or less. */
+void engine_count_send(struct engine *engine, struct text channel, int by);
 
 /* --- engine_batch.c ----------------------------------------------------------------------------------------------- */
 

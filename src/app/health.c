@@ -13,9 +13,9 @@ static const struct {
     const char *name;
     bool serves;
 } topics[HEALTH_TOPICS] = {
-    [HEALTH_START] = { "start", false },  [HEALTH_STORE] = { "store", false },
-    [HEALTH_RELOAD] = { "reload", true }, [HEALTH_PAUSED] = { "paused", true },
-    [HEALTH_STOP] = { "stop", false },
+    [HEALTH_START] = { "start", false },    [HEALTH_STORE] = { "store", false },
+    [HEALTH_RELOAD] = { "reload", true },   [HEALTH_PAUSED] = { "paused", true },
+    [HEALTH_BREAKER] = { "breaker", true }, [HEALTH_STOP] = { "stop", false },
 };
 
 struct health *health_new(void)

@@ -5,10 +5,11 @@
 #include "base/buf.h"
 
 enum health_topic {
-    HEALTH_START,  /* the store is being opened, work taken over */
-    HEALTH_STORE,  /* the last transaction failed */
-    HEALTH_RELOAD, /* the last reload was refused; the old generation works on */
-    HEALTH_PAUSED, /* a channel or source waits for a person */
+    HEALTH_START,   /* the store is being opened, work taken over */
+    HEALTH_STORE,   /* the last transaction failed */
+    HEALTH_RELOAD,  /* the last reload was refused; the old generation works on */
+    HEALTH_PAUSED,  /* a channel or source waits for a person */
+    HEALTH_BREAKER, /* a channel's circuit breaker is not closed */
     HEALTH_STOP,
     HEALTH_TOPICS
 };

@@ -3,6 +3,7 @@ src_libapp_a_SOURCES = \
 	src/app/adminpages.c src/app/adminpages.h \
 	src/app/against.c src/app/against.h \
 	src/app/answers.c src/app/answers.h \
+	src/app/breaker.c src/app/breaker.h \
 	src/app/cache.c src/app/cache.h \
 	src/app/cmd.h \
 	src/app/cmd_chat.c src/app/cmd_chat.h \
@@ -30,6 +31,7 @@ src_libapp_a_SOURCES = \
 	src/app/generation.c src/app/generation.h \
 	src/app/health.c src/app/health.h \
 	src/app/live.c src/app/live.h \
+	src/app/loopguard.c src/app/loopguard.h \
 	src/app/mail.c src/app/mail.h \
 	src/app/metrics.c src/app/metrics.h \
 	src/app/notify.c src/app/notify.h \

@@ -19,6 +19,8 @@ enum metric {
     METRIC_RUNS,          /* state (gauge) */
     METRIC_WAITING,       /* kind (gauge): notifications, entries that are stored and not finished */
     METRIC_PAUSED,        /* channel (gauge): 1 while it is paused */
+    METRIC_BREAKER,       /* channel (gauge): 1 while its circuit breaker is open or half open */
+    METRIC_LOOP_GUARD,    /* channel: runs held because their chat got too many follow-ups */
     METRIC_SOURCE_PAUSED, /* source (gauge): 1 while the inbox refuses its token */
     METRIC_STORE_FAILURES,
     METRIC_RULES_LOADED, /* gauge */

@@ -85,6 +85,11 @@ void pace_take(struct pace *pace, int64_t now)
     pace->full_at_ms = filled_at(pace, now) + pace->interval_ms;
 }
 
+void pace_empty(struct pace *pace, int64_t at)
+{
+    pace->full_at_ms = (double)at + (pace->burst - 1) * pace->interval_ms;
+}
+
 int pace_tokens(const struct pace *pace, int64_t now, int most)
 {
     double tokens;

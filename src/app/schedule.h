@@ -35,5 +35,7 @@ struct pace pace_make(double per_second, int burst);
 /* pace_next: when the next token is there, `now` if at once. */
 int64_t pace_next(const struct pace *pace, int64_t now);
 void pace_take(struct pace *pace, int64_t now);
+/* pace_empty: at this time there is one token, and no burst. */
+void pace_empty(struct pace *pace, int64_t at);
 /* pace_tokens: how many can be taken now, at most `most`. */
 int pace_tokens(const struct pace *pace, int64_t now, int most);

@@ -14,7 +14,6 @@
 #define BODY_MAX (128u << 10)
 #define LEDGER_MS (30LL * 86400 * 1000)
 #define PROBE_MS 60000
-#define ASK_MS 1000
 
 static const struct config_channel *channel_of(const struct engine *engine, struct text name)
 {
@@ -201,11 +200,14 @@ static int64_t take_chat_pace(struct engine *engine, const struct config_channel
 /* When the channel lets a send through: now, or later. */
 static int64_t channel_ready_at(const struct engine *engine, const struct channel_state *state)
 {
+    int64_t at;
+
     if (state->paused[0])
         return state->probe_at > engine->now ? state->probe_at : engine->now;
-    if (state->not_before > engine->now)
-        return state->not_before;
-    return pace_next(&state->pace, engine->now);
+    at = breaker_next(&state->breaker, engine->now);
+    if (state->not_before > at)
+        at = state->not_before;
+    return at > engine->now ? at : pace_next(&state->pace, engine->now);
 }
 
 /* When a chat is looked at again whose send cannot start before `at`. One that only waits for its own paused channel stays due:
@@ -218,6 +220,57 @@ static int64_t wait_until(const struct engine *engine, const struct chat_row *ch
     if (!state->paused[0] || !text_is(chat->channel, state->name))
         return at;
     return send->due_at > engine->now ? send->due_at : engine->now;
+}
+
+/* Two bots that answer each other would go on for ever. A retry is no further message. Where time stands there are no minutes. */
+static bool is_looping(struct going *going, const struct config_channel *channel, const struct send_row *send)
+{
+    struct engine *engine = going->engine;
+    bool first;
+
+    if (!channel->loop_guard || send->attempt > 0 || engine->setup.start_at ||
+        !loopguard_full(&engine->loopguard, going->chat->id, channel->loop_guard, engine->now, &first))
+        return false;
+    if (store_changed(engine->store)) { /* by hand: this may be the run that was to go on */
+        engine->recount = true;
+        memset(&engine->loopguard, 0, sizeof(engine->loopguard));
+        return false;
+    }
+    if (first)
+        log_warn(
+            "CHAT HELD: it got too many follow-ups in a minute; nothing more goes to it until it was quiet "
+            "for one, or 'callbackd queue retry'",
+            log_num("chat", going->chat->id), log_str("channel", channel->name),
+            log_num("loop_guard", channel->loop_guard));
+    metrics_add(engine->setup.metrics, METRIC_LOOP_GUARD, channel->name, NULL, 1);
+    return true;
+}
+
+static enum go hold_loop(struct going *going, const struct config_channel *channel)
+{
+    struct fault reason;
+
+    fault_set(&reason,
+              "loop guard: the chat got %d follow-ups in a minute; 'queue retry' if no bot answers there",
+              channel->loop_guard);
+    return run_hold(going, arena_str(going->engine->arena, text_of(reason.text)));
+}
+
+/* What is noted of a request that leaves. */
+static void note_start(struct engine *engine, const struct config_channel *channel,
+                       struct channel_state *state, const struct chat_row *chat, const struct send_row *send)
+{
+    if (state->paused[0])
+        state->probe_at = engine->now + PROBE_MS;
+    breaker_leave(&state->breaker, engine->now, channel->timeout_ms);
+    pace_take(&state->pace, engine->now);
+    store_start_send(engine->store, send->run, send->step, send->n, send->attempt + 1, engine->owner,
+                     engine->now);
+    if (channel->chat_rate.per_second > 0)
+        store_keep_chat(engine->store, chat->id, chat->not_before);
+    if (send->attempt == 0)
+        loopguard_count(&engine->loopguard, chat->id, engine->now);
+    engine_count_send(engine, send->channel, 1);
 }
 
 static enum go start_send(struct going *going, const struct send_row *send)
@@ -236,21 +289,14 @@ static enum go start_send(struct going *going, const struct send_row *send)
     at = channel_ready_at(engine, state);
     if (send->due_at > at)
         at = send->due_at;
+    if (at <= engine->now && is_looping(going, channel, send))
+        return hold_loop(going, channel);
     if (at <= engine->now)
         at = take_chat_pace(engine, channel, chat);
     request = at <= engine->now ? make_request(engine, channel, going->run, send) : NULL;
     if (!request)
         return run_wait(going, wait_until(engine, chat, state, send, at));
-    if (state->paused[0])
-        state->probe_at = engine->now + PROBE_MS;
-    if (state->backoff_ms)
-        state->not_before = engine->now + ASK_MS;
-    pace_take(&state->pace, engine->now);
-    store_start_send(engine->store, send->run, send->step, send->n, send->attempt + 1, engine->owner,
-                     engine->now);
-    if (channel->chat_rate.per_second > 0)
-        store_keep_chat(engine->store, chat->id, chat->not_before);
-    engine->sends_in_flight++;
+    note_start(engine, channel, state, chat, send);
     engine_post(engine, &request->mail);
     return GO_RELEASED;
 }
@@ -292,9 +338,19 @@ enum go send_step(struct going *going, const struct step *step)
 
 /* --- claiming -------------------------------------------------------------------------------------------------------------- */
 
+/* A channel that hangs leaves places for the others. */
+static int places(const struct engine *engine, const struct channel_state *state)
+{
+    const int sends = engine->generation->config->limits.sends;
+    const int share = (engine->n_channels > 1 ? (sends + 1) / 2 : sends) - state->in_flight;
+    const int room = sends - engine->sends_in_flight;
+
+    return share < room ? share : room;
+}
+
 int stage_send_room(struct engine *engine, const struct channel_state *state)
 {
-    int room = engine->generation->config->limits.sends - engine->sends_in_flight;
+    int room = places(engine, state);
     int64_t at = channel_ready_at(engine, state);
 
     if (room <= 0)
@@ -303,11 +359,40 @@ int stage_send_room(struct engine *engine, const struct channel_state *state)
         engine_wake(engine, at);
         return 0;
     }
-    if (state->paused[0])
-        return 1;
-    if (state->backoff_ms) /* one asks whether the host is back */
+    if (state->paused[0] || state->breaker.state != BREAKER_CLOSED)
         return 1;
     return pace_tokens(&state->pace, engine->now, room);
+}
+
+static int send_due(struct engine *engine, const struct channel_state *state, enum store_order order,
+                    int most)
+{
+    struct chat_row *chats;
+    size_t n = 0;
+
+    if (most > 0)
+        n = store_claim_chats(engine->store, text_of(state->name), engine->now, engine->owner, order,
+                              (size_t)most, engine->arena, &chats);
+    for (size_t i = 0; i < n && !store_failed(engine->store); i++)
+        run_work(engine, &chats[i]);
+    return (int)n;
+}
+
+/* Half of the places are for the chats that are due the longest, half for those with something fresh: a tap does not stand behind all
+   that is tried again and again. True: there may be more. */
+static bool send_of_channel(struct engine *engine, struct channel_state *state, int room)
+{
+    const int longest = (room + !state->fresh_first) / 2;
+    int n;
+
+    if (room % 2)
+        state->fresh_first = !state->fresh_first;
+    n = send_due(engine, state, STORE_LONGEST_DUE, longest);
+    if (n < longest)
+        return false;
+    n += send_due(engine, state, STORE_FRESH, room - n);
+    n += send_due(engine, state, STORE_LONGEST_DUE, room - n);
+    return n == room;
 }
 
 void stage_send(struct engine *engine)
@@ -315,16 +400,8 @@ void stage_send(struct engine *engine)
     for (size_t i = 0; i < engine->n_channels; i++) {
         struct channel_state *state = &engine->channels[i];
         int room = stage_send_room(engine, state);
-        struct chat_row *chats;
-        size_t n;
 
-        if (room <= 0)
-            continue;
-        n = store_claim_chats(engine->store, text_of(state->name), engine->now, engine->owner, (size_t)room,
-                              engine->arena, &chats);
-        for (size_t j = 0; j < n && !store_failed(engine->store); j++)
-            run_work(engine, &chats[j]);
-        engine->more = engine->more || (n == (size_t)room && pace_tokens(&state->pace, engine->now, 1) > 0 &&
-                                        engine->sends_in_flight < engine->generation->config->limits.sends);
+        if (room > 0 && send_of_channel(engine, state, room))
+            engine->more = engine->more || stage_send_room(engine, state) > 0;
     }
 }

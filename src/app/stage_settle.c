@@ -10,8 +10,8 @@
 #define RETRY_BASE_MS 1000
 #define RETRY_MAX_MS 300000
 #define FORBIDDEN_CHATS 3
-#define BACKOFF_BASE_MS 250
-#define BACKOFF_MAX_MS 5000
+#define PENALTY_BASE_MS 1000
+#define PENALTY_MAX_MS 60000
 
 /* 403 pauses the channel after three distinct chats without a success between. */
 static void note_forbidden(struct engine *engine, struct channel_state *channel, int64_t chat,
@@ -26,32 +26,51 @@ static void note_forbidden(struct engine *engine, struct channel_state *channel,
         engine_pause(engine, channel, reason);
 }
 
-/* A host that is down is asked by one request at a time, ever more seldom, until it answers: thousands of chats that wait would
-   otherwise only load it and this machine. Of the failures that were under way together one counts. */
-static void note_failure(struct engine *engine, struct channel_state *channel, int64_t took_ms)
+static void note_failure(struct engine *engine, struct channel_state *channel, int64_t took_ms,
+                         struct text reason)
 {
-    if (channel->failures < CHANNEL_FAILURES)
-        channel->failures++;
-    if (channel->failures < CHANNEL_FAILURES ||
-        (channel->backoff_ms && engine->now - took_ms <= channel->backoff_at))
+    if (!breaker_failed(&channel->breaker, engine->now, took_ms))
         return;
-    if (!channel->backoff_ms)
-        log_warn("channel does not answer; one request at a time until it does",
-                 log_str("channel", channel->name));
-    channel->backoff_ms = channel->backoff_ms ? 2 * channel->backoff_ms : BACKOFF_BASE_MS;
-    if (channel->backoff_ms > BACKOFF_MAX_MS)
-        channel->backoff_ms = BACKOFF_MAX_MS;
-    channel->backoff_at = engine->now;
-    channel->not_before = engine->now + channel->backoff_ms;
+    text_printable(reason, channel->broken, sizeof(channel->broken) - 1);
+    log_warn("BREAKER OPEN: the channel does not answer; one request at a time asks it until it does",
+             log_str("channel", channel->name), log_str("reason", channel->broken));
+    engine_show_breakers(engine);
 }
 
-static void note_answer(struct channel_state *channel)
+static void note_answer(struct engine *engine, struct channel_state *channel)
 {
-    if (channel->backoff_ms) {
-        channel->not_before = channel->backoff_ms = 0;
-        log_warn("channel answers again", log_str("channel", channel->name));
+    if (!breaker_worked(&channel->breaker))
+        return;
+    log_warn("breaker closed: the channel answers again", log_str("channel", channel->name));
+    engine_show_breakers(engine);
+}
+
+/* A 429 is of the whole channel. Without a time each further one doubles the last; of those that were under way together one counts.
+   Behind it stands no burst, which would only bring the next. */
+static void penalize(struct engine *engine, struct channel_state *channel, int64_t told_ms, int64_t took_ms)
+{
+    int64_t at;
+
+    if (told_ms < 0 && (!channel->penalty_ms || engine->now - took_ms > channel->penalized_at)) {
+        channel->penalty_ms = channel->penalty_ms ? 2 * channel->penalty_ms : PENALTY_BASE_MS;
+        if (channel->penalty_ms > PENALTY_MAX_MS)
+            channel->penalty_ms = PENALTY_MAX_MS;
+        channel->penalized_at = engine->now;
     }
-    channel->failures = 0;
+    at = told_ms < 0 ? channel->penalized_at + channel->penalty_ms : engine->now + told_ms;
+    if (at <= channel->not_before)
+        return;
+    channel->not_before = at;
+    channel->dirty = true;
+    pace_empty(&channel->pace, at);
+}
+
+/* Nobody was there who works, or nobody knows. */
+static bool is_failure(const struct result_mail *result, const struct verdict *verdict)
+{
+    return verdict->outcome == OUTCOME_UNKNOWN ||
+           (verdict->outcome == OUTCOME_RETRY && verdict->retry_after_ms < 0 &&
+            (result->status == 0 || result->status >= 500));
 }
 
 static void note_channel(struct engine *engine, const struct result_mail *result,
@@ -61,20 +80,19 @@ static void note_channel(struct engine *engine, const struct result_mail *result
 
     if (!channel)
         return;
-    if (verdict->outcome == OUTCOME_RETRY && verdict->retry_after_ms < 0 &&
-        (result->status == 0 || result->status >= 500))
-        note_failure(engine, channel, result->took_ms);
-    else if (result->status > 0)
-        note_answer(channel);
+    if (is_failure(result, verdict))
+        note_failure(engine, channel, result->took_ms, verdict->reason);
+    else
+        note_answer(engine, channel);
     if (verdict->outcome == OUTCOME_OK || verdict->outcome == OUTCOME_REJECTED) {
+        channel->penalty_ms = 0;
         engine_open(engine, channel);
     } else if (verdict->outcome == OUTCOME_PAUSED) {
         engine_pause(engine, channel, verdict->reason);
     } else if (verdict->outcome == OUTCOME_FORBIDDEN) {
         note_forbidden(engine, channel, result->job.chat, verdict->reason);
-    } else if (verdict->outcome == OUTCOME_RETRY && verdict->retry_after_ms >= 0) {
-        channel->not_before = engine->now + verdict->retry_after_ms;
-        channel->dirty = true;
+    } else if (verdict->outcome == OUTCOME_RETRY && (verdict->retry_after_ms >= 0 || result->status == 429)) {
+        penalize(engine, channel, verdict->retry_after_ms, result->took_ms);
     }
 }
 

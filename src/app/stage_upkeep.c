@@ -4,6 +4,8 @@
 
 #include "base/log.h"
 
+#include <string.h>
+
 #define PAGE 256
 #define EXPIRE_MS 1000
 #define PRUNE_MS 1000
@@ -151,7 +153,8 @@ static void hold_strays(struct engine *engine)
 
         if (engine_channel(engine, channel))
             continue;
-        n = store_claim_chats(engine->store, channel, INT64_MAX, engine->owner, PAGE, engine->arena, &chats);
+        n = store_claim_chats(engine->store, channel, INT64_MAX, engine->owner, STORE_LONGEST_DUE, PAGE,
+                              engine->arena, &chats);
         for (size_t i = 0; i < n; i++)
             held += hold_runs(engine, &chats[i]);
         more = more || n == PAGE;
@@ -169,6 +172,7 @@ static void look(struct engine *engine)
         return;
     engine->recount = false;
     engine->look_for_new = engine->look_for_fetches = engine->look_for_strays = true;
+    memset(&engine->loopguard, 0, sizeof(engine->loopguard)); /* a chat that was held goes on */
     engine_load_channels(engine);
     store_count(engine->store, &engine->counts);
     engine->has_variables = engine->has_variables || engine->counts.variables;

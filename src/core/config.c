@@ -216,6 +216,7 @@ static void build_channel(struct build *build, const struct node *key, const str
         .dialect = text_is(schema_text(node, "dialect", "flat"), "markup") ? DIALECT_MARKUP : DIALECT_FLAT,
         .rate = build_rate(node, "rate", "25/s", 0),
         .chat_rate = build_rate(node, "chat_rate", "1/s", 3),
+        .loop_guard = (int)schema_int(node, "loop_guard", 30),
         .timeout_ms = schema_duration(node, "timeout", 10000),
         .connect_timeout_ms = schema_duration(node, "connect_timeout", 5000),
         .at = key->at,

@@ -23,6 +23,7 @@ struct config_channel {
     const char *key_ref; /* reference of the API key */
     enum dialect dialect;
     struct config_rate rate, chat_rate;
+    int loop_guard; /* follow-ups that a chat may get in a minute; 0: any number */
     int64_t timeout_ms, connect_timeout_ms;
     struct place at;
 };

@@ -37,6 +37,7 @@ static const struct schema rate = { SCHEMA_ANY_OF, .options = rate_options };
 
 static const char *const dialect_words[] = { "flat", "markup", NULL };
 static const struct schema dialect = { SCHEMA_WORD, .words = dialect_words };
+static const struct schema loop_guard = { SCHEMA_INT, .least = 0, .most = 100000 };
 static const struct schema timeout = { SCHEMA_DURATION, .least = 100, .most = MINUTE };
 static const struct schema_key channel_keys[] = {
     { "url", &url, .help = "base URL of the Octopods API; https://api.octopods.io by default" },
@@ -44,6 +45,8 @@ static const struct schema_key channel_keys[] = {
     { "dialect", &dialect, .help = "shape of the payload: flat (default) or markup" },
     { "rate", &rate, .help = "messages of the whole channel; 25/s by default" },
     { "chat_rate", &rate, .help = "messages of one chat; 1/s, 3 at once, by default" },
+    { "loop_guard", &loop_guard,
+      .help = "follow-ups of one chat in a minute, the next is held; 30 by default, 0: any number" },
     { "timeout", &timeout, .help = "for a whole request; 10s by default" },
     { "connect_timeout", &timeout, .help = "for the connection; 5s by default" },
     { NULL },

@@ -247,10 +247,17 @@ void store_touch_session(struct store *store, int64_t chat, int64_t now, int64_t
 
 /* --- T4: claiming ---------------------------------------------------------------------------------------------- */
 
-/* store_claim_chats: chats of the channel that are due by `now`, without owner and not held, longest due first; they
-   get the owner. */
-size_t store_claim_chats(struct store *store, struct text channel, int64_t now, int64_t owner, size_t limit,
-                         struct arena *arena, struct chat_row **rows);
+enum store_order {
+    STORE_LONGEST_DUE, /* the longest due first */
+    STORE_FRESH /* only chats with no run that has begun, the latest due first; of more than 1000 due ones it
+                          looks at the latest */
+};
+#define STORE_FRESH_MOST 1000
+
+/* store_claim_chats: chats of the channel that are due by `now`, without owner and not held, in this order; they get the
+   owner. */
+size_t store_claim_chats(struct store *store, struct text channel, int64_t now, int64_t owner,
+                         enum store_order order, size_t limit, struct arena *arena, struct chat_row **rows);
 /* store_next_channel: the first channel behind `after`, in the order of the names, that has chats which are due at some time, without
    owner and not held; false if there is none. */
 bool store_next_channel(struct store *store, struct text after, struct arena *arena,

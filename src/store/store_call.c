@@ -191,11 +191,13 @@ bool store_next_channel(struct store *store, struct text after, struct arena *ar
     return store_may_read(store) && store->backend->next_channel(store, after, arena, channel);
 }
 
-size_t store_claim_chats(struct store *store, struct text channel, int64_t now, int64_t owner, size_t limit,
-                         struct arena *arena, struct chat_row **rows)
+size_t store_claim_chats(struct store *store, struct text channel, int64_t now, int64_t owner,
+                         enum store_order order, size_t limit, struct arena *arena, struct chat_row **rows)
 {
     *rows = NULL;
-    return may_write(store) ? store->backend->claim_chats(store, channel, now, owner, limit, arena, rows) : 0;
+    return may_write(store)
+               ? store->backend->claim_chats(store, channel, now, owner, order, limit, arena, rows)
+               : 0;
 }
 
 bool store_get_chat(struct store *store, int64_t id, struct arena *arena, struct chat_row *row)

@@ -120,21 +120,42 @@ bool mem_next_channel(struct store *store, struct text after, struct arena *aren
     return true;
 }
 
-size_t mem_claim_chats(struct store *store, struct text channel, int64_t now, int64_t owner, size_t limit,
-                       struct arena *arena, struct chat_row **rows)
+/* The next of the channel's chats that are due: from the longest due on, or back from the latest. */
+static const struct chat_row *next_due(struct mem *mem, struct text channel, int64_t now,
+                                       enum store_order order, const struct chat_row *last)
+{
+    const struct chat_row first = { .channel = channel, .due_at = INT64_MIN, .id = INT64_MIN },
+                          end = { .channel = channel, .due_at = now, .id = INT64_MAX }, *row;
+
+    if (order == STORE_FRESH)
+        row = mem_before(mem, MEM_CHAT, MEM_CHAT_DUE, last ? last : &end);
+    else
+        row = mem_after(mem, MEM_CHAT, MEM_CHAT_DUE, last ? last : &first);
+    return row && text_eq(row->channel, channel) && row->due_at <= now ? row : NULL;
+}
+
+static bool has_begun(struct mem *mem, int64_t chat)
+{
+    const struct run_row *head = find_head(mem, chat);
+
+    return head && head->begun;
+}
+
+size_t mem_claim_chats(struct store *store, struct text channel, int64_t now, int64_t owner,
+                       enum store_order order, size_t limit, struct arena *arena, struct chat_row **rows)
 {
     struct mem *mem = mem_of(store);
     struct store_rows out = { .arena = arena };
-    const struct chat_row *row, key = { .channel = channel, .due_at = INT64_MIN, .id = INT64_MIN };
+    const size_t most = order == STORE_FRESH ? STORE_FRESH_MOST : SIZE_MAX;
+    const struct chat_row *row = next_due(mem, channel, now, order, NULL);
 
-    for (row = mem_first(mem, MEM_CHAT, MEM_CHAT_DUE, &key);
-         row && out.n < limit && text_eq(row->channel, channel) && row->due_at <= now;
-         row = mem_after(mem, MEM_CHAT, MEM_CHAT_DUE, row)) {
+    for (size_t i = 0; row && out.n < limit && i < most; i++) {
         struct chat_row changed = *row;
 
         changed.owner = owner;
-        if (mem_replace(mem, MEM_CHAT, row, &changed))
+        if ((order != STORE_FRESH || !has_begun(mem, row->id)) && mem_replace(mem, MEM_CHAT, row, &changed))
             mem_give(mem, MEM_CHAT, &changed, &out);
+        row = next_due(mem, channel, now, order, row);
     }
     *rows = mem_given(mem, &out, &limit);
     return limit;

@@ -103,6 +103,22 @@ const void *mem_after(struct mem *mem, enum mem_kind kind, int index, const void
     return seek(mem, kind, index, key, 1);
 }
 
+const void *mem_before(struct mem *mem, enum mem_kind kind, int i, const void *key)
+{
+    const struct mem_index *index = &mem_shapes[kind].indexes[i];
+    const void *found = NULL;
+
+    for (struct mem_node *node = mem->roots[kind][i]; node;) {
+        if (index->compare(node->row, key) < 0) {
+            found = node->row;
+            node = node->right[i];
+        } else {
+            node = node->left[i];
+        }
+    }
+    return found;
+}
+
 const void *mem_find(struct mem *mem, enum mem_kind kind, int index, const void *key)
 {
     const void *row = mem_first(mem, kind, index, key);

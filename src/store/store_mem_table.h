@@ -72,8 +72,9 @@ static inline struct mem *mem_of(struct store *store)
 
 /* mem_first: the first row of the index that is not before the key; NULL as key: the very first. NULL if none. */
 const void *mem_first(struct mem *mem, enum mem_kind kind, int index, const void *key);
-/* mem_after: the first row behind the key. */
+/* mem_after: the first row behind the key. mem_before: the last one before it. */
 const void *mem_after(struct mem *mem, enum mem_kind kind, int index, const void *key);
+const void *mem_before(struct mem *mem, enum mem_kind kind, int index, const void *key);
 /* mem_find: the row that is equal to the key in this index. */
 const void *mem_find(struct mem *mem, enum mem_kind kind, int index, const void *key);
 /* mem_insert: a copy of the row. False: the store has failed, with STORE_BAD_DATA where a unique row is there. */
@@ -172,8 +173,8 @@ void mem_set_variable(struct store *store, int64_t chat, const struct variable_r
 void mem_drop_variable(struct store *store, int64_t chat, struct text name);
 void mem_touch_session(struct store *store, int64_t chat, int64_t now, int64_t until);
 bool mem_next_channel(struct store *store, struct text after, struct arena *arena, struct text *channel);
-size_t mem_claim_chats(struct store *store, struct text channel, int64_t now, int64_t owner, size_t limit,
-                       struct arena *arena, struct chat_row **rows);
+size_t mem_claim_chats(struct store *store, struct text channel, int64_t now, int64_t owner,
+                       enum store_order order, size_t limit, struct arena *arena, struct chat_row **rows);
 bool mem_get_chat(struct store *store, int64_t id, struct arena *arena, struct chat_row *row);
 bool mem_head_run(struct store *store, int64_t chat, struct arena *arena, struct run_row *row);
 bool mem_get_run(struct store *store, int64_t id, struct arena *arena, struct run_row *row);

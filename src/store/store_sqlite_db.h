@@ -171,8 +171,8 @@ void db_set_variable(struct store *store, int64_t chat, const struct variable_ro
 void db_drop_variable(struct store *store, int64_t chat, struct text name);
 void db_touch_session(struct store *store, int64_t chat, int64_t now, int64_t until);
 bool db_next_channel(struct store *store, struct text after, struct arena *arena, struct text *channel);
-size_t db_claim_chats(struct store *store, struct text channel, int64_t now, int64_t owner, size_t limit,
-                      struct arena *arena, struct chat_row **rows);
+size_t db_claim_chats(struct store *store, struct text channel, int64_t now, int64_t owner,
+                      enum store_order order, size_t limit, struct arena *arena, struct chat_row **rows);
 bool db_get_chat(struct store *store, int64_t id, struct arena *arena, struct chat_row *row);
 bool db_head_run(struct store *store, int64_t chat, struct arena *arena, struct run_row *row);
 bool db_get_run(struct store *store, int64_t id, struct arena *arena, struct run_row *row);

@@ -18,17 +18,23 @@ bool db_next_channel(struct store *store, struct text after, struct arena *arena
     return db_one(db_of(store), SQL_NEXT_CHANNEL, DB_VALUES(db_text(after)), &db_text_only, arena, channel);
 }
 
-/* RETURNING promises no order. */
-size_t db_claim_chats(struct store *store, struct text channel, int64_t now, int64_t owner, size_t limit,
-                      struct arena *arena, struct chat_row **rows)
+static int latest_due_first(const void *a, const void *b)
 {
+    return longest_due_first(b, a);
+}
+
+/* RETURNING promises no order. */
+size_t db_claim_chats(struct store *store, struct text channel, int64_t now, int64_t owner,
+                      enum store_order order, size_t limit, struct arena *arena, struct chat_row **rows)
+{
+    const bool fresh = order == STORE_FRESH;
     size_t n;
 
-    *rows = db_rows(db_of(store), SQL_CLAIM_CHATS,
+    *rows = db_rows(db_of(store), fresh ? SQL_CLAIM_FRESH : SQL_CLAIM_CHATS,
                     DB_VALUES(db_text(channel), db_int(now), db_int(owner), db_limit(limit)), &db_chat, arena,
                     &n);
     if (n)
-        qsort(*rows, n, sizeof(**rows), longest_due_first);
+        qsort(*rows, n, sizeof(**rows), fresh ? latest_due_first : longest_due_first);
     return n;
 }
 

@@ -1,5 +1,7 @@
 #include "store/store_sqlite_sql.h"
 
+#include "store/store.h"
+
 /* States stand as numbers, because a partial index is used only where the statement repeats its condition literally:
    notification 0 new, 1 done, 2 stuck; entry 0 fetch, 1 done, 2 unaddressed, 3 expired, 4 stuck; run 0 ready, 1 held,
    from 2 ends; send 0 ready, 1 sending, 2 ok, 5 unknown. */
@@ -23,6 +25,10 @@
     " WHERE run.chat IN " CHATS_OF ")))"
 #define NOTIFICATIONS_OF "(SELECT notification FROM entry WHERE id IN " ENTRIES_OF ")"
 #define OTHERS_IN "(SELECT notification FROM entry WHERE id NOT IN " ENTRIES_OF ")"
+
+/* A number of store.h in a statement. */
+#define NUMBER(n) NUMBER_OF(n)
+#define NUMBER_OF(n) #n
 
 /* A chat's ready runs, head first; run_head has this order. */
 #define READY_OF(chat) "FROM run WHERE chat = " chat " AND state = 0 ORDER BY begun DESC, said_at, seq LIMIT 1"
@@ -101,6 +107,11 @@ const char *const sql_texts[SQL_COUNT] = {
         "UPDATE chat SET owner = ?3 WHERE id IN (SELECT id FROM chat"
         " WHERE channel = ?1 AND due_at <= ?2 AND owner IS NULL AND held IS NULL ORDER BY due_at, id LIMIT ?4)"
         " RETURNING " CHAT,
+    [SQL_CLAIM_FRESH] =
+        "UPDATE chat SET owner = ?3 WHERE id IN (SELECT id FROM (SELECT id, due_at FROM chat WHERE channel = ?1 AND due_at <= ?2"
+        " AND owner IS NULL AND held IS NULL ORDER BY due_at DESC, id DESC LIMIT " NUMBER(STORE_FRESH_MOST) ") AS c"
+        " WHERE NOT EXISTS (SELECT 1 FROM run WHERE chat = c.id AND state = 0 AND begun = 1)"
+        " ORDER BY due_at DESC, id DESC LIMIT ?4) RETURNING " CHAT,
     [SQL_GET_CHAT] = "SELECT " CHAT " FROM chat WHERE id = ?1",
     [SQL_HEAD_RUN] = "SELECT " RUN " " READY_OF("?1"),
     [SQL_GET_RUN] = "SELECT " RUN " FROM run WHERE id = ?1",

@@ -152,7 +152,8 @@ class Daemon(Process):
                  "channel": "shop", "api": url, **(intercom or {})},
                 {"name": "hubspot", "kind": "hubspot", "path": "/webhooks/hubspot", "secrets": ["env:HUBSPOT_SECRET"],
                  "token": "env:HUBSPOT_TOKEN", "channel": "shop", "api": url, **(hubspot or {})}],
-            "channels": {"shop": {"url": url, "key": "env:SHOP_KEY", "rate": "off", "chat_rate": "off", **(channel or {})}}}
+            "channels": {"shop": {"url": url, "key": "env:SHOP_KEY", "rate": "off", "chat_rate": "off", "loop_guard": 0,
+                                  **(channel or {})}}}
         self.config.update(config or {})
         self.env = {**os.environ, **SECRETS, **(env or {})}
         self.write("rules.yaml", rules)

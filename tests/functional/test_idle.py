@@ -84,10 +84,14 @@ def test_channel_that_is_gone():
 
 @test
 def test_held_runs():
-    with Sim() as sim, Daemon(sim, rules=RULES.replace("- name: track\n", "- name: track\n    unknown_send: poll\n")) as daemon:
-        sim.fault(close="before", times=-1)
+    with Sim() as sim, Daemon(sim) as daemon:
+        sim.fault(status=401, times=-1)
         for i in range(MANY):
             daemon.tap("track:ORD-9876", user=str(700000001 + i))
+        wait_many(daemon)
+        waits = [str(i["id"]) for i in daemon.queue("--limit", "1000") if i["kind"] == "run"]
+        wait_for(lambda: daemon.run("queue", "hold", *waits)[0] == 0, "none being under way")
+        assert daemon.run("queue", "release", "--channel", "shop")[0] == 0
         wait_for(lambda: daemon.metric('callbackd_runs{state="held"}') == MANY, "held runs")
         sleeps(daemon)
 

@@ -1,6 +1,8 @@
 app_tests = tests/unit/test_engine tests/unit/test_engine_work tests/unit/test_engine_runs \
 	tests/unit/test_engine_random tests/unit/test_sandbox \
 	tests/unit/test_schedule \
+	tests/unit/test_breaker \
+	tests/unit/test_loopguard \
 	tests/unit/test_metrics \
 	tests/unit/test_cache \
 	tests/unit/test_secrets \
@@ -30,6 +32,12 @@ tests_unit_test_sandbox_LDADD = $(APP_TEST_LIBS)
 tests_unit_test_schedule_SOURCES = tests/unit/test_schedule.c
 tests_unit_test_schedule_CFLAGS = $(APP_TEST_CFLAGS)
 tests_unit_test_schedule_LDADD = $(APP_TEST_LIBS)
+tests_unit_test_breaker_SOURCES = tests/unit/test_breaker.c
+tests_unit_test_breaker_CFLAGS = $(APP_TEST_CFLAGS)
+tests_unit_test_breaker_LDADD = $(APP_TEST_LIBS)
+tests_unit_test_loopguard_SOURCES = tests/unit/test_loopguard.c
+tests_unit_test_loopguard_CFLAGS = $(APP_TEST_CFLAGS)
+tests_unit_test_loopguard_LDADD = $(APP_TEST_LIBS)
 tests_unit_test_metrics_SOURCES = tests/unit/test_metrics.c
 tests_unit_test_metrics_CFLAGS = $(APP_TEST_CFLAGS)
 tests_unit_test_metrics_LDADD = $(APP_TEST_LIBS)

@@ -23,7 +23,7 @@ static const char config[] =
     "  - { name: hubspot, kind: hubspot, path: /h, secrets: [ env:KIT_SECRET ], token: env:KIT_SECRET, "
     "channel: shop }\n"
     "channels:\n"
-    "  shop: { url: http://127.0.0.1:9, key: env:KIT_SECRET, rate: off, chat_rate: off }\n";
+    "  shop: { url: http://127.0.0.1:9, key: env:KIT_SECRET, rate: off, chat_rate: off, loop_guard: 0 }\n";
 
 static const char rules_default[] =
     "rules:\n"

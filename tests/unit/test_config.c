@@ -206,6 +206,8 @@ static void test_every_key_of_a_channel(void **state)
         { "key: env:K, rate: []", "a rate such as 25/s or { rate, burst } is expected here, not a list" },
         { "key: env:K, chat_rate: { burst: 3 }", "'rate' is missing here" },
         { "key: env:K, chat_rate: { rate: 1/s, burst: 0 }", "a whole number from 1" },
+        { "key: env:K, loop_guard: -1", "a whole number from 0" },
+        { "key: env:K, loop_guard: off", "a whole number from 0" },
         { "key: env:K, timeout: 10", "the unit is missing" },
         { "key: env:K, connect_timeout: 0s", "from 100ms to 1m" },
         { "key: env:K, ratte: 1/s", "did you mean 'rate'?" },
@@ -265,6 +267,7 @@ static void test_defaults(void **state)
     assert_int_equal(channel->dialect, DIALECT_FLAT);
     assert_true(channel->rate.per_second == 25 && channel->rate.burst == 25);
     assert_true(channel->chat_rate.per_second == 1 && channel->chat_rate.burst == 3);
+    assert_int_equal(channel->loop_guard, 30);
     assert_int_equal(channel->timeout_ms, 10000);
     assert_int_equal(channel->connect_timeout_ms, 5000);
     assert_null(config_channel(config, text_of("sho")));
@@ -281,7 +284,7 @@ static void test_values(void **state)
         "public_url: https://h.example.com/\ntls: { cert: c.pem, key: k.pem }\nstore: sqlite:x.db\n"
         "rules: [ a, b.yaml ]\nlimits: { body: 2MiB, sends: 3 }\n" SOURCES
         "channels:\n  shop: { key: env:K, url: 'http://127.0.0.1:1/v1/', dialect: markup, rate: 90/m,\n"
-        "    chat_rate: { rate: 2/s, burst: 7 }, timeout: 3s, connect_timeout: 500ms }\n"
+        "    chat_rate: { rate: 2/s, burst: 7 }, loop_guard: 0, timeout: 3s, connect_timeout: 500ms }\n"
         "  other: { key: file:x, rate: off, chat_rate: 20/m }\n"
         "secrets: { A: env:A, B_2: file:b }\nretention: 2d\ndrain: 1s\nlog: json\nlog_level: error\n";
     struct findings *findings = findings_new();
@@ -308,6 +311,7 @@ static void test_values(void **state)
     assert_int_equal(channel->dialect, DIALECT_MARKUP);
     assert_true(channel->rate.per_second == 1.5 && channel->rate.burst == 1);
     assert_true(channel->chat_rate.per_second == 2 && channel->chat_rate.burst == 7);
+    assert_int_equal(channel->loop_guard, 0);
     assert_int_equal(channel->timeout_ms, 3000);
     assert_int_equal(channel->connect_timeout_ms, 500);
     assert_int_equal(channel->at.line, 11);

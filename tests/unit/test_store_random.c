@@ -208,8 +208,8 @@ static void step_claim(struct side *s, const struct world *w)
 {
     struct chat_row *rows;
     struct run_row run;
-    size_t n = store_claim_chats(s->store, PICK(channels, w->r[0]), w->now, 1, 1 + (size_t)w->r[1] % 2,
-                                 s->arena, &rows);
+    size_t n = store_claim_chats(s->store, PICK(channels, w->r[0]), w->now, 1,
+                                 (enum store_order)(w->r[5] % 2), 1 + (size_t)w->r[1] % 2, s->arena, &rows);
 
     say_chats(s, rows, n);
     for (size_t i = 0; i < n; i++)

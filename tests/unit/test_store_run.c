@@ -7,7 +7,7 @@ static size_t claim(struct fixture *f, const char *channel, int64_t now, size_t 
     size_t n;
 
     begin(f);
-    n = store_claim_chats(f->store, T(channel), now, 1, limit, f->arena, rows);
+    n = store_claim_chats(f->store, T(channel), now, 1, STORE_LONGEST_DUE, limit, f->arena, rows);
     commit(f);
     return n;
 }
@@ -57,6 +57,46 @@ static void test_claim_chats(struct fixture *f)
     assert_int_equal(rows[1].not_before, 77);
     assert_int_equal(claim(f, "shop", 900, 2, &rows), 1);
     assert_int_equal(rows[0].id, c);
+}
+
+static size_t claim_fresh(struct fixture *f, int64_t now, size_t limit, struct chat_row **rows)
+{
+    size_t n;
+
+    begin(f);
+    n = store_claim_chats(f->store, T("shop"), now, 7, STORE_FRESH, limit, f->arena, rows);
+    commit(f);
+    return n;
+}
+
+static void test_claim_fresh(struct fixture *f)
+{
+    int64_t a = put_chat(f, "shop", "a"), b = put_chat(f, "shop", "b"), c = put_chat(f, "shop", "c"),
+            begun = put_chat(f, "shop", "d"), later = put_chat(f, "shop", "e"), run;
+    struct chat_row *rows;
+
+    run = put_run(f, begun, 300);
+    begin(f);
+    store_begin_run(f->store, run);
+    commit(f);
+    put_run(f, begun, 100);
+    put_run(f, a, 250);
+    release(f, a, 300, 0);
+    release(f, b, 200, 0);
+    release(f, c, 200, 0);
+    release(f, begun, 350, 0);
+    release(f, later, 500, 0);
+    release(f, put_chat(f, "car", "a"), 1, 0);
+    release(f, put_chat(f, "tea", "a"), 1, 0);
+    assert_int_equal(claim_fresh(f, 400, 2, &rows), 2);
+    assert_int_equal(rows[0].id, a);
+    assert_int_equal(rows[0].owner, 7);
+    assert_int_equal(rows[1].id, b > c ? b : c);
+    assert_int_equal(claim_fresh(f, 400, 9, &rows), 1);
+    assert_int_equal(rows[0].id, b > c ? c : b);
+    assert_int_equal(claim_fresh(f, 400, 9, &rows), 0);
+    assert_int_equal(claim(f, "shop", 400, 9, &rows), 1);
+    assert_int_equal(rows[0].id, begun);
 }
 
 static void test_next_channel(struct fixture *f)
@@ -362,6 +402,7 @@ static void test_disown(struct fixture *f)
 
 const struct store_test run_tests[] = {
     { "claim_chats", test_claim_chats },
+    { "claim_fresh", test_claim_fresh },
     { "next_channel", test_next_channel },
     { "keep_chat", test_keep_chat },
     { "release keeps runs", test_release_keeps_runs },

@@ -403,7 +403,8 @@ static void test_next_due(struct fixture *f)
     assert_int_equal(store_next_due(f->store, channels, 1), 0);
     assert_int_equal(store_next_due(f->store, NULL, 0), 0);
     begin(f);
-    assert_int_equal(store_claim_chats(f->store, T("shop"), 300, 1, 9, f->arena, &rows), 1);
+    assert_int_equal(store_claim_chats(f->store, T("shop"), 300, 1, STORE_LONGEST_DUE, 9, f->arena, &rows),
+                     1);
     assert_int_equal(store_next_due(f->store, channels, 3), 400);
     store_hold_chat(f->store, b, T("held"), 0);
     assert_int_equal(store_next_due(f->store, channels, 3), 500);
