@@ -128,9 +128,9 @@ bool flow_dfa_holds(enum flow_assert assertion, enum flow_class before, enum flo
     }
 }
 
-/* Into `out`; false: memory is out. asserts: every assertion is passed, and told of. */
+/* Into `out`; false: memory is out. */
 static bool closure(struct flow_dfa *dfa, const int *kernel, int n, enum flow_class before,
-                    enum flow_class behind, struct flow_ints *out, bool *asserts)
+                    enum flow_class behind, struct flow_ints *out)
 {
     const struct flow_ins *ins = dfa->code->ins;
     struct flow_ints *stack = &dfa->stack;
@@ -159,9 +159,7 @@ static bool closure(struct flow_dfa *dfa, const int *kernel, int n, enum flow_cl
             (void)flow_push(dfa->mem, stack, ins[pc].x);
             break;
         case FLOW_OP_ASSERT:
-            if (asserts)
-                *asserts = true;
-            if (asserts || flow_dfa_holds(ins[pc].assertion, before, behind))
+            if (flow_dfa_holds(ins[pc].assertion, before, behind))
                 (void)flow_push(dfa->mem, stack, pc + 1);
             break;
         default:
@@ -175,21 +173,51 @@ static bool closure(struct flow_dfa *dfa, const int *kernel, int n, enum flow_cl
 int flow_dfa_closure(struct flow_dfa *dfa, int pc, enum flow_class before, enum flow_class behind,
                      const int **out)
 {
-    if (!make_room(dfa) || !closure(dfa, &pc, 1, before, behind, &dfa->lent, NULL))
+    if (!make_room(dfa) || !closure(dfa, &pc, 1, before, behind, &dfa->lent))
         return 0;
     *out = dfa->lent.v;
     return dfa->lent.n;
 }
 
+/* Where a run may be without taking a character. */
+static void push_next(struct flow_dfa *dfa, int pc)
+{
+    const struct flow_ins *ins = &dfa->code->ins[pc];
+
+    if (ins->op == FLOW_OP_SAVE)
+        (void)flow_push(dfa->mem, &dfa->stack, pc + 1);
+    else if (ins->op == FLOW_OP_JUMP || ins->op == FLOW_OP_SPLIT)
+        (void)flow_push(dfa->mem, &dfa->stack, ins->x);
+    if (ins->op == FLOW_OP_SPLIT)
+        (void)flow_push(dfa->mem, &dfa->stack, ins->y);
+}
+
+/* Whatever is seen on the way to nothing leads to nothing either, and need not be asked again: thousands of items that may each be
+   left out would else be gone through once for each of them. */
 static bool reaches_assert(struct flow_dfa *dfa, int pc)
 {
-    bool asserts = false;
+    bool found = false;
 
-    if (!dfa->asserting[pc]) {
-        (void)closure(dfa, &pc, 1, FLOW_EDGE, FLOW_EDGE, &dfa->reached, &asserts);
-        dfa->asserting[pc] = asserts ? 2 : 1;
+    if (dfa->asserting[pc])
+        return dfa->asserting[pc] == 2;
+    dfa->mark_now++;
+    dfa->reached.n = dfa->stack.n = 0;
+    (void)flow_push(dfa->mem, &dfa->stack, pc);
+    while (dfa->stack.n && !found && !dfa->mem->out) {
+        int at = dfa->stack.v[--dfa->stack.n];
+
+        flow_work(dfa->mem, CLOSURE_STEPS);
+        if (dfa->mark[at] == dfa->mark_now || dfa->asserting[at] == 1)
+            continue;
+        dfa->mark[at] = dfa->mark_now;
+        (void)flow_push(dfa->mem, &dfa->reached, at);
+        found = dfa->asserting[at] == 2 || dfa->code->ins[at].op == FLOW_OP_ASSERT;
+        push_next(dfa, at);
     }
-    return dfa->asserting[pc] == 2;
+    for (int i = 0; i < dfa->reached.n && !found && !dfa->mem->out; i++)
+        dfa->asserting[dfa->reached.v[i]] = 1;
+    dfa->asserting[pc] = found ? 2 : 1;
+    return found;
 }
 
 /* --- states ------------------------------------------------------------------------------------------------------- */
@@ -434,7 +462,7 @@ static int reach(struct flow_dfa *dfa, int state, enum flow_class behind)
     struct flow_ints *counters = &dfa->counters;
     int m = 0;
 
-    (void)closure(dfa, dfa->pool.v + s->from, s->n, s->before, behind, counters, NULL);
+    (void)closure(dfa, dfa->pool.v + s->from, s->n, s->before, behind, counters);
     for (int i = 0; i < counters->n; i++)
         if (dfa->code->ins[counters->v[i]].op == FLOW_OP_SET)
             counters->v[m++] = counters->v[i];
@@ -496,7 +524,7 @@ int flow_dfa_accepts(struct flow_dfa *dfa, int state, const int **names)
     int m = 0;
 
     if (!s->known && make_room(dfa)) {
-        (void)closure(dfa, dfa->pool.v + s->from, s->n, s->before, FLOW_EDGE, &dfa->reached, NULL);
+        (void)closure(dfa, dfa->pool.v + s->from, s->n, s->before, FLOW_EDGE, &dfa->reached);
         for (int i = 0; i < dfa->reached.n; i++)
             if (dfa->code->ins[dfa->reached.v[i]].op == FLOW_OP_MATCH)
                 dfa->reached.v[m++] = dfa->code->ins[dfa->reached.v[i]].x;

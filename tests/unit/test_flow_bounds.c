@@ -155,6 +155,17 @@ static void put_everything(struct buf *out, int i, int n)
     end(out, "${v}${v}", "${v}1");
 }
 
+/* Thousands of items in a row that may each be left out. */
+static void put_optional(struct buf *out, int i, int n)
+{
+    static const char pattern[] = "(?:(?:(?:a?){50}){50}){3}";
+
+    (void)n;
+    begin(out, i, "tap");
+    buf_printf(out, "%s%d'\n    text: '%s%d", pattern, i, pattern, i);
+    end(out, "a1", "a2");
+}
+
 /* --- bounds ----------------------------------------------------------------------------------------------------------- */
 
 static void put_rules(struct buf *out, void (*put)(struct buf *out, int i, int n), int n)
@@ -266,30 +277,38 @@ static void test_good(void **state)
     assert_true(done[1] < 6 * done[0]);
 }
 
-/* One rule that is too much keeps no other from being looked at. */
+/* Rules that are too much keep no other from being looked at. */
 static void test_alone(void **state)
 {
-    struct flow_bounds bounds = { FLOW_MEMORY_MAX, 60000000, 0 };
-    struct buf source = BUF(SOURCE_MAX), out = BUF(SOURCE_MAX);
-    struct ruleset *ruleset;
+    static const struct {
+        void (*put)(struct buf *out, int i, int n);
+        int n;
+    } table[] = { { put_captures, 40 }, { put_optional, 2 } };
 
     (void)state;
-    buf_str(&source, "rules:\n");
-    for (int i = 0; i < 40; i++)
-        put_captures(&source, i, 40);
-    buf_str(&source,
-            "  - { name: good, text: good, reply: { text: a, buttons: [ [ { text: Lost, callback_data: "
-            "'0nowhere' } ] ] } }\n"
-            "  - { name: dead, text: good, final: true, reply: { text: a } }\n"
-            "  - { name: rest, default: true, final: true, reply: { text: a } }\n");
-    ruleset = build(&source);
-    check(ruleset, &bounds, &out);
-    assert_non_null(strstr(out.data, "undecided"));
-    assert_non_null(strstr(out.data, "error: button 'Lost' leads nowhere"));
-    assert_non_null(strstr(out.data, "error: rule 'dead' can never win"));
-    buf_free(&source);
-    buf_free(&out);
-    ruleset_free(ruleset);
+    for (size_t t = 0; t < COUNT(table); t++) {
+        struct flow_bounds bounds = { FLOW_MEMORY_MAX, 60000000, 0 };
+        struct buf source = BUF(SOURCE_MAX), out = BUF(SOURCE_MAX);
+        struct ruleset *ruleset;
+
+        buf_str(&source, "rules:\n");
+        for (int i = 0; i < table[t].n; i++)
+            table[t].put(&source, i, table[t].n);
+        buf_str(&source,
+                "  - { name: good, text: good, reply: { text: a, buttons: [ [ { text: Lost, callback_data: "
+                "'0nowhere' } ] ] } }\n"
+                "  - { name: dead, text: good, final: true, reply: { text: a } }\n"
+                "  - { name: rest, default: true, final: true, reply: { text: a } }\n");
+        ruleset = build(&source);
+        check(ruleset, &bounds, &out);
+        print_message("%zu: %llu steps\n", t, (unsigned long long)bounds.done);
+        assert_non_null(strstr(out.data, "undecided"));
+        assert_non_null(strstr(out.data, "error: button 'Lost' leads nowhere"));
+        assert_non_null(strstr(out.data, "error: rule 'dead' can never win"));
+        buf_free(&source);
+        buf_free(&out);
+        ruleset_free(ruleset);
+    }
 }
 
 int main(void)
