@@ -149,7 +149,8 @@ static void check(struct flow *flow, struct flow_real *real)
 static void say_given_up(const struct ruleset *ruleset, const struct flow *flow, struct findings *findings)
 {
     finding_add(findings, FINDING_NOTE, (struct place){ NULL },
-                "the rules are too many to be looked at as a whole: what is not said here is undecided");
+                "the rules are too many, or too large, to be looked at as a whole: what is not said here is "
+                "undecided");
     for (size_t i = 0; i < ruleset_count(ruleset); i++) {
         const struct rule *rule = ruleset_rule(ruleset, i);
         const struct flow_rule *seen = flow && flow->rules && (int)i < flow->n_rules ? &flow->rules[i] : NULL;
