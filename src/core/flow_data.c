@@ -265,7 +265,8 @@ static void check_lost(struct checking *c)
     struct flow_shown shown;
     enum flow_answer answer;
 
-    if (!button->lost.p && !button->undecided)
+    /* where a pattern is only sampled it may take what it is not shown to: then the walk alone knows */
+    if (!button->lost.p && !button->undecided && !button->gone.found)
         return;
     if (!c->flow->buttons[button->own].kept) {
         if (!flow_real_lost(c->real, button->to, button->lost))
