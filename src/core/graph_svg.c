@@ -212,10 +212,10 @@ static struct look look_of(const struct graph_node *node)
         look.head = "#f3e9c9";
     if (!node->reached)
         look = (struct look){ "#a9a9a9", "#e4e4e4", "#f4f4f4", "#8a8a8a" };
-    if (node->flawed) {
-        look.frame = "#c62828";
+    if (node->flawed && node->reached)
         look.head = "#f9d6d3";
-    }
+    if (node->flawed)
+        look.frame = "#c62828";
     return look;
 }
 

@@ -53,7 +53,9 @@ static void dot_node(const struct graph_node *node, struct buf *out)
     buf_printf(out, "  \"%s\" [label=\"%s\\n", node->rule->name, node->rule->name);
     put_words(node, "\\n", out);
     buf_printf(out, "\", color=\"%s\", fontcolor=\"%s\"", colour, node->reached ? "#000000" : "#808080");
-    if (node->rule->entry)
+    if (!node->reached)
+        buf_str(out, ", fillcolor=\"#eeeeee\"");
+    else if (node->rule->entry)
         buf_str(out, ", penwidth=2, fillcolor=\"#d7f0dc\"");
     else if (node->rule->text)
         buf_str(out, ", fillcolor=\"#e3ecf7\"");
@@ -104,7 +106,8 @@ static void mermaid_node(const struct graph_node *node, size_t i, struct buf *ou
     buf_printf(out, "  r%zu[\"%s<br><small>", i, node->rule->name);
     put_words(node, "<br>", out);
     buf_str(out, "</small>\"]");
-    buf_str(out, node->flawed                          ? ":::flawed\n"
+    buf_str(out, node->flawed && !node->reached        ? ":::astray\n"
+                 : node->flawed                        ? ":::flawed\n"
                  : !node->reached                      ? ":::unreached\n"
                  : node->rule->entry                   ? ":::entry\n"
                  : node->rule->text                    ? ":::text\n"
@@ -153,5 +156,6 @@ void graph_mermaid(const struct graph *graph, struct buf *out)
                  "  classDef text fill:#e3ecf7,stroke:#35506b\n"
                  "  classDef fallback fill:#f7f0d8,stroke:#35506b\n"
                  "  classDef unreached fill:#eeeeee,stroke:#a0a0a0,color:#808080\n"
+                 "  classDef astray fill:#eeeeee,stroke:#c62828,color:#808080\n"
                  "  classDef flawed fill:#fdecea,stroke:#c62828\n");
 }

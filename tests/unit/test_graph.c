@@ -330,6 +330,31 @@ static void has(const struct buf *out, const char *part)
         fail_msg("'%s' is not in\n%s", part, out->data);
 }
 
+/* check has a finding for each of them: without a colour of their own they would be red like all others. */
+static void test_unreached_are_grey(void **state)
+{
+    struct buf dot = BUF(1 << 20), mermaid = BUF(1 << 20), svg = BUF(1 << 20);
+    struct drawn drawn;
+
+    (void)state;
+    setlocale(LC_CTYPE, "C.UTF-8");
+    begin(&drawn);
+    drawn.graph.nodes[3].flawed = true;
+    graph_dot(&drawn.graph, &dot);
+    has(&dot, "\"alone\" [label=\"alone\\ntap\", color=\"#c62828\", fontcolor=\"#808080\", "
+              "fillcolor=\"#eeeeee\"];");
+    graph_mermaid(&drawn.graph, &mermaid);
+    has(&mermaid, "r3[\"alone<br><small>tap</small>\"]:::astray");
+    has(&mermaid, "classDef astray fill:#eeeeee,stroke:#c62828");
+    assert_true(graph_svg(&drawn.graph, drawn.arena, &svg));
+    assert_null(strstr(svg.data, "#f9d6d3"));
+    has(&svg, "fill=\"#e4e4e4\"");
+    buf_free(&dot);
+    buf_free(&mermaid);
+    buf_free(&svg);
+    end(&drawn);
+}
+
 static void test_forms(void **state)
 {
     struct drawn drawn;
@@ -428,6 +453,7 @@ int main(void)
         cmocka_unit_test(test_examples_alone),
         cmocka_unit_test(test_marks),
         cmocka_unit_test(test_marks_of_names),
+        cmocka_unit_test(test_unreached_are_grey),
         cmocka_unit_test(test_forms),
         cmocka_unit_test(test_forms_of_steps),
         cmocka_unit_test(test_no_boxes_overlap),
