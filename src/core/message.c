@@ -360,9 +360,12 @@ static bool check_rows(const struct rendered *message, struct fault *fault)
         const struct rendered_row *row = &message->rows[i];
 
         total += row->count;
-        if (row->count < 1 || row->count > LIMIT_ROW || total > LIMIT_BUTTONS)
-            return fault_set(fault, "row %zu has %zu buttons; a row takes 1 to %d, a message %d", i + 1,
-                             row->count, LIMIT_ROW, LIMIT_BUTTONS);
+        if (row->count < 1 || row->count > LIMIT_ROW)
+            return fault_set(fault, "row %zu has %zu buttons; a row takes 1 to %d", i + 1, row->count,
+                             LIMIT_ROW);
+        if (total > LIMIT_BUTTONS)
+            return fault_set(fault, "the rows up to number %zu have %zu buttons; a message takes %d", i + 1,
+                             total, LIMIT_BUTTONS);
         for (size_t k = 0; k < row->count; k++) {
             if (!check_button(message->type, &row->buttons[k], fault))
                 return false;

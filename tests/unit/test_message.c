@@ -196,6 +196,7 @@ static void test_check(void **state)
 {
     struct rendered_button button = { text_of("x"), text_of("https://a.b/"), text_of("x") };
     struct rendered_button nine[9];
+    struct rendered_row thirteen[13];
     struct rendered_row row = { &button, 1 };
     struct rendered message = {
         .type = MESSAGE_REPLY_BUTTONS, .text = text_of("a"), .rows = &row, .n_rows = 1
@@ -224,9 +225,17 @@ static void test_check(void **state)
         nine[i] = button;
     row = (struct rendered_row){ nine, 9 };
     assert_false(message_check(&message, &fault));
-    assert_string_equal(fault.text, "row 1 has 9 buttons; a row takes 1 to 8, a message 100");
+    assert_string_equal(fault.text, "row 1 has 9 buttons; a row takes 1 to 8");
     row.count = 8;
     assert_true(message_check(&message, &fault));
+    for (size_t i = 0; i < 13; i++)
+        thirteen[i] = row;
+    message.rows = thirteen;
+    message.n_rows = 12;
+    assert_true(message_check(&message, &fault));
+    message.n_rows = 13;
+    assert_false(message_check(&message, &fault));
+    assert_string_equal(fault.text, "the rows up to number 13 have 104 buttons; a message takes 100");
 }
 
 static void test_memory(void **state)
