@@ -13,6 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import harness  # noqa: E402
 
 # Every follow-up's text is `RULE KEY N`: so each that arrives tells of which rule and which tap it is, and which of its messages.
+# The rules change now and then, in their version.
 RULES = """\
 lookups:
   order:
@@ -50,7 +51,11 @@ rules:
     on_refused: { reply: { text: 'use ${k} refused' } }
   - name: say
     text: 'say (?<k>[a-z0-9]+)'
-    do: [ { reply: { text: 'say ${k} 1 after ${chat.said:-nothing}' } }, { set: { said: '${k}' } }, { reply: { text: 'say ${k} 2 ${chat.said}' } } ]
+    do:
+      - reply: { text: 'say ${k} 1 %(version)s ${chat.said:-nothing}' }
+      - set: { said: '${k}' }
+      - reply: { text: 'say ${k} 2 %(version)s ${chat.said}' }
+  - { name: note, tap: 'note:(?<k>[a-z0-9]+)', inbox: { note: 'note ${k}' }, reply: { text: 'note ${k} 1' } }
   - { name: poll, tap: 'poll:(?<k>[a-z0-9]+)', unknown_send: poll, reply: [ { text: 'poll ${k} 1' }, { text: 'poll ${k} 2' } ] }
   - { name: again, tap: 'again:(?<k>[a-z0-9]+)', unknown_send: resend, reply: { text: 'again ${k} 1' } }
 """
@@ -63,6 +68,7 @@ EXPECTED = {
     "offer": {"offer": [{"1"}]},
     "use": {"use": [{"1"}, {"refused"}]},
     "say": {"say": [{"1", "2"}]},
+    "note": {"note": [{"1"}]},
     "poll": {"poll": [{"1", "2"}]},
     "again": {"again": [{"1"}]},
 }
@@ -73,7 +79,8 @@ FAULTS = [
     (6, {"delay_ms": 60}), (3, {"delay_ms": 250}), (2, {"accept_then": "close"}), (2, {"accept_then": "reset"}),
     (2, {"close": "mid"}), (1, {"close": "before"}), (1, {"accept_then": "hang"}), (1, {"status": 504}), (1, {"status": 500}),
 ]
-SHOP_FAULTS = [{"delay_ms": 100}, {"accept_then": "close"}, {"status": 500}]
+OTHER_PATHS = ["/shop", "/conversations"]  # the shop's, and both helpdesks'
+OTHER_FAULTS = [{"delay_ms": 100}, {"accept_then": "close"}, {"status": 500}]
 
 
 class Tap:
@@ -234,7 +241,7 @@ class Load:
         for _ in range(self.random.randint(0, 4)):
             self.sim.fault(skip=self.random.randint(0, 8), **self.random.choice(faults))
         if self.random.random() < 0.3:
-            self.sim.fault(path="/shop", **self.random.choice(SHOP_FAULTS))
+            self.sim.fault(path=self.random.choice(OTHER_PATHS), **self.random.choice(OTHER_FAULTS))
         for chat in self.chats:
             chat.allowed.release(taps)
 

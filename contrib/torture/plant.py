@@ -118,6 +118,16 @@ class Overtaking(Plant):
             self.planted += change(round_, "UPDATE run SET said_at = 1 WHERE id = ?", run)
 
 
+class OtherRules(Plant):
+    name, finding = "a run goes on with the latest rules", "torn"
+
+    def after_kill(self, round_):
+        latest = "(SELECT ruleset FROM run ORDER BY id DESC LIMIT 1)"
+        between = "(SELECT count(*) FROM send WHERE send.run = run.id) = 1"  # of its two messages
+        for (run,) in rows(round_, f"SELECT id FROM run WHERE rule = 'say' AND state = 0 AND {between} AND ruleset <> {latest}"):
+            self.planted += change(round_, f"UPDATE run SET ruleset = {latest} WHERE id = ?", run)
+
+
 class Unspent(Plant):
     name, finding = "a button that was used is taken as unused", "spent"
 
@@ -145,4 +155,4 @@ class Hidden(Plant):
             self.planted += change(round_, "DELETE FROM send WHERE run = ? AND n = 1", run)
 
 
-ALL = [LateCommit, NoSync, RunGone, Forgetful, BlindRepeat, RepeatedRequest, HiddenUnknown, Overtaking, Unspent, BookedTwice, Hidden]
+ALL = [LateCommit, NoSync, RunGone, Forgetful, BlindRepeat, RepeatedRequest, HiddenUnknown, Overtaking, OtherRules, Unspent, BookedTwice, Hidden]

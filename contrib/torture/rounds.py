@@ -60,7 +60,7 @@ class Round:
     def __init__(self, sim, seed, kills, plans, plant=None):
         self.sim, self.seed, self.kills, self.plans, self.plant = sim, seed, kills, plans, plant
         self.random = random.Random(f"{seed} round")
-        self.counts = {}
+        self.counts, self.version = {}, 0
         self.findings, self.kept = [], None
 
     def count(self, name, n=1):
@@ -79,8 +79,11 @@ class Round:
         # Ids of messages tell rounds apart, so users may be the same in all of them.
         users = [str(700000001 + n) for n in range(CHATS)]
         config = {"private_hosts": [self.sim.address[0]], "drain": "1s"}
-        channel = {"timeout": "700ms", "connect_timeout": "500ms"}
-        with harness.Daemon(self.sim, RULES % {"shop": self.sim.url}, config, start=False, channel=channel) as self.daemon:
+        channel = {"timeout": "700ms", "connect_timeout": "500ms", "loop_guard": 0,
+                   "chat_rate": self.random.choice(["off", "30/s"])}
+        intercom = {"token": "env:INTERCOM_TOKEN", "admin_id": "814860"}
+        with harness.Daemon(self.sim, "", config, start=False, channel=channel, intercom=intercom) as self.daemon:
+            self.write_rules()
             self.load = Load(self.sim, self.seed, users)
             try:
                 for number in range(self.kills):
@@ -93,6 +96,10 @@ class Round:
                     self.keep()
 
     # --- lives
+
+    def write_rules(self):
+        self.version += 1
+        self.daemon.write("rules.yaml", RULES % {"shop": self.sim.url, "version": f"v{self.version}"})
 
     def start(self, environment):
         """Starts the daemon without waiting for it."""
@@ -125,6 +132,8 @@ class Round:
         if self.plant:
             environment.update(self.plant.environment)
         self.load.more(self.random.randint(1, 6))
+        if self.random.random() < 0.4:
+            self.write_rules()
         end = time.monotonic() + (SECONDS_UP if plan.point else plan.moment)
         self.start(environment)
         self.wait_up(end)
@@ -180,10 +189,16 @@ class Round:
         listed = {item["id"] for item in self.daemon.queue("--limit", "100000")}
         requests = self.sim.requests("/api/v1/telegram/interactive")
         store = Store(self.daemon.path("callbackd.db"))
-        verdict = Verdict(self.load, requests, list(self.sim.control("GET", "shop/returns").values()), store, listed)
+        verdict = Verdict(self.load, requests, self.others(), store, listed)
         self.findings = verdict.passed(self.kills)
         self.tally(verdict, requests)
         store.close()
+
+    def others(self):
+        """What was booked in the shop, and noted in the helpdesks."""
+        asked = [request for request in self.sim.requests("/conversations/") if request["method"] == "POST"]
+        return {"booked": [booking["key"] for booking in self.sim.control("GET", "shop/returns").values()],
+                "noted": {(request["body"].get("body") or request["body"].get("text")).split()[1] for request in asked}}
 
     def tally(self, verdict, requests):
         webhooks = self.load.webhooks()

@@ -10,7 +10,7 @@ From the build folder:
 Several daemons run side by side, each in a temporary folder with a simulator of its own. In a round a daemon is started on one
 store, killed, started, killed ..., up to twelve times; then it is started once more and finishes. While it lives (and while it
 does not) four customers of Intercom and one of HubSpot tap and write, and the helpdesk delivers each webhook until it gets a 200,
-some twice. Rules have two messages, lookups, a booking, buttons that work once, variables (load.py). The simulator is late with
+some twice. Rules have two messages, lookups, a booking, notes, buttons that work once, variables (load.py), and change now and then. The simulator is late with
 some answers, cuts off others, and records what arrived.
 
 A life ends at a random moment, or at a fault point: the n-th statement, commit, write, sync or truncation of the store, or the n-th
@@ -24,7 +24,8 @@ Then verdict.py compares the harness's own record with the simulator's and with 
   missing   a follow-up never arrived, and its send is not unknown
   doubled   one arrived twice (of `unknown_send: resend`: more often than it was tried)
   order     a tap was answered behind one that was posted after its 200
-  torn      another run's message stands between those of a run, or a variable is not what the run before left
+  torn      another run's message stands between those of a run, a variable is not what the run before left, or the rules changed
+            within a run
   booked    the shop booked twice, or a booking was confirmed that was none
   spent     a button that works once worked twice, or never
   stray     something arrived that nobody asked for, or at somebody else
@@ -52,7 +53,7 @@ import harness
 import plant
 from rounds import Plans, Round
 
-PLANT_ROUNDS = 12  # a fault needs a moment that fits: so many rounds at most until it is planted and found
+PLANT_ROUNDS = 40  # a fault needs a moment that fits: so many rounds at most until it is planted and found
 
 
 def add(total, counts):

@@ -39,14 +39,16 @@ class Store:
 
 
 class Verdict:
-    def __init__(self, load, requests, booked, store, listed):
-        """requests: what the simulator recorded of Octopods; listed: the items of `callbackd queue list`."""
-        self.load, self.store, self.booked, self.listed = load, store, booked, listed
+    def __init__(self, load, requests, others, store, listed):
+        """requests: what the simulator recorded of Octopods; others: what was `booked` and `noted`; listed: the items of
+        `callbackd queue list`."""
+        self.load, self.store, self.others, self.listed = load, store, others, listed
         self.findings, self.unknown, self.sent = [], 0, 0
         self.taps = load.taps()
         self.arrived = {}  # label: requests, oldest first
         self.by_user = {}  # user: words of the texts in the order of arrival, copies too
-        self.ordered = {(rule, tap.key): tap for tap in self.taps if tap.ordered and tap.kind != "use" for rule in EXPECTED[tap.kind]}
+        self.ordered = {(rule, tap.key): tap for tap in self.taps if tap.ordered and tap.kind != "use"
+                        for rule in EXPECTED[tap.kind]}
         self.cut = sum(request["fault"] is not None for request in requests)
         for request in requests:
             if request["accepted"]:
@@ -67,7 +69,7 @@ class Verdict:
             self.look_at_order(user)
             self.look_at_variables(user)
         self.look_at_tokens()
-        self.look_at_bookings()
+        self.look_at_others()
         self.look_at_unknown(kills)
         if not self.store.sound():
             self.find("broken", "PRAGMA integrity_check finds something")
@@ -147,15 +149,19 @@ class Verdict:
         return list({tuple(words[:3]): words for words in reversed(self.by_user[user])}.values())[::-1]
 
     def look_at_variables(self, user):
-        """What a run has set is stored with its step: the next one reads it. One that left nothing seen may have been between."""
-        last, seen = "nothing", set()
+        """What a run has set is stored with its step: the next one reads it. One that left nothing seen may have been between.
+        And it keeps its rules, though they change."""
+        last, seen, versions = "nothing", set(), {}
         for rule, key, n, *rest in self.first_arrivals(user):
             if rule != "say":
                 continue
-            if n == "1" and rest[1] != last and (rest[1] in seen or rest[1] == "nothing"):
-                self.find("torn", f"'say {key} 1' reads '{rest[1]}', which was set before '{last}'")
-            if n == "2" and rest[0] != key:
-                self.find("torn", f"'say {key} 2' reads '{rest[0]}' instead of its own")
+            version, read = rest
+            if versions.setdefault(key, version) != version:
+                self.find("torn", f"'say {key} {n}' is of rules {version}, and the run began with {versions[key]}")
+            if n == "1" and read != last and (read in seen or read == "nothing"):
+                self.find("torn", f"'say {key} 1' reads '{read}', which was set before '{last}'")
+            if n == "2" and read != key:
+                self.find("torn", f"'say {key} 2' reads '{read}' instead of its own")
             last = key
             seen.add(key)
 
@@ -167,15 +173,17 @@ class Verdict:
             if taken != 1:
                 self.find("spent", f"the button of 'offer {key} 1' works once, and was taken {taken} times")
 
-    def look_at_bookings(self):
-        for key in {booking["key"] for booking in self.booked}:
-            times = sum(booking["key"] == key for booking in self.booked)
-            if times > 1:
-                self.find("booked", f"book {key} was booked {times} times")
-        keys = {booking["key"] for booking in self.booked}
+    def look_at_others(self):
+        """The shop books once. A note may come twice, as the manual says, but not never."""
+        booked, noted = self.others["booked"], self.others["noted"]
+        for key in set(booked):
+            if booked.count(key) > 1:
+                self.find("booked", f"book {key} was booked {booked.count(key)} times")
         for tap in self.taps:
-            if tap.kind == "book" and tap.label(1) in self.arrived and tap.key not in keys:
+            if tap.kind == "book" and tap.label(1) in self.arrived and tap.key not in booked:
                 self.find("booked", f"{tap.label(1)} arrived, and nothing was booked")
+            if tap.kind == "note" and tap.label(1) in self.arrived and tap.key not in noted:
+                self.find("missing", f"'{tap.label(1)}' arrived, and the note did not")
 
     def look_at_unknown(self, kills):
         """A chat has one request on its way: more than that cannot have become unknown by a kill, or by what the simulator cut."""
