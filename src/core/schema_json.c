@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <json-c/json.h>
 #include <stdio.h>
+#include <string.h>
 
 #define DEFINITIONS 256 /* lists, maps and choices of one table */
 
@@ -54,16 +55,21 @@ static bool put_text(struct json_object *out)
     return doc_add(out, "type", list);
 }
 
+/* To editors a word such as true is none, but a value of its own. */
 static bool put_words(const struct schema *schema, struct json_object *out)
 {
     struct json_object *list = json_object_new_array();
+    bool good = true;
 
-    for (size_t i = 0; schema->words[i]; i++)
-        if (!append(list, json_object_new_string(schema->words[i]))) {
-            json_object_put(list);
-            return false;
-        }
-    return doc_add(out, "enum", list);
+    for (size_t i = 0; schema->words[i] && good; i++) {
+        good = append(list, json_object_new_string(schema->words[i]));
+        if (strcmp(schema->words[i], "true") == 0)
+            good = good && append(list, json_object_new_boolean(true));
+    }
+    if (good)
+        return doc_add(out, "enum", list);
+    json_object_put(list);
+    return false;
 }
 
 static bool put_scalar(const struct schema *schema, struct json_object *out)

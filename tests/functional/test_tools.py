@@ -743,6 +743,9 @@ def the_schema_is_for_editors():
     named = schema["$defs"][schema["allOf"][0]["$ref"].rsplit("/", 1)[1]]
     assert {"rules", "replies", "rows", "zone", "hours", "languages"} <= set(named["properties"]), named
     assert '"callback_data"' in done.stdout and '"send_within"' in done.stdout
+    # what an editor reads in `default: true` is no text
+    defaults = [form["properties"]["default"]["enum"] for form in schema["$defs"].values() if "default" in form.get("properties", {})]
+    assert defaults == [["true", True, "any"]], defaults
 
 
 # --- what all have in common -----------------------------------------------------------------------------------------------
