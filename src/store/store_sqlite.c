@@ -184,6 +184,16 @@ static bool take_lock(struct db *db)
     return store_fail(&db->store, STORE_TEMPFAIL, "%s: %s", name, strerror(errno));
 }
 
+/* Where the power failed while the store was made there may be zeros, and the journal by which SQLite takes them back. */
+static bool was_cut_off(const struct db *db, const char *head, size_t n)
+{
+    static const char zeros[16];
+    char journal[4096 + sizeof("-journal")];
+
+    snprintf(journal, sizeof(journal), "%s-journal", db->path);
+    return n <= sizeof(zeros) && memcmp(head, zeros, n) == 0 && access(journal, F_OK) == 0;
+}
+
 /* Made here and not by SQLite, so that customers' data are for the owner's eyes only (WAL and index follow). */
 static bool file_ready(struct db *db, enum store_access access)
 {
@@ -198,10 +208,11 @@ static bool file_ready(struct db *db, enum store_access access)
         return store_fail(&db->store, STORE_TEMPFAIL, "%s: %s", db->path, strerror(errno));
     n = pread(fd, head, sizeof(head), 0);
     close(fd);
-    if (n == 0 || (n == sizeof(head) && memcmp(head, "SQLite format 3", sizeof(head)) == 0))
-        return true;
     if (n < 0)
         return store_fail(&db->store, STORE_TEMPFAIL, "%s: %s", db->path, strerror(errno));
+    if (n == 0 || (n == sizeof(head) && memcmp(head, "SQLite format 3", sizeof(head)) == 0) ||
+        was_cut_off(db, head, (size_t)n))
+        return true;
     return store_fail(&db->store, STORE_BROKEN, "%s: this is not a database", db->path);
 }
 

@@ -125,6 +125,27 @@ static void test_corrupt(struct fixture *f)
     f->store = open_as(f, STORE_SERVE);
 }
 
+/* The power failed while the first start made the store: of its first page nothing is on the disk yet, but it is behind the
+   end, and the journal says that the file was empty. */
+static void test_cut_off(struct fixture *f)
+{
+    static const char zeros[8192];
+    /* magic, records, nonce, pages before, bytes of a sector and of a page */
+    static const char header[512] = "\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"
+                                    "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\2\0\0\0\x20\0";
+    char journal[sizeof(f->path) + 16];
+    struct fault fault;
+
+    snprintf(journal, sizeof(journal), "%s-journal", f->path);
+    close_store(f);
+    refused_untouched(f, text_make(zeros, sizeof(zeros)), "not a database");
+    assert_true(file_write(journal, text_make(header, sizeof(header)), &fault));
+    refused_untouched(f, T("this is somebody's text and no database at all\n"), "not a database");
+    assert_true(file_write(f->path, text_make(zeros, sizeof(zeros)), &fault));
+    f->store = open_as(f, STORE_SERVE);
+    put_notification(f, NOTIFICATION_NEW);
+}
+
 static void test_versions(struct fixture *f)
 {
     static const struct {
@@ -243,6 +264,7 @@ const struct store_test file_tests[] = {
     { "operate beside serve", test_operate },
     { "not there", test_not_there },
     { "corrupt", test_corrupt },
+    { "cut off while it was made", test_cut_off },
     { "versions", test_versions },
     { "a store of version 1", test_version_1 },
     { "full disk", test_full_disk },
