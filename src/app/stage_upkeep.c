@@ -108,23 +108,46 @@ static void prune_rulesets(struct engine *engine, int64_t before)
         log_info("rules that no run needs any more are gone from the store", log_num("rulesets", (int64_t)n));
 }
 
+/* What is to be kept, of each source, from now on. False: memory is out; there is a next time. */
+static bool fill_keep(struct engine *engine, struct store_keep *keep)
+{
+    const struct config *config = engine->generation->config;
+    struct store_source_keep *sources = arena_array(engine->arena, config->n_sources, sizeof(*sources));
+
+    *keep = (struct store_keep){ engine->now - config->retention_ms, sources, 0 };
+    for (size_t i = 0; sources && i < config->n_sources; i++) {
+        int64_t own = source_retention_ms(config->sources[i]);
+
+        if (own > 0)
+            sources[keep->n_sources++] =
+                (struct store_source_keep){ text_of(source_name(config->sources[i])), engine->now - own };
+    }
+    return sources;
+}
+
 static void prune(struct engine *engine)
 {
-    int64_t keep = engine->generation->config->retention_ms, runs[RUN_STATES] = { 0 };
-    size_t n = store_prune(engine->store, engine->now - keep, PAGE, runs);
+    int64_t runs[RUN_STATES] = { 0 };
+    struct store_keep keep;
+    size_t n;
 
+    if (!fill_keep(engine, &keep))
+        return;
+    n = store_prune(engine->store, &keep, PAGE, runs);
     for (int i = 0; i < RUN_STATES; i++)
         engine->delta.runs[i] -= runs[i];
     if (n >= PAGE)
         engine->prune_at = engine->now + STEP_MS;
     if (is_due(engine, &engine->prune_rules_at, PRUNE_RULES_MS))
-        prune_rulesets(engine, engine->now - keep);
+        prune_rulesets(engine, engine->now - config_longest_retention(engine->generation->config));
 }
 
 static void sweep(struct engine *engine)
 {
-    int64_t keep = engine->generation->config->retention_ms, seen = keep > SEEN_MS ? keep : SEEN_MS;
-    bool round = store_sweep(engine->store, engine->now - keep, engine->now - seen, SWEEP_PAGE);
+    const struct config *config = engine->generation->config;
+    int64_t longest = config_longest_retention(config), seen = longest > SEEN_MS ? longest : SEEN_MS;
+    bool round =
+        store_sweep(engine->store, engine->now - config->retention_ms, engine->now - seen, SWEEP_PAGE);
 
     engine->sweep_at = engine->now + (round ? SWEEP_MS : STEP_MS);
 }

@@ -439,6 +439,16 @@ const struct config_channel *config_channel(const struct config *config, struct 
     return NULL;
 }
 
+int64_t config_longest_retention(const struct config *config)
+{
+    int64_t longest = config->retention_ms;
+
+    for (size_t i = 0; i < config->n_sources; i++)
+        if (source_retention_ms(config->sources[i]) > longest)
+            longest = source_retention_ms(config->sources[i]);
+    return longest;
+}
+
 const struct source *config_source(const struct config *config, struct text name)
 {
     for (size_t i = 0; i < config->n_sources; i++)

@@ -69,4 +69,6 @@ void config_free(struct config *config);
 const struct config_channel *config_channel(const struct config *config, struct text name);
 /* config_is_private: is the URL's host one of private_hosts? */
 bool config_is_private(const struct config *config, struct text url);
+/* config_longest_retention: of any source. */
+int64_t config_longest_retention(const struct config *config);
 const struct source *config_source(const struct config *config, struct text name);

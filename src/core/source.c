@@ -40,6 +40,11 @@ const char *source_api_header(const struct source *source)
     return source->ops->api_header;
 }
 
+int64_t source_retention_ms(const struct source *source)
+{
+    return source->retention_ms;
+}
+
 int64_t source_takeover_ms(const struct source *source)
 {
     return source->takeover_ms;

@@ -34,6 +34,8 @@ const char *source_api(const struct source *source); /* base URL of the REST API
 const char *source_api_header(const struct source *source);
 /* source_takeover_ms: how long no text is answered after a teammate wrote; 0: teammates change nothing. */
 int64_t source_takeover_ms(const struct source *source);
+/* source_retention_ms: how long what came from here is kept once it is done; 0: as long as everything. */
+int64_t source_retention_ms(const struct source *source);
 /* source_admin_id: the teammate in whose name things are done in the inbox (admin_id, actor_id); NULL: none. */
 const char *source_admin_id(const struct source *source);
 /* source_secret_refs: references of the secrets; source_token_ref: of the API token, NULL: none. */

@@ -385,6 +385,7 @@ static void build_common(struct build *build, const char *public_url)
     source->token_ref = text_key(build, "token", NULL);
     source->admin_id = text_key(build, build->bit == HUBSPOT ? "actor_id" : "admin_id", NULL);
     source->takeover_ms = build->bit == GENERIC ? 0 : schema_duration(build->node, "takeover", TAKEOVER_MS);
+    source->retention_ms = schema_duration(build->node, "retention", 0);
     if (source->ops->api)
         source->api = url_key(build, schema_text(build->node, "api", source->ops->api));
     if (public_url)

@@ -67,6 +67,7 @@ struct source {
     const char *name, *path, *channel, *api, *token_ref;
     const char *admin_id;   /* whose messages are ours; NULL: nobody's */
     int64_t takeover_ms;    /* 0: what teammates do does not matter */
+    int64_t retention_ms;   /* 0: as everything */
     const char *public_url; /* without a slash at the end; NULL: not said */
     struct words secret_refs;
     struct words topics, authors, apps, portals, message_types, directions, contact_properties;

@@ -160,6 +160,8 @@ static const struct schema type = { SCHEMA_WORD, .what = "a type of message", .w
 static const struct schema types = { SCHEMA_LIST, .item = &type, .least = 1, .most = 3 };
 
 static const struct schema duration = { SCHEMA_DURATION, .least = 0, .most = (int64_t)30 * 86400 * 1000 };
+static const struct schema source_retention = { SCHEMA_DURATION, .least = (int64_t)3600 * 1000,
+                                                .most = (int64_t)3650 * 86400 * 1000 };
 static const struct schema admin = { SCHEMA_CUSTOM, .what = "a teammate's id", .check = check_admin };
 static const struct schema actor = { SCHEMA_CUSTOM, .what = "an actor's id", .check = check_actor };
 
@@ -201,6 +203,8 @@ static const struct schema_key source_keys[] = {
               "default" },
     { "takeover", &duration,
       .help = "how long no text is answered after a teammate wrote; 30m by default, 0s: never" },
+    { "retention", &source_retention,
+      .help = "how long its done things are kept; as long as the configuration's retention by default" },
     { "admin_id", &admin, .help = "id of the teammate in whose name inbox actions are done" },
     { "actor_id", &actor, .help = "the actor (A-...) in whose name inbox actions are done" },
     { "authors", &words, .help = "types of authors that are customers" },

@@ -72,6 +72,24 @@ enum send_state store_send_end(enum run_state state)
     return state == RUN_EXPIRED ? SEND_EXPIRED : SEND_DROPPED;
 }
 
+int64_t store_keep_from(const struct store_keep *keep, struct text source)
+{
+    for (size_t i = 0; i < keep->n_sources; i++)
+        if (text_eq(keep->sources[i].source, source))
+            return keep->sources[i].before;
+    return keep->before;
+}
+
+int64_t store_keep_longest(const struct store_keep *keep)
+{
+    int64_t before = keep->before;
+
+    for (size_t i = 0; i < keep->n_sources; i++)
+        if (keep->sources[i].before < before)
+            before = keep->sources[i].before;
+    return before;
+}
+
 static unsigned states_named(const char *const *names, size_t n, struct text name)
 {
     unsigned mask = 0;

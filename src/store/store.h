@@ -329,10 +329,23 @@ bool store_rearm_entry(struct store *store, int64_t id, int64_t now) CHECKED;
 bool store_drop_notification(struct store *store, int64_t id, struct text reason) CHECKED;
 bool store_drop_entry(struct store *store, int64_t id, struct text reason) CHECKED;
 
-/* store_prune: deletes at most `limit` rows of each kind that ended before `before` (notifications done with no entry in
-   state fetch, their entries, runs with their sends; variables past their time). Returns how many rows went; runs
-   (RUN_STATES numbers) counts up the runs that went, by state. */
-size_t store_prune(struct store *store, int64_t before, size_t limit, int64_t *runs);
+/* How long what has ended is kept: what ended before `before` may go, but for the things of these sources. */
+struct store_source_keep {
+    struct text source;
+    int64_t before;
+};
+
+struct store_keep {
+    int64_t before;
+    const struct store_source_keep *sources;
+    size_t n_sources;
+};
+
+/* store_prune: deletes at most `limit` rows of each kind, and source, that are not kept any longer (notifications done with no
+   entry in state fetch, their entries, runs with their sends; variables past their time). A run is its notification's source's; one
+   whose notification is gone is kept as long as anything is. Returns how many rows went; runs (RUN_STATES numbers) counts up the
+   runs that went, by state. */
+size_t store_prune(struct store *store, const struct store_keep *keep, size_t limit, int64_t *runs);
 /* store_sweep: deletes what no other row would take along: taps stored before `before`, ledger rows past their time then,
    keys of `seen` from before `seen_before`. Goes through those of `limit` chats and through `limit` keys, whatever their
    age, and the next call goes on from there: so none of these tables, of which every tap writes rows, needs an index by

@@ -93,7 +93,7 @@ struct store_backend {
     bool (*rearm_entry)(struct store *store, int64_t id, int64_t now);
     bool (*drop_notification)(struct store *store, int64_t id, struct text reason);
     bool (*drop_entry)(struct store *store, int64_t id, struct text reason);
-    size_t (*prune)(struct store *store, int64_t before, size_t limit, int64_t *runs);
+    size_t (*prune)(struct store *store, const struct store_keep *keep, size_t limit, int64_t *runs);
     bool (*sweep)(struct store *store, int64_t before, int64_t seen_before, size_t limit);
 
     void (*put_ruleset)(struct store *store, struct text hash, struct text source, int64_t now);
@@ -145,6 +145,9 @@ struct store_rows {
 void *store_rows_add(struct store *store, struct store_rows *rows) CHECKED;
 /* store_lend_text: a copy in the arena; p == NULL stays. Fails the store when there is no room. */
 struct text store_lend_text(struct store *store, struct arena *arena, struct text text);
+/* store_keep_from: what of the source ended before this may go; store_keep_longest: of any source. */
+int64_t store_keep_from(const struct store_keep *keep, struct text source);
+int64_t store_keep_longest(const struct store_keep *keep);
 /* store_send_end: what becomes of a send that is still ready when its run ends so. */
 enum send_state store_send_end(enum run_state state);
 /* store_state_name: of a listed item. */

@@ -364,9 +364,9 @@ bool store_drop_entry(struct store *store, int64_t id, struct text reason)
            store->backend->drop_entry(store, id, reason);
 }
 
-size_t store_prune(struct store *store, int64_t before, size_t limit, int64_t *runs)
+size_t store_prune(struct store *store, const struct store_keep *keep, size_t limit, int64_t *runs)
 {
-    size_t n = may_write(store) ? store->backend->prune(store, before, limit, runs) : 0;
+    size_t n = may_write(store) ? store->backend->prune(store, keep, limit, runs) : 0;
 
     return store_failed(store) ? 0 : n;
 }

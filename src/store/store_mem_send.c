@@ -150,20 +150,15 @@ static size_t delete_buttons(struct mem *mem, int64_t chat, const struct send_ro
     return gone;
 }
 
-size_t mem_prune_sends(struct mem *mem, int64_t before, size_t limit, size_t *buttons)
+size_t mem_prune_sends(struct mem *mem, const struct run_row *run, size_t limit, size_t *buttons)
 {
-    const struct run_row *run;
+    const struct send_row *row, key = { .run = run->id, .step = INT32_MIN, .n = INT32_MIN };
     size_t gone = 0;
 
-    for (run = mem_first(mem, MEM_RUN, MEM_RUN_ENDED, NULL); run && run->ended_at < before && gone < limit;
-         run = mem_after(mem, MEM_RUN, MEM_RUN_ENDED, run)) {
-        const struct send_row *row, key = { .run = run->id, .step = INT32_MIN, .n = INT32_MIN };
-
-        for (row = mem_first(mem, MEM_SEND, MEM_KEY, &key); row && row->run == run->id && gone < limit;
-             row = mem_after(mem, MEM_SEND, MEM_KEY, row)) {
-            *buttons += delete_buttons(mem, run->chat, row);
-            gone += mem_delete(mem, MEM_SEND, row);
-        }
+    for (row = mem_first(mem, MEM_SEND, MEM_KEY, &key); row && row->run == run->id && gone < limit;
+         row = mem_after(mem, MEM_SEND, MEM_KEY, row)) {
+        *buttons += delete_buttons(mem, run->chat, row);
+        gone += mem_delete(mem, MEM_SEND, row);
     }
     return gone;
 }

@@ -38,7 +38,8 @@ static int texts(struct text a, struct text b)
     }
 
 ORDER(notification_key, notification_row, ints(x->id, y->id))
-ORDER(notification_stored, notification_row, OR(ints(x->stored_at, y->stored_at), ints(x->id, y->id)))
+ORDER(notification_stored, notification_row,
+      OR(texts(x->source, y->source), OR(ints(x->stored_at, y->stored_at), ints(x->id, y->id))))
 HOLDS(notification_new, notification_row, x->state == NOTIFICATION_NEW)
 HOLDS(notification_done, notification_row, x->state == NOTIFICATION_DONE)
 

@@ -136,9 +136,9 @@ void mem_end_sends(struct mem *mem, int64_t run, enum send_state state, struct t
 /* mem_next_issued, mem_next_variable: the row behind `after`, of the same chat; NULL as `after`: the chat's first. */
 const struct issued_row *mem_next_issued(struct mem *mem, int64_t chat, const struct issued_row *after);
 const struct mem_variable *mem_next_variable(struct mem *mem, int64_t chat, const struct mem_variable *after);
-/* mem_prune_sends: the sends of runs that ended before `before`, at most `limit`. *buttons grows by the ledger rows that
-   went with those that did not go well. */
-size_t mem_prune_sends(struct mem *mem, int64_t before, size_t limit, size_t *buttons);
+/* mem_prune_sends: the run's sends, at most `limit`. *buttons grows by the ledger rows that went with those that did not go
+   well. */
+size_t mem_prune_sends(struct mem *mem, const struct run_row *run, size_t limit, size_t *buttons);
 
 /* The functions of the backend, by topic. */
 void mem_add_notification(struct store *store, const struct notification_row *row);
@@ -204,7 +204,7 @@ bool mem_rearm_notification(struct store *store, int64_t id);
 bool mem_rearm_entry(struct store *store, int64_t id, int64_t now);
 bool mem_drop_notification(struct store *store, int64_t id, struct text reason);
 bool mem_drop_entry(struct store *store, int64_t id, struct text reason);
-size_t mem_prune(struct store *store, int64_t before, size_t limit, int64_t *runs);
+size_t mem_prune(struct store *store, const struct store_keep *keep, size_t limit, int64_t *runs);
 bool mem_sweep(struct store *store, int64_t before, int64_t seen_before, size_t limit);
 void mem_put_ruleset(struct store *store, struct text hash, struct text source, int64_t now);
 size_t mem_prune_rulesets(struct store *store, struct text keep, int64_t before);

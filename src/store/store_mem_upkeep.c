@@ -10,17 +10,33 @@ static bool has_sends(struct mem *mem, int64_t run)
     return row && row->run == run;
 }
 
-static size_t prune_runs(struct mem *mem, int64_t before, size_t limit, int64_t *runs)
+static size_t old_sends(struct mem *mem, int64_t before, size_t limit)
+{
+    const struct run_row *run;
+    size_t gone = 0, buttons = 0;
+
+    for (run = mem_first(mem, MEM_RUN, MEM_RUN_ENDED, NULL); run && run->ended_at < before && gone < limit;
+         run = mem_after(mem, MEM_RUN, MEM_RUN_ENDED, run))
+        gone += mem_prune_sends(mem, run, limit - gone, &buttons);
+    return gone + buttons;
+}
+
+static bool prune_run(struct mem *mem, const struct run_row *run, int64_t *runs)
+{
+    if (has_sends(mem, run->id) || !mem_delete(mem, MEM_RUN, run))
+        return false;
+    runs[run->state]++;
+    return true;
+}
+
+static size_t old_runs(struct mem *mem, int64_t before, size_t limit, int64_t *runs)
 {
     const struct run_row *run;
     size_t gone = 0;
 
     for (run = mem_first(mem, MEM_RUN, MEM_RUN_ENDED, NULL); run && run->ended_at < before && gone < limit;
          run = mem_after(mem, MEM_RUN, MEM_RUN_ENDED, run))
-        if (!has_sends(mem, run->id)) {
-            runs[run->state]++;
-            gone += mem_delete(mem, MEM_RUN, run);
-        }
+        gone += prune_run(mem, run, runs);
     return gone;
 }
 
@@ -51,39 +67,104 @@ static bool is_over(struct mem *mem, int64_t notification)
     return true;
 }
 
-static const struct notification_row *next_done(struct mem *mem, const struct notification_row *after,
-                                                int64_t before)
-{
-    const struct notification_row *row = after
-                                             ? mem_after(mem, MEM_NOTIFICATION, MEM_NOTIFICATION_DONE, after)
-                                             : mem_first(mem, MEM_NOTIFICATION, MEM_NOTIFICATION_DONE, NULL);
+/* What ended before `before`, of one source, a page of it. */
+struct pruning {
+    struct mem *mem;
+    struct text source;
+    int64_t before;
+    size_t limit;
+};
 
-    return row && row->stored_at < before ? row : NULL;
+static const struct notification_row *next_done(const struct pruning *p, const struct notification_row *after)
+{
+    const struct notification_row *row, key = { .source = p->source, .stored_at = INT64_MIN };
+
+    row = after ? mem_after(p->mem, MEM_NOTIFICATION, MEM_NOTIFICATION_DONE, after)
+                : mem_first(p->mem, MEM_NOTIFICATION, MEM_NOTIFICATION_DONE, &key);
+    return row && text_eq(row->source, p->source) && row->stored_at < p->before ? row : NULL;
 }
 
-static size_t prune_entries(struct mem *mem, int64_t before, size_t limit)
+static const struct run_row *next_run(struct mem *mem, int64_t entry, const struct run_row *after)
+{
+    const struct run_row *row, key = { .entry = entry, .rule = { "", 0 } };
+
+    row =
+        after ? mem_after(mem, MEM_RUN, MEM_RUN_ENTRY, after) : mem_first(mem, MEM_RUN, MEM_RUN_ENTRY, &key);
+    return row && row->entry == entry ? row : NULL;
+}
+
+/* The next run behind `run`, which came out of the entry, which stands in the notification; NULL: the first. */
+struct place {
+    const struct notification_row *notification;
+    const struct mem_entry *entry;
+    const struct run_row *run;
+};
+
+static bool next_place(const struct pruning *p, struct place *at)
+{
+    if (at->entry && (at->run = next_run(p->mem, at->entry->row.id, at->run)))
+        return true;
+    do {
+        if (at->notification)
+            at->entry = next_entry(p->mem, at->notification->id, at->entry);
+        if (!at->entry)
+            at->notification = next_done(p, at->notification);
+        at->run = at->entry ? next_run(p->mem, at->entry->row.id, NULL) : NULL;
+    } while (!at->run && at->notification);
+    return at->run;
+}
+
+static bool has_ended(const struct pruning *p, const struct run_row *run)
+{
+    return run->state >= RUN_DONE && run->ended_at < p->before;
+}
+
+static size_t prune_lives(const struct pruning *p, int64_t *runs)
+{
+    size_t gone = 0, buttons = 0, n = 0;
+
+    for (struct place at = { 0 }; gone < p->limit && next_place(p, &at);)
+        if (has_ended(p, at.run))
+            gone += mem_prune_sends(p->mem, at.run, p->limit - gone, &buttons);
+    for (struct place at = { 0 }; n < p->limit && next_place(p, &at);)
+        if (has_ended(p, at.run))
+            n += prune_run(p->mem, at.run, runs);
+    return gone + buttons + n;
+}
+
+static size_t prune_entries(const struct pruning *p)
 {
     size_t gone = 0;
 
-    for (const struct notification_row *n = next_done(mem, NULL, before); n; n = next_done(mem, n, before)) {
-        if (!is_over(mem, n->id))
+    for (const struct notification_row *n = next_done(p, NULL); n; n = next_done(p, n)) {
+        if (!is_over(p->mem, n->id))
             continue;
-        for (const struct mem_entry *row = next_entry(mem, n->id, NULL); row && gone < limit;
-             row = next_entry(mem, n->id, row))
-            gone += mem_delete(mem, MEM_ENTRY, row);
+        for (const struct mem_entry *row = next_entry(p->mem, n->id, NULL); row && gone < p->limit;
+             row = next_entry(p->mem, n->id, row))
+            gone += mem_delete(p->mem, MEM_ENTRY, row);
     }
     return gone;
 }
 
-static size_t prune_notifications(struct mem *mem, int64_t before, size_t limit)
+static size_t prune_notifications(const struct pruning *p)
 {
     size_t gone = 0;
 
-    for (const struct notification_row *n = next_done(mem, NULL, before); n && gone < limit;
-         n = next_done(mem, n, before))
-        if (!next_entry(mem, n->id, NULL))
-            gone += mem_delete(mem, MEM_NOTIFICATION, n);
+    for (const struct notification_row *n = next_done(p, NULL); n && gone < p->limit; n = next_done(p, n))
+        if (!next_entry(p->mem, n->id, NULL))
+            gone += mem_delete(p->mem, MEM_NOTIFICATION, n);
     return gone;
+}
+
+/* The next source that has something done. */
+static bool next_source(struct mem *mem, struct text *source)
+{
+    const struct notification_row key = { .source = *source, .stored_at = INT64_MAX, .id = INT64_MAX };
+    const struct notification_row *row = mem_after(mem, MEM_NOTIFICATION, MEM_NOTIFICATION_DONE, &key);
+
+    if (row)
+        *source = row->source;
+    return row;
 }
 
 static size_t prune_variables(struct mem *mem, int64_t before, size_t limit)
@@ -98,15 +179,22 @@ static size_t prune_variables(struct mem *mem, int64_t before, size_t limit)
     return gone;
 }
 
-size_t mem_prune(struct store *store, int64_t before, size_t limit, int64_t *runs)
+size_t mem_prune(struct store *store, const struct store_keep *keep, size_t limit, int64_t *runs)
 {
+    const int64_t longest = store_keep_longest(keep);
     struct mem *mem = mem_of(store);
-    size_t buttons = 0, gone = mem_prune_sends(mem, before, limit, &buttons);
+    struct pruning p = { mem, text_of(""), longest, limit };
+    size_t gone = old_sends(mem, longest, limit);
 
-    gone += buttons + prune_runs(mem, before, limit, runs);
-    gone += prune_entries(mem, before, limit);
-    gone += prune_notifications(mem, before, limit);
-    return gone + prune_variables(mem, before, limit);
+    gone += old_runs(mem, longest, limit, runs);
+    while (next_source(mem, &p.source)) {
+        p.before = store_keep_from(keep, p.source);
+        if (p.before > longest) /* else they went already */
+            gone += prune_lives(&p, runs);
+        gone += prune_entries(&p);
+        gone += prune_notifications(&p);
+    }
+    return gone + prune_variables(mem, keep->before, limit);
 }
 
 /* All at once: what is in memory is not much. */

@@ -201,7 +201,7 @@ bool db_rearm_notification(struct store *store, int64_t id);
 bool db_rearm_entry(struct store *store, int64_t id, int64_t now);
 bool db_drop_notification(struct store *store, int64_t id, struct text reason);
 bool db_drop_entry(struct store *store, int64_t id, struct text reason);
-size_t db_prune(struct store *store, int64_t before, size_t limit, int64_t *runs);
+size_t db_prune(struct store *store, const struct store_keep *keep, size_t limit, int64_t *runs);
 bool db_sweep(struct store *store, int64_t before, int64_t seen_before, size_t limit);
 void db_put_ruleset(struct store *store, struct text hash, struct text source, int64_t now);
 size_t db_prune_rulesets(struct store *store, struct text keep, int64_t before);

@@ -91,10 +91,15 @@ static const char version_2[] =
 /* Version 3: what every tap writes is swept instead of found by its time. */
 static const char version_3[] = "DROP INDEX seen_at; DROP INDEX tap_stored; DROP INDEX issued_until;";
 
+/* Version 4: a source may have a retention of its own. */
+static const char version_4[] =
+    "DROP INDEX notification_ended;"
+    "CREATE INDEX notification_ended ON notification(state, source, stored_at) WHERE state <> 0;";
+
 #define APPLICATION_ID 0x63626b64
 
 /* migrations[v] leads from version v to v + 1. Append only. */
-static const char *const migrations[] = { version_1, version_2, version_3 };
+static const char *const migrations[] = { version_1, version_2, version_3, version_4 };
 
 int db_newest_version(void)
 {

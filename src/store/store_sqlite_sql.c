@@ -30,6 +30,12 @@
 #define NUMBER(n) NUMBER_OF(n)
 #define NUMBER_OF(n) #n
 
+/* The runs that came out of a source's notifications, the oldest first. */
+#define RUNS_OF_SOURCE \
+    "notification AS n CROSS JOIN entry AS e ON e.notification = n.id CROSS JOIN run AS r ON r.entry = e.id"
+#define SOURCE_ENDED \
+    "n.state <> 0 AND n.state = 1 AND n.source = ?3 AND n.stored_at < ?1 AND r.ended_at < ?1"
+
 /* A chat's ready runs, head first; run_head has this order. */
 #define READY_OF(chat) "FROM run WHERE chat = " chat " AND state = 0 ORDER BY begun DESC, said_at, seq LIMIT 1"
 
@@ -179,21 +185,30 @@ const char *const sql_texts[SQL_COUNT] = {
     [SQL_OLD_SENDS] =
         "SELECT send.run, send.step, send.n, send.state, chat FROM run CROSS JOIN send ON send.run = run.id"
         " WHERE ended_at < ?1 ORDER BY ended_at, expires_at, run.id, send.step, send.n LIMIT ?2",
+    [SQL_NEXT_SOURCE] =
+        "SELECT source FROM notification WHERE state <> 0 AND state = 1 AND source > ?1 ORDER BY source LIMIT 1",
+    [SQL_SOURCE_SENDS] =
+        "SELECT s.run, s.step, s.n, s.state, r.chat FROM " RUNS_OF_SOURCE " CROSS JOIN send AS s ON s.run = r.id"
+        " WHERE " SOURCE_ENDED " ORDER BY n.stored_at, n.id, e.n, r.rule, s.step, s.n LIMIT ?2",
     [SQL_DELETE_ISSUED] = "DELETE FROM issued WHERE chat = ?1 AND run = ?2 AND step = ?3 AND n = ?4",
     [SQL_DELETE_SEND] = "DELETE FROM send WHERE run = ?1 AND step = ?2 AND n = ?3",
     [SQL_PRUNE_RUNS] =
         "DELETE FROM run WHERE id IN (SELECT id FROM run WHERE ended_at < ?1"
         " AND NOT EXISTS (SELECT 1 FROM send WHERE run = run.id) ORDER BY ended_at, expires_at, id LIMIT ?2)"
         " RETURNING state",
+    [SQL_SOURCE_RUNS] =
+        "DELETE FROM run WHERE id IN (SELECT r.id FROM " RUNS_OF_SOURCE " WHERE " SOURCE_ENDED
+        " AND NOT EXISTS (SELECT 1 FROM send WHERE run = r.id) ORDER BY n.stored_at, n.id, e.n, r.rule LIMIT ?2)"
+        " RETURNING state",
     [SQL_PRUNE_ENTRIES] =
         "DELETE FROM entry WHERE id IN (SELECT e.id FROM notification AS n"
-        " CROSS JOIN entry AS e ON e.notification = n.id WHERE n.state <> 0 AND n.state = 1 AND n.stored_at < ?1"
+        " CROSS JOIN entry AS e ON e.notification = n.id WHERE n.state <> 0 AND n.state = 1 AND n.source = ?3 AND n.stored_at < ?1"
         " AND NOT EXISTS (SELECT 1 FROM entry AS o WHERE o.notification = n.id"
         " AND (o.state = 0 OR EXISTS (SELECT 1 FROM run WHERE entry = o.id)))"
         " ORDER BY n.stored_at, n.id, e.n LIMIT ?2)",
     [SQL_PRUNE_NOTIFICATIONS] =
         "DELETE FROM notification WHERE id IN (SELECT id FROM notification AS n WHERE state <> 0 AND state = 1"
-        " AND stored_at < ?1"
+        " AND source = ?3 AND stored_at < ?1"
         " AND NOT EXISTS (SELECT 1 FROM entry WHERE notification = n.id) ORDER BY stored_at, id LIMIT ?2)",
     [SQL_PRUNE_VARIABLES] =
         "DELETE FROM variable WHERE (chat, name) IN (SELECT chat, name FROM variable WHERE until < ?1"

@@ -47,55 +47,107 @@ bool db_drop_entry(struct store *store, int64_t id, struct text reason)
     return db_do(db_of(store), SQL_DROP_ENTRY, DB_VALUES(db_int(id), db_text0(reason))) > 0;
 }
 
-/* The buttons of a send that did not go well leave with it: they are told to be no good by their send only. */
-static size_t prune_sends(struct db *db, int64_t before, size_t limit, struct arena *arena)
+/* A step of pruning: what ended before `before`, of one source (source.p == NULL: of all), a page of it. */
+struct pruning {
+    struct db *db;
+    struct text source;
+    int64_t before;
+    size_t limit;
+    int64_t *runs;
+};
+
+static struct arena *pruning_arena(struct db *db)
 {
+    struct arena *arena = arena_new(SIZE_MAX);
+
+    if (!arena)
+        store_fail(&db->store, STORE_TEMPFAIL, "no memory for pruning");
+    return arena;
+}
+
+/* A statement that is not about a source has no third place. */
+static struct db_values values_of(const struct pruning *p, struct db_value values[3])
+{
+    values[0] = db_int(p->before);
+    values[1] = db_limit(p->limit);
+    values[2] = db_text0(p->source);
+    return (struct db_values){ values, p->source.p ? 3 : 2 };
+}
+
+/* The buttons of a send that did not go well leave with it: they are told to be no good by their send only. */
+static size_t prune_sends(const struct pruning *p, enum sql sql, struct arena *arena)
+{
+    struct db_value values[3];
     struct db_old_send *sends;
     size_t n, gone = 0;
 
-    sends = db_rows(db, SQL_OLD_SENDS, DB_VALUES(db_int(before), db_limit(limit)), &db_old_sends, arena, &n);
+    sends = db_rows(p->db, sql, values_of(p, values), &db_old_sends, arena, &n);
     for (size_t i = 0; i < n; i++) {
         struct db_old_send *s = &sends[i];
 
         if (s->state != SEND_OK && s->state != SEND_UNKNOWN)
-            gone += (size_t)db_do(db, SQL_DELETE_ISSUED,
+            gone += (size_t)db_do(p->db, SQL_DELETE_ISSUED,
                                   DB_VALUES(db_int(s->chat), db_int(s->run), db_int(s->step), db_int(s->n)));
-        gone += (size_t)db_do(db, SQL_DELETE_SEND, DB_VALUES(db_int(s->run), db_int(s->step), db_int(s->n)));
+        gone +=
+            (size_t)db_do(p->db, SQL_DELETE_SEND, DB_VALUES(db_int(s->run), db_int(s->step), db_int(s->n)));
     }
     return gone;
 }
 
-static size_t prune_runs(struct db *db, int64_t before, size_t limit, int64_t *runs, struct arena *arena)
+static size_t prune_runs(const struct pruning *p, enum sql sql, struct arena *arena)
 {
+    struct db_value values[3];
     struct db_pair *states;
     size_t n;
 
-    states =
-        db_rows(db, SQL_PRUNE_RUNS, DB_VALUES(db_int(before), db_limit(limit)), &db_one_number, arena, &n);
+    states = db_rows(p->db, sql, values_of(p, values), &db_one_number, arena, &n);
     for (size_t i = 0; i < n; i++)
         if (states[i].first >= 0 && states[i].first < RUN_STATES)
-            runs[states[i].first]++;
+            p->runs[states[i].first]++;
     return n;
 }
 
 /* Children before parents, so that a step that stops at the limit leaves nothing without its parent. */
-size_t db_prune(struct store *store, int64_t before, size_t limit, int64_t *runs)
+static size_t prune_lives(const struct pruning *p)
 {
-    static const enum sql steps[] = { SQL_PRUNE_ENTRIES, SQL_PRUNE_NOTIFICATIONS, SQL_PRUNE_VARIABLES };
-    struct arena *arena = arena_new(SIZE_MAX);
-    struct db *db = db_of(store);
-    size_t gone;
+    struct arena *arena = pruning_arena(p->db);
+    size_t gone = 0;
 
-    if (!arena) {
-        store_fail(store, STORE_TEMPFAIL, "no memory for pruning");
+    if (!arena)
         return 0;
-    }
-    gone = prune_sends(db, before, limit, arena);
-    gone += prune_runs(db, before, limit, runs, arena);
+    gone += prune_sends(p, p->source.p ? SQL_SOURCE_SENDS : SQL_OLD_SENDS, arena);
+    gone += prune_runs(p, p->source.p ? SQL_SOURCE_RUNS : SQL_PRUNE_RUNS, arena);
     arena_free(arena);
-    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
-        gone += (size_t)db_do(db, steps[i], DB_VALUES(db_int(before), db_limit(limit)));
     return gone;
+}
+
+static size_t prune_source(const struct pruning *p, int64_t longest)
+{
+    size_t gone = p->before > longest ? prune_lives(p) : 0; /* else they went already */
+    struct db_value values[3];
+
+    gone += (size_t)db_do(p->db, SQL_PRUNE_ENTRIES, values_of(p, values));
+    return gone + (size_t)db_do(p->db, SQL_PRUNE_NOTIFICATIONS, values_of(p, values));
+}
+
+size_t db_prune(struct store *store, const struct store_keep *keep, size_t limit, int64_t *runs)
+{
+    struct pruning p = { db_of(store), TEXT_NONE, store_keep_longest(keep), limit, runs };
+    const int64_t longest = p.before;
+    struct arena *arena = pruning_arena(p.db);
+    struct text source = text_of("");
+    size_t gone = 0;
+
+    if (!arena)
+        return 0;
+    gone += prune_lives(&p);
+    while (db_one(p.db, SQL_NEXT_SOURCE, DB_VALUES(db_text(source)), &db_text_only, arena, &source)) {
+        p.source = source;
+        p.before = store_keep_from(keep, source);
+        gone += prune_source(&p, longest);
+    }
+    arena_free(arena);
+    return gone + (size_t)db_do(p.db, SQL_PRUNE_VARIABLES, DB_VALUES(db_int(keep->before), db_limit(limit)));
 }
 
 /* --- sweeping: a table by its key, and where it stopped is known to this process only ---------------------------- */

@@ -165,5 +165,43 @@ def test_forget_of_nobody():
         assert forget(daemon, "--chat", "1")[0] == 4
 
 
+# --- retention -------------------------------------------------------------------------------------------------------------
+
+@test
+def test_a_source_has_its_own_retention():
+    desk = {"name": "desk", "kind": "generic", "path": "/desk", "secrets": ["env:DESK_SECRET"], "channel": "shop",
+            "static_token": {"header": "X-Token"}, "user_id": ["/user"], "conversation": "/talk", "retention": "1h"}
+    with Sim() as sim, Daemon(sim, RULES, start=False) as daemon:
+        daemon.config["sources"].append(desk)
+        daemon.config["retention"] = "3h"
+        daemon.config["sources"][1]["retention"] = "5h"  # of hubspot: rules are kept for it
+        daemon.write_config()
+        daemon.serve()
+        daemon.tap("track:1", "1")
+        body = json.dumps({"id": "7", "user": "2", "talk": "2", "text": "track:2"})
+        wait_for(lambda: daemon.post("/desk", body, {"X-Token": SECRETS["DESK_SECRET"]}) == 200, "the acknowledgement")
+        runs(daemon, "done", 2)
+        assert daemon.terminate() == 0
+
+        def grow_older(hours):
+            with database(daemon) as db:
+                for table, columns in (("notification", ["stored_at"]), ("entry", ["stored_at", "said_at"]),
+                                       ("run", ["stored_at", "said_at", "ended_at"]), ("ruleset", ["seen_at"])):
+                    db.execute(f"UPDATE {table} SET " + ", ".join(f"{c} = {c} - {hours * 3600000}" for c in columns))
+
+        def left():
+            return sorted((i["kind"], i["source"]) for i in daemon.queue("--all"))
+        grow_older(2)
+        daemon.serve()
+        of_intercom = [("entry", "intercom"), ("notification", "intercom"), ("run", "intercom")]
+        wait_for(lambda: left() == of_intercom, "the desk's things being gone")
+        assert daemon.metric('callbackd_runs{state="done"}') == 1
+        assert daemon.terminate() == 0
+        grow_older(2)
+        daemon.serve()
+        wait_for(lambda: left() == [], "all being gone")
+        assert daemon.terminate() == 0
+
+
 if __name__ == "__main__":
     main()

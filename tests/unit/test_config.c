@@ -19,13 +19,20 @@
 
 struct source {
     const char *name;
+    int64_t retention_ms;
 };
 
 static const struct schema any = { SCHEMA_TEXT };
+static const struct schema duration = { SCHEMA_DURATION, .most = INT64_MAX };
 static const struct schema some = { SCHEMA_LIST, .item = &any };
 static const struct schema_key stub_keys[] = {
-    { "name", &any, true },    { "kind", &any, true }, { "path", &any, true },
-    { "channel", &any, true }, { "secrets", &some },   { NULL },
+    { "name", &any, true },
+    { "kind", &any, true },
+    { "path", &any, true },
+    { "channel", &any, true },
+    { "secrets", &some },
+    { "retention", &duration },
+    { NULL },
 };
 const struct schema source_schema = { SCHEMA_MAP, .what = "a source", .keys = stub_keys };
 static int sources_alive;
@@ -38,6 +45,7 @@ struct source *source_build(const struct node *node, const char *public_url, str
     (void)public_url;
     (void)findings;
     source->name = arena_str(arena, schema_text(node, "name", NULL));
+    source->retention_ms = schema_duration(node, "retention", 0);
     sources_alive++;
     return source;
 }
@@ -51,6 +59,11 @@ void source_free(struct source *source)
 const char *source_name(const struct source *source)
 {
     return source->name;
+}
+
+int64_t source_retention_ms(const struct source *source)
+{
+    return source->retention_ms;
 }
 
 /* --- helpers ------------------------------------------------------------------------------------------------------ */
@@ -282,7 +295,9 @@ static void test_values(void **state)
     static const char source[] =
         "listen: 0.0.0.0:443\nadmin: { listen: 0.0.0.0:9090, token: env:ADMIN }\nbound_file: run/a\n"
         "public_url: https://h.example.com/\ntls: { cert: c.pem, key: k.pem }\nstore: sqlite:x.db\n"
-        "rules: [ a, b.yaml ]\nlimits: { body: 2MiB, sends: 3 }\n" SOURCES
+        "rules: [ a, b.yaml ]\nlimits: { body: 2MiB, sends: 3 }\n"
+        "sources: [ { name: inbox, kind: intercom, path: /in, channel: shop, retention: 1h },\n"
+        "  { name: b, kind: intercom, path: /b, channel: shop, retention: 3d } ]\n"
         "channels:\n  shop: { key: env:K, url: 'http://127.0.0.1:1/v1/', dialect: markup, rate: 90/m,\n"
         "    chat_rate: { rate: 2/s, burst: 7 }, loop_guard: 0, timeout: 3s, connect_timeout: 500ms }\n"
         "  other: { key: file:x, rate: off, chat_rate: 20/m }\n"
@@ -314,7 +329,7 @@ static void test_values(void **state)
     assert_int_equal(channel->loop_guard, 0);
     assert_int_equal(channel->timeout_ms, 3000);
     assert_int_equal(channel->connect_timeout_ms, 500);
-    assert_int_equal(channel->at.line, 11);
+    assert_int_equal(channel->at.line, 12);
     channel = config_channel(config, text_of("other"));
     assert_true(channel->rate.per_second == 0 && channel->rate.burst == 0);
     assert_true(channel->chat_rate.per_second > 0.33 && channel->chat_rate.burst == 3);
@@ -322,6 +337,7 @@ static void test_values(void **state)
     assert_string_equal(config->secrets[1].name, "B_2");
     assert_string_equal(config->secrets[1].ref, "file:b");
     assert_int_equal(config->retention_ms, 2 * 86400 * 1000);
+    assert_int_equal(config_longest_retention(config), 3 * 86400 * 1000);
     assert_int_equal(config->drain_ms, 1000);
     assert_true(config->log_json);
     assert_int_equal(config->log_level, 3);

@@ -252,11 +252,11 @@ static void test_prune_variables(struct fixture *f)
     set(f, "b", "2", 101, false);
     set(f, "c", "3", 102, false);
     begin(f);
-    assert_int_equal(store_prune(f->store, 100, 9, runs), 0);
-    assert_int_equal(store_prune(f->store, 103, 1, runs), 1);
+    assert_int_equal(store_prune(f->store, &(struct store_keep){ .before = 100 }, 9, runs), 0);
+    assert_int_equal(store_prune(f->store, &(struct store_keep){ .before = 103 }, 1, runs), 1);
     assert_int_equal(store_variables(f->store, 5, 0, f->arena, &rows), 2);
     assert_text(rows[0].name, "b");
-    assert_int_equal(store_prune(f->store, 102, 9, runs), 1);
+    assert_int_equal(store_prune(f->store, &(struct store_keep){ .before = 102 }, 9, runs), 1);
     commit(f);
     assert_int_equal(store_variables(f->store, 5, 0, f->arena, &rows), 1);
     assert_text(rows[0].name, "c");

@@ -319,13 +319,15 @@ static void forget(struct side *s, const struct world *w)
 
 static void step_prune(struct side *s, const struct world *w)
 {
+    const struct store_source_keep own = { PICK(sources, w->r[3]), w->now - w->r[1] % 300 };
+    const struct store_keep keep = { w->now - w->r[0] % 300, &own, w->r[5] % 2 };
     int64_t runs[RUN_STATES] = { 0 };
 
     if (w->r[4] % 10 == 0)
         store_disown(s->store, w->now);
     if (w->r[5] % 25 == 0)
         forget(s, w);
-    say_int(s, (int64_t)store_prune(s->store, w->now - w->r[0] % 300, 1 + (size_t)w->r[2] % 5, runs));
+    say_int(s, (int64_t)store_prune(s->store, &keep, 1 + (size_t)w->r[2] % 5, runs));
     /* a whole round: how far a step comes is each backend's own */
     say_int(s, store_sweep(s->store, w->now - w->r[0] % 300, w->now - w->r[1] % 300, 1000000));
     for (int i = 0; i < RUN_STATES; i++)

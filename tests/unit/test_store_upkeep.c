@@ -114,7 +114,7 @@ static size_t prune(struct fixture *f, int64_t before, size_t limit)
 
     begin(f);
     store_count(f->store, &was);
-    n = store_prune(f->store, before, limit, runs);
+    n = store_prune(f->store, &(struct store_keep){ .before = before }, limit, runs);
     store_count(f->store, &is);
     commit(f);
     for (int i = 0; i < RUN_STATES; i++)
@@ -198,6 +198,83 @@ static void test_prune_family(struct fixture *f)
     assert_false(is_issued(f, chat, "good"));
 }
 
+/* A notification of the source, its entry, and a run that ended at 500. */
+static struct family put_done(struct fixture *f, int64_t chat, const char *source)
+{
+    struct notification_row notification = a_notification(f, NOTIFICATION_DONE);
+    struct entry_row entry = an_entry(f, notification.id, ENTRY_DONE);
+    struct run_row run = a_run(f, chat, f->id, 10);
+    struct send_row send = a_send(run.id, 0, 0);
+
+    notification.source = entry.source = T(source);
+    begin(f);
+    store_add_notifications(f->store, &notification, 1);
+    store_add_entries(f->store, &entry, 1);
+    assert_true(store_add_run(f->store, &run, 100));
+    store_add_sends(f->store, &send, 1);
+    commit(f);
+    set_run(f, run.id, RUN_DONE, 500);
+    return (struct family){ notification.id, { entry.id }, { run.id } };
+}
+
+static bool is_kept(struct fixture *f, const struct family *family)
+{
+    struct notification_row notification;
+    struct send_row *sends;
+    struct entry_row entry;
+    struct run_row run;
+    bool kept = store_get_notification(f->store, family->notification, f->arena, &notification);
+
+    assert_int_equal(store_get_entry(f->store, family->entries[0], f->arena, &entry), kept);
+    assert_int_equal(store_get_run(f->store, family->runs[0], f->arena, &run), kept);
+    assert_int_equal(store_run_sends(f->store, family->runs[0], f->arena, &sends), kept);
+    return kept;
+}
+
+static void prune_all(struct fixture *f, const struct store_keep *keep, size_t limit)
+{
+    int64_t runs[RUN_STATES] = { 0 };
+    size_t n;
+
+    do {
+        begin(f);
+        n = store_prune(f->store, keep, limit, runs);
+        commit(f);
+    } while (n > 0);
+}
+
+static void test_prune_sources(struct fixture *f)
+{
+    static const struct store_source_keep sources[] = { { { "brief", 5 }, 501 },
+                                                        { { "nobody", 6 }, 900 },
+                                                        { { "long", 4 }, 99 } };
+    const struct store_keep keep = { 400, sources, 3 };
+    int64_t chat = put_chat(f, "shop", "a"), alone;
+    struct family brief[3], other = put_done(f, chat, "other"), longer = put_done(f, chat, "long");
+    struct run_row run;
+
+    for (int i = 0; i < 3; i++)
+        brief[i] = put_done(f, chat, "brief");
+    set_run(f, alone = put_run(f, chat, 10), RUN_DONE, 100); /* its notification is not there */
+    begin(f);
+    assert_true(store_rearm_run(f->store, brief[1].runs[0], 600, 5000));
+    commit(f);
+    prune_all(f, &keep, 2);
+    assert_false(is_kept(f, &brief[0]));
+    assert_true(is_kept(f, &brief[1])); /* it waits */
+    assert_false(is_kept(f, &brief[2]));
+    assert_true(is_kept(f, &other));
+    assert_true(is_kept(f, &longer));
+    assert_true(store_get_run(f->store, alone, f->arena, &run)); /* as long as anything */
+    prune_all(f, &(struct store_keep){ 501, sources, 3 }, 2);
+    assert_false(is_kept(f, &other));
+    assert_true(is_kept(f, &longer));
+    prune_all(f, &(struct store_keep){ 501, sources, 2 }, 2);
+    assert_false(is_kept(f, &longer));
+    assert_false(store_get_run(f->store, alone, f->arena, &run));
+    assert_true(is_kept(f, &brief[1]));
+}
+
 static void test_prune_rest(struct fixture *f)
 {
     int64_t runs[RUN_STATES] = { 0 };
@@ -210,7 +287,8 @@ static void test_prune_rest(struct fixture *f)
     store_add_entries(f->store, &entry, 1);
     commit(f);
     begin(f);
-    assert_int_equal(store_prune(f->store, 200, 9, runs), 1); /* the one that is done */
+    assert_int_equal(store_prune(f->store, &(struct store_keep){ .before = 200 }, 9, runs),
+                     1); /* the one that is done */
     commit(f);
     assert_true(store_get_notification(f->store, fresh, f->arena, &row));
     assert_true(store_get_notification(f->store, stuck, f->arena, &row));
@@ -480,6 +558,7 @@ const struct store_test upkeep_tests[] = {
     { "rearm_run", test_rearm_run },
     { "rearm and drop the others", test_rearm_others },
     { "prune a notification and what is its", test_prune_family },
+    { "prune by source", test_prune_sources },
     { "prune leaves what waits", test_prune_rest },
     { "sweep the keys of what was seen", test_sweep_keys },
     { "sweep the chats' taps and buttons", test_sweep_chats },
