@@ -1,5 +1,6 @@
 #include "app/cmd.h"
 #include "app/cmdline.h"
+#include "app/confine.h"
 #include "app/daemon.h"
 
 #include <stdio.h>
@@ -24,11 +25,16 @@ int cmd_serve(int argc, char **argv)
     const struct cmdline_option options[] = { { "c", &path, NULL }, { NULL, NULL, NULL } };
     struct findings *findings;
     struct generation *generation;
+    struct fault fault;
     int n;
 
     if (!cmdline_parse(argc, argv, options, &n) || n != 0) {
         fprintf(stderr, "usage: callbackd serve -c FILE\n");
         return EXIT_USAGE;
+    }
+    if (!confine_memory(&fault)) {
+        fprintf(stderr, "callbackd: %s\n", fault.text);
+        return EXIT_TROUBLE;
     }
     findings = findings_new();
     generation = findings ? generation_load(path, SECRETS_NEEDED, findings) : NULL;

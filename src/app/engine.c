@@ -22,13 +22,20 @@
 
 /* --- the cycle ------------------------------------------------------------------------------------------------------ */
 
-/* Who is asked may repeat our key in what it says of an error: neither the log nor the store gets to see it. */
+/* Who is asked may repeat our key in what it says of an error: neither the log nor the store gets to see it. A reload may have put
+   another one in its place meanwhile. */
 static void conceal_secrets(const struct engine *engine, struct result_mail *result)
 {
-    if (result->body)
-        generation_conceal(engine->generation, result->body, result->body_size);
-    if (result->error)
-        generation_conceal(engine->generation, result->error, strlen(result->error));
+    const struct generation *known[] = { result->asked_with, engine->generation };
+
+    for (size_t i = 0; i < 2; i++) {
+        if (!known[i] || (i == 1 && known[i] == known[0]))
+            continue;
+        if (result->body)
+            generation_conceal(known[i], result->body, result->body_size);
+        if (result->error)
+            generation_conceal(known[i], result->error, strlen(result->error));
+    }
 }
 
 /* engine_request has made room for it. */

@@ -80,6 +80,7 @@ const struct rule *engine_rule(struct engine *engine, const struct run_row *run)
 struct request_mail *engine_request(struct engine *engine, const struct job *job)
 {
     size_t needed = engine->n_results + engine->results_due + 1;
+    struct request_mail *request;
 
     if (needed > engine->room_results) {
         struct result_mail **results = realloc(engine->results, 2 * needed * sizeof(struct result_mail *));
@@ -91,7 +92,10 @@ struct request_mail *engine_request(struct engine *engine, const struct job *job
         engine->results = results;
         engine->room_results = 2 * needed;
     }
-    return mail_request(job);
+    request = mail_request(job);
+    if (request)
+        request->result->asked_with = generation_ref(engine->generation);
+    return request;
 }
 
 void engine_post(struct engine *engine, struct mail *mail)

@@ -3,12 +3,11 @@
 #include "app/configfile.h"
 #include "app/rulefiles.h"
 #include "app/secrets.h"
+#include "core/secret.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define SECRET_LEAST 8 /* bytes of one that is looked for in answers */
 
 struct source_secrets {
     struct text *secrets;
@@ -310,29 +309,20 @@ struct text generation_secret(const struct generation *generation, const char *n
     return TEXT_NONE;
 }
 
-static void conceal(struct text secret, char *bytes, size_t n)
-{
-    if (!secret.p || secret.n < SECRET_LEAST)
-        return;
-    for (size_t i = 0; i + secret.n <= n; i++)
-        if (bytes[i] == secret.p[0] && memcmp(bytes + i, secret.p, secret.n) == 0)
-            memset(bytes + i, '*', secret.n);
-}
-
 void generation_conceal(const struct generation *generation, char *bytes, size_t n)
 {
     const struct whole *whole = whole_of(generation);
 
     for (size_t i = 0; whole->sources && i < whole->config->n_sources; i++) {
         for (size_t j = 0; j < whole->sources[i].count; j++)
-            conceal(whole->sources[i].secrets[j], bytes, n);
-        conceal(whole->sources[i].token, bytes, n);
+            secret_conceal(whole->sources[i].secrets[j], bytes, n);
+        secret_conceal(whole->sources[i].token, bytes, n);
     }
     for (size_t i = 0; whole->keys && i < whole->config->n_channels; i++)
-        conceal(whole->keys[i], bytes, n);
+        secret_conceal(whole->keys[i], bytes, n);
     for (size_t i = 0; whole->values && i < whole->config->n_secrets; i++)
-        conceal(whole->values[i], bytes, n);
-    conceal(whole->admin_token, bytes, n);
+        secret_conceal(whole->values[i], bytes, n);
+    secret_conceal(whole->admin_token, bytes, n);
 }
 
 struct text generation_admin_token(const struct generation *generation)

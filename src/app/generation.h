@@ -41,6 +41,5 @@ struct text generation_channel_key(const struct generation *generation, const st
    asks nobody who would want them. */
 struct text generation_secret(const struct generation *generation, const char *name);
 struct text generation_admin_token(const struct generation *generation);
-/* generation_conceal: puts '*' over every secret that stands in the bytes, in place; shorter ones than 8 bytes would hit what is none,
-   and stay. */
+/* generation_conceal: secret_conceal for every secret. */
 void generation_conceal(const struct generation *generation, char *bytes, size_t n);

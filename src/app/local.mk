@@ -21,6 +21,7 @@ src_libapp_a_SOURCES = \
 	src/app/cmd_try.c \
 	src/app/cmdline.c src/app/cmdline.h \
 	src/app/configfile.c src/app/configfile.h \
+	src/app/confine.c src/app/confine.h \
 	src/app/coverage.c src/app/coverage.h \
 	src/app/daemon.c src/app/daemon.h \
 	src/app/engine.c src/app/engine.h \

@@ -67,6 +67,7 @@ void mail_free(struct mail *mail)
     case MAIL_RESULT:
         free(((struct result_mail *)mail)->body);
         free(((struct result_mail *)mail)->error);
+        generation_unref(((struct result_mail *)mail)->asked_with);
         break;
     case MAIL_GENERATION:
         generation_unref(((struct generation_mail *)mail)->generation);

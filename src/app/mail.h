@@ -71,6 +71,7 @@ struct result_mail {
     int64_t retry_after_ms, took_ms;
     char *body, *error; /* error: NULL if the transport did not fail */
     size_t body_size;
+    struct generation *asked_with; /* whose secrets the request carried; NULL: not known, or none */
 };
 
 struct acks_mail {

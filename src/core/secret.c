@@ -3,6 +3,7 @@
 #include <string.h>
 
 #define NAME_MAX_BYTES 1024
+#define CONCEAL_LEAST 8
 
 static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
 
@@ -63,4 +64,61 @@ bool secret_check(struct text reference, struct fault *fault)
     struct text name;
 
     return secret_parse(reference, &kind, &name, fault);
+}
+
+/* --- what others write of it -------------------------------------------------------------------------------------------- */
+
+static bool read_hex(const char *p, size_t n, int *value)
+{
+    *value = 0;
+    for (size_t i = 0; i < n; i++) {
+        const char *digits = "0123456789abcdef", *digit = strchr(digits, p[i] | 0x20);
+
+        if (!digit || !p[i])
+            return false;
+        *value = *value * 16 + (int)(digit - digits);
+    }
+    return true;
+}
+
+/* How many bytes the character c takes where it is written with an escape; 0: there is none of it. */
+static size_t escape_of(char c, const char *p, size_t n)
+{
+    int value;
+
+    if (n >= 6 && p[0] == '\\' && p[1] == 'u' && read_hex(p + 2, 4, &value))
+        return value == (unsigned char)c ? 6 : 0;
+    if (n >= 3 && p[0] == '%' && read_hex(p + 1, 2, &value))
+        return value == (unsigned char)c ? 3 : 0;
+    return n >= 2 && p[0] == '\\' && p[1] == c && strchr("\"\\/", c) ? 2 : 0;
+}
+
+/* How many bytes the secret takes from p on, with or without escapes; 0: it does not stand here. */
+static size_t stands_at(struct text secret, const char *p, size_t n)
+{
+    size_t at = 0;
+
+    if (n >= secret.n && memcmp(p, secret.p, secret.n) == 0)
+        return secret.n;
+    for (size_t i = 0; i < secret.n; i++) {
+        size_t taken = at < n ? escape_of(secret.p[i], p + at, n - at) : 0;
+
+        if (!taken && (at == n || p[at] != secret.p[i]))
+            return 0;
+        at += taken ? taken : 1;
+    }
+    return at;
+}
+
+void secret_conceal(struct text secret, char *bytes, size_t n)
+{
+    if (!secret.p || secret.n < CONCEAL_LEAST)
+        return;
+    for (size_t i = 0; i + secret.n <= n; i++) {
+        size_t taken = 0;
+
+        if (bytes[i] == secret.p[0] || bytes[i] == '\\' || bytes[i] == '%')
+            taken = stands_at(secret, bytes + i, n - i);
+        memset(bytes + i, '*', taken);
+    }
 }

@@ -11,5 +11,8 @@ enum secret_kind { SECRET_ENV, SECRET_FILE, SECRET_CREDENTIAL };
    does not repeat it). */
 bool secret_parse(struct text reference, enum secret_kind *kind, struct text *name,
                   struct fault *fault) CHECKED;
+/* secret_conceal: puts '*' over the secret wherever it stands in the bytes, in place, also as JSON (\/, \u002f) or a URL (%2F) may
+   write it. One of less than 8 bytes would hit what is none, and stays. */
+void secret_conceal(struct text secret, char *bytes, size_t n);
 /* secret_check: for schema tables. */
 bool secret_check(struct text reference, struct fault *fault);

@@ -80,7 +80,8 @@ def end_with_parent():
 
 class Process:
     def start(self, arguments, **more):
-        self.process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, preexec_fn=end_with_parent, **more)
+        more = {"stdout": subprocess.DEVNULL, "preexec_fn": end_with_parent, **more}
+        self.process = subprocess.Popen(arguments, **more)
 
     def kill(self):
         if self.process.poll() is None:
@@ -198,7 +199,7 @@ class Daemon(Process):
         bound = self.path("bound")
         if os.path.exists(bound):
             os.unlink(bound)
-        self.start([CALLBACKD, "serve", "-c", self.path("callbackd.yaml")], stderr=self.log, env=self.env, cwd="/")
+        self.start([CALLBACKD, "serve", "-c", self.path("callbackd.yaml")], stdout=self.log, stderr=self.log, env=self.env, cwd="/")
         wait_for(lambda: os.path.exists(bound) or self.process.poll() is not None, "the daemon")
         if self.process.poll() is not None:
             raise AssertionError(f"the daemon ended with {self.process.returncode}")

@@ -16,6 +16,7 @@ functional_tests = \
 	tests/functional/test_pacing.py \
 	tests/functional/test_pictures.py \
 	tests/functional/test_rules.py \
+	tests/functional/test_secrets.py \
 	tests/functional/test_sending.py \
 	tests/functional/test_stop.py \
 	tests/functional/test_store.py \

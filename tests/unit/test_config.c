@@ -568,6 +568,39 @@ static void test_damage(void **state)
     assert_int_equal(sources_alive, 0);
 }
 
+static void test_conceal(void **state)
+{
+    static const char secret[] = "k/y+\"12\\%41";
+    static const struct {
+        const char *text, *concealed;
+    } rows[] = {
+        { "", "" },
+        { "nothing of it", "nothing of it" },
+        { "key k/y+\"12\\%41.", "key ***********." },
+        { "k/y+\"12\\%41k/y+\"12\\%41", "**********************" },
+        { "{\"error\":\"k\\/y+\\\"12\\\\%41\"}", "{\"error\":\"**************\"}" },
+        { "k\\u002fy\\u002B\\u002212\\u005C%41!", "*******************************!" },
+        { "?key=k%2Fy%2b%2212%5c%2541&", "?key=*********************&" },
+        { "k/y+\"12\\%4", "k/y+\"12\\%4" },
+        { "k\\/y+\\\"12\\", "k\\/y+\\\"12\\" },
+        { "\\u002", "\\u002" },
+        { "k%2", "k%2" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char *text = text_dup(text_of(rows[i].text));
+
+        assert_non_null(text);
+        secret_conceal(text_of(secret), text, strlen(text));
+        assert_string_equal(text, rows[i].concealed);
+        secret_conceal(text_of("short"), text, strlen(text));
+        secret_conceal(TEXT_NONE, text, strlen(text));
+        assert_string_equal(text, rows[i].concealed);
+        free(text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -576,6 +609,7 @@ int main(void)
         cmocka_unit_test(test_whole_file),   cmocka_unit_test(test_secrets_stay_unseen),
         cmocka_unit_test(test_secret_forms), cmocka_unit_test(test_json_is_taken),
         cmocka_unit_test(test_damage),       cmocka_unit_test(test_private_hosts),
+        cmocka_unit_test(test_conceal),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
