@@ -1,5 +1,6 @@
 #include "app/cmd.h"
 #include "app/cmdline.h"
+#include "app/configfile.h"
 #include "app/confine.h"
 #include "app/daemon.h"
 
@@ -19,6 +20,19 @@ static void tell(const struct generation *generation, struct findings *findings)
         generation_log_finding(finding->level == FINDING_NOTE ? LOG_INFO : LOG_WARN, "rules", finding);
 }
 
+/* Before anything else is read or made: what a reload can do later must be possible now, and files must be the user's. A configuration
+   that cannot be read is told of by generation_load. */
+static bool confine(const char *path, struct fault *fault)
+{
+    struct findings *findings = findings_new();
+    struct config *config = findings ? configfile_read(path, findings) : NULL;
+    bool ok = confine_memory(fault) && (!config || confine_become(config->user, fault));
+
+    config_free(config);
+    findings_free(findings);
+    return ok;
+}
+
 int cmd_serve(int argc, char **argv)
 {
     const char *path = CMDLINE_CONFIG;
@@ -32,9 +46,9 @@ int cmd_serve(int argc, char **argv)
         fprintf(stderr, "usage: callbackd serve -c FILE\n");
         return EXIT_USAGE;
     }
-    if (!confine_memory(&fault)) {
+    if (!confine(path, &fault)) {
         fprintf(stderr, "callbackd: %s\n", fault.text);
-        return EXIT_TROUBLE;
+        return EXIT_CONFIG;
     }
     findings = findings_new();
     generation = findings ? generation_load(path, SECRETS_NEEDED, findings) : NULL;

@@ -2,6 +2,7 @@
 
 #include "app/adminpages.h"
 #include "app/configfile.h"
+#include "app/confine.h"
 #include "app/engine.h"
 #include "app/frontdoor.h"
 #include "app/mail.h"
@@ -246,7 +247,7 @@ static bool start(struct daemon *daemon, struct fault *fault)
         return false;
     if (!make_watches(daemon))
         return fault_set(fault, "out of memory or descriptors");
-    return write_bound_file(daemon, fault) && engine_start(daemon->engine, fault);
+    return confine_seal(fault) && write_bound_file(daemon, fault) && engine_start(daemon->engine, fault);
 }
 
 static void log_start(const struct daemon *daemon)
@@ -256,6 +257,9 @@ static void log_start(const struct daemon *daemon)
              log_str("intake", frontdoor_address(daemon->door)),
              log_str("admin", daemon->pages ? adminpages_address(daemon->pages) : "none"),
              log_num("rules", (int64_t)ruleset_count(daemon->generation->ruleset)));
+    if (confine_is_root())
+        log_warn("CALLBACKD RUNS AS ROOT: name a user in the configuration, or start it as one",
+                 log_str("hint", "user: callbackd"));
     notify_send("READY=1");
 }
 

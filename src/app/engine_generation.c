@@ -106,7 +106,8 @@ static bool can_follow(const struct config *now, const struct config *next, stru
         const char *key, *now, *next;
     } fixed[] = { { "listen", now->listen, next->listen },
                   { "admin", now->admin, next->admin },
-                  { "store", now->store, next->store } };
+                  { "store", now->store, next->store },
+                  { "user", now->user, next->user } };
     bool ok = true;
 
     for (size_t i = 0; i < sizeof(fixed) / sizeof(*fixed); i++) {

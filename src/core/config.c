@@ -338,6 +338,7 @@ static void build_all(struct build *build)
     config->tls_cert = keep_key(build, tls, "cert", NULL);
     config->tls_key = keep_key(build, tls, "key", NULL);
     config->store = keep_key(build, root, "store", "sqlite:callbackd.db");
+    config->user = keep_key(build, root, "user", NULL);
     config->retention_ms = schema_duration(root, "retention", (int64_t)30 * 86400 * 1000);
     config->drain_ms = schema_duration(root, "drain", 10000);
     config->log_json = text_is(schema_text(root, "log", "text"), "json");
@@ -429,6 +430,14 @@ bool config_is_private(const struct config *config, struct text url)
         if (text_is_nocase(host, config->private_hosts[i]))
             return true;
     return false;
+}
+
+bool config_is_in_clear(const struct config *config, struct text url)
+{
+    struct text host = config_url_host(url);
+
+    return text_starts(url, "http://") && host.p && !config_is_loopback(host) &&
+           !config_is_private(config, url);
 }
 
 const struct config_channel *config_channel(const struct config *config, struct text name)

@@ -40,6 +40,7 @@ struct config_limits {
 struct config {
     const char *path;
     const char *listen, *admin;     /* HOST:PORT, [IPv6]:PORT; admin also unix:PATH, or NULL: none */
+    const char *user;               /* whom root changes to; NULL: nobody else */
     const char *bound_file;         /* NULL: none */
     const char *public_url;         /* NULL: not said */
     const char *tls_cert, *tls_key; /* NULL: plain */
@@ -71,4 +72,6 @@ const struct config_channel *config_channel(const struct config *config, struct 
 bool config_is_private(const struct config *config, struct text url);
 /* config_longest_retention: of any source. */
 int64_t config_longest_retention(const struct config *config);
+/* config_is_in_clear: does the URL lead over the network without TLS? Not to this machine, nor to one of private_hosts. */
+bool config_is_in_clear(const struct config *config, struct text url);
 const struct source *config_source(const struct config *config, struct text name);

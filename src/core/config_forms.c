@@ -91,14 +91,26 @@ bool config_check_admin(struct text text, struct fault *fault)
            fault_set(fault, "an address and a port are expected here, such as 127.0.0.1:9090, or unix:PATH");
 }
 
+bool config_check_user(struct text text, struct fault *fault)
+{
+    if (consists(text, SMALL CAPITAL DIGITS "_-.", 32) && !strchr(DIGITS "-.", text.p[0]))
+        return true;
+    return fault_set(fault, "the name of a user of this system is expected here, such as callbackd");
+}
+
+bool config_is_loopback(struct text host)
+{
+    return text_is(host, "localhost") || text_is(host, "[::1]") ||
+           (text_starts(host, "127.") && consists(host, DIGITS ".", 15));
+}
+
 bool config_is_local(struct text text)
 {
     struct text host;
 
     if (text_starts(text, "unix:"))
         return true;
-    return is_address(text, &host) && (text_is(host, "localhost") || text_is(host, "[::1]") ||
-                                       (text_starts(host, "127.") && consists(host, DIGITS ".", 15)));
+    return is_address(text, &host) && config_is_loopback(host);
 }
 
 bool config_check_url(struct text text, struct fault *fault)

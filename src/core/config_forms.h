@@ -10,6 +10,10 @@
 /* config_check_listen: HOST:PORT or [IPv6]:PORT; admin also unix:PATH. */
 bool config_check_listen(struct text text, struct fault *fault);
 bool config_check_admin(struct text text, struct fault *fault);
+/* config_check_user: the name of a user of this system, not a number; whether there is one is not looked up. */
+bool config_check_user(struct text text, struct fault *fault);
+/* config_is_loopback: a host that is this machine itself. */
+bool config_is_loopback(struct text host);
 /* config_is_local: a well-formed address that other machines cannot reach. */
 bool config_is_local(struct text text);
 /* config_check_url: http(s)://host[:port][/path], without user, query, fragment. */

@@ -93,6 +93,7 @@ static const struct schema admin_map = { SCHEMA_MAP, .what = "{ listen, token }"
 static const struct schema *const admin_options[] = { &admin_address, &admin_map, NULL };
 static const struct schema admin = { SCHEMA_ANY_OF, .options = admin_options };
 
+static const struct schema user = { SCHEMA_CUSTOM, .what = "a user's name", .check = config_check_user };
 static const struct schema_key tls_keys[] = {
     { "cert", &path, true, .help = "file of the certificate and its chain, PEM" },
     { "key", &path, true, .help = "file of the private key, PEM" },
@@ -120,6 +121,7 @@ static const struct schema log_level = { SCHEMA_WORD, .words = config_levels };
 static const struct schema_key keys[] = {
     { "listen", &listen_address, .help = "where webhooks come in; 127.0.0.1:8080 by default; port 0: any" },
     { "admin", &admin, .help = "where /healthz, /metrics and the operator's page are; none by default" },
+    { "user", &user, .help = "whom serve changes to when root starts it" },
     { "bound_file", &path, .help = "file that gets the addresses in use" },
     { "public_url", &url, .help = "this server's address as the helpdesks know it; HubSpot signs it" },
     { "tls", &tls, .help = "certificate and key of the intake; plain HTTP without" },

@@ -1,6 +1,7 @@
 # The real daemon against the simulator. Each file prints TAP; they run side by side.
 functional_tests = \
 	tests/functional/test_beside.py \
+	tests/functional/test_confine.py \
 	tests/functional/test_cover.py \
 	tests/functional/test_flows.py \
 	tests/functional/test_forget.py \
