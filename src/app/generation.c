@@ -176,6 +176,29 @@ static void check_inbox(const struct whole *whole, struct findings *findings)
     }
 }
 
+static void warn_of_clear(struct findings *findings, struct place at, const char *what, const char *name)
+{
+    finding_add(findings, FINDING_WARNING, at,
+                "%s '%s' is asked without TLS: whoever is on the way reads its key and everything else", what,
+                name);
+    finding_hint(findings, "write https://; a host inside of your network is named under private_hosts");
+}
+
+/* There is no way to go without checking certificates; this would be one. */
+static void check_tls(const struct whole *whole, struct findings *findings)
+{
+    const struct config *config = whole->config;
+
+    for (size_t i = 0; i < config->n_channels; i++)
+        if (config_is_in_clear(config, text_of(config->channels[i].url)))
+            warn_of_clear(findings, config->channels[i].at, "channel", config->channels[i].name);
+    for (size_t i = 0; i < config->n_sources; i++)
+        if (source_api(config->sources[i]) &&
+            config_is_in_clear(config, text_of(source_api(config->sources[i]))))
+            warn_of_clear(findings, (struct place){ NULL }, "the api of source",
+                          source_name(config->sources[i]));
+}
+
 static bool read_rules(struct whole *whole, struct findings *findings)
 {
     const struct config *config = whole->config;
@@ -210,6 +233,7 @@ struct generation *generation_load(const char *path, enum secrets_need secrets, 
     whole->public.config = whole->config = configfile_read(path, findings);
     ok = whole->config != NULL;
     if (ok) {
+        check_tls(whole, findings);
         ok = read_rules(whole, findings);
         if (secrets == SECRETS_NEEDED)
             ok = read_secrets(whole, findings) && ok;
