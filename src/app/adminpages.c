@@ -86,6 +86,24 @@ static bool host_fits(const struct adminpages *pages, const struct intake_reques
     return text_eq(host, host_part(intake_address(pages->intake)));
 }
 
+/* What a browser adds to a form or script of whatever page it shows; none of ours posts anything. A token it cannot add, so this is for
+   Unix sockets: something may stand before them that speaks to browsers. */
+static bool is_from_browser(const struct intake_request *request)
+{
+    static const char *const forms[] = { "application/x-www-form-urlencoded", "multipart/form-data",
+                                         "text/plain" };
+    const char *type = header(request, "Content-Type");
+    struct text form;
+
+    if (header(request, "Origin") || header(request, "Sec-Fetch-Site") || header(request, "Referer"))
+        return true;
+    form = type ? text_trim(text_make(type, strcspn(type, ";"))) : text_of("");
+    for (size_t i = 0; i < sizeof(forms) / sizeof(*forms); i++)
+        if (text_is_nocase(form, forms[i]))
+            return true;
+    return false;
+}
+
 static void page_health(struct adminpages *pages, const struct intake_request *request)
 {
     answer_text(pages, request->id, 200, "ok\n");
@@ -117,6 +135,11 @@ static void page_reload(struct adminpages *pages, const struct intake_request *r
     if (!is_unix(pages) && !has_token(pages, request)) {
         answer_text(pages, request->id, 403,
                     "this needs 'Authorization: Bearer' with the token of the key admin.token\n");
+        return;
+    }
+    if (is_from_browser(request) && !has_token(pages, request)) {
+        answer_text(pages, request->id, 403,
+                    "this comes from a web page or is a form: post it without a body\n");
         return;
     }
     pages->setup.reload(pages->setup.arg);

@@ -1,5 +1,6 @@
 # The real daemon against the simulator. Each file prints TAP; they run side by side.
 functional_tests = \
+	tests/functional/test_admin.py \
 	tests/functional/test_backdoor.py \
 	tests/functional/test_beside.py \
 	tests/functional/test_confine.py \
