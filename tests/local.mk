@@ -3,6 +3,14 @@ include tests/sim/local.mk
 include tests/functional/local.mk
 include tests/docs/local.mk
 
+# Where both threads are at work: what ThreadSanitizer looks at.
+thread_tests = tests/unit/test_base tests/unit/test_engine tests/unit/test_xfer tests/functional/test_main_job.py \
+	tests/functional/test_frontdoor.py tests/functional/test_hubspot.py tests/functional/test_lookups.py \
+	tests/functional/test_operations.py tests/functional/test_sending.py tests/functional/test_stop.py
+thread-tests:
+	@printf '%s\n' '$(thread_tests)'
+.PHONY: thread-tests
+
 # Both drivers read TAP: cmocka's output for the unit tests, the functional tests' own.
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
 AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT; \

@@ -11,6 +11,14 @@ AM_TESTS_ENVIRONMENT += \
 	LINT_CC='$(CC) $(DEFS) $(DEFAULT_INCLUDES) $(HARDEN_CPPFLAGS) $(CPPFLAGS) $(WARN_CFLAGS) $(HARDEN_CFLAGS) $(CFLAGS) $(EVENT_CFLAGS) $(CURL_CFLAGS) $(JSON_CFLAGS) $(PCRE2_CFLAGS) $(YAML_CFLAGS) $(SQLITE_CFLAGS) $(CRYPTO_CFLAGS)'; \
 	export LINT_CC;
 
+# clang-tidy with the checks of .clang-tidy; takes minutes.
+JOBS = 1
+tidy:
+	find $(srcdir)/src -name '*.c' | sort | xargs -n 4 -P $(JOBS) sh -c 'clang-tidy --quiet "$$@" -- $(DEFS) $(DEFAULT_INCLUDES) \
+		-iquote $(srcdir)/src -std=gnu11 $(EVENT_CFLAGS) $(CURL_CFLAGS) $(JSON_CFLAGS) $(PCRE2_CFLAGS) $(YAML_CFLAGS) \
+		$(SQLITE_CFLAGS) $(CRYPTO_CFLAGS)' sh
+.PHONY: tidy
+
 # The tests that `contrib/check` runs once more from the tarball: all but the functional ones, which take long.
 distcheck-tests:
 	@echo $(filter-out tests/functional/%,$(TESTS))

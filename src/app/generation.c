@@ -33,9 +33,9 @@ static struct whole *whole_of(const struct generation *generation)
     return (struct whole *)generation;
 }
 
-static void free_sources(struct whole *whole)
+static void free_sources(struct whole *whole, const struct config *config)
 {
-    for (size_t i = 0; whole->sources && i < whole->config->n_sources; i++) {
+    for (size_t i = 0; whole->sources && i < config->n_sources; i++) {
         struct source_secrets *source = &whole->sources[i];
 
         for (size_t j = 0; j < source->count; j++)
@@ -46,16 +46,23 @@ static void free_sources(struct whole *whole)
     free(whole->sources);
 }
 
-static void whole_free(struct whole *whole)
+/* As many as the configuration names. */
+static void free_secrets(struct whole *whole, const struct config *config)
 {
-    free_sources(whole);
-    for (size_t i = 0; whole->keys && i < whole->config->n_channels; i++)
+    free_sources(whole, config);
+    for (size_t i = 0; whole->keys && i < config->n_channels; i++)
         secrets_free(&whole->keys[i]);
     free(whole->keys);
-    for (size_t i = 0; whole->values && i < whole->config->n_secrets; i++)
+    for (size_t i = 0; whole->values && i < config->n_secrets; i++)
         secrets_free(&whole->values[i]);
     free(whole->values);
     secrets_free(&whole->admin_token);
+}
+
+static void whole_free(struct whole *whole)
+{
+    if (whole->config)
+        free_secrets(whole, whole->config);
     ruleset_free(whole->ruleset);
     if (whole->base)
         generation_unref(whole->base);

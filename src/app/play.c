@@ -269,7 +269,7 @@ static bool take_turn(struct play *play, const struct test_step *step, struct ta
 static void play_step(struct play *play)
 {
     const struct test_step *step = &play->test->steps[play->step];
-    struct talk_turn turn;
+    struct talk_turn turn = { 0 };
     struct fault fault = { "" };
 
     if (step->lookups.count)

@@ -399,7 +399,7 @@ static bool keep_rows(struct sandbox *sandbox, const struct variable_row *rows, 
     bool good = kept;
 
     for (size_t i = 0; good && i < out->n_variables; i++) {
-        kept[i] = rows[i];
+        kept[i] = rows[i]; /* NOLINT(clang-analyzer-core.NullDereference): without rows there are none */
         kept[i].name = arena_text(sandbox->arena, rows[i].name);
         kept[i].value = arena_text(sandbox->arena, rows[i].value);
         good = kept[i].name.p && kept[i].value.p;

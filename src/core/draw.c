@@ -210,10 +210,12 @@ static bool read_labels(const struct picture *picture, const struct shown_row *r
 static bool draw_some(const struct picture *picture, const struct text *labels, size_t n)
 {
     struct cell *cells = arena_array(picture->arena, n, sizeof(*cells));
-    int all = picture->width - ((int)n - 1), share = all / (int)n, over = all % (int)n;
+    int all = picture->width - ((int)n - 1), share, over;
 
-    if (!cells)
-        return false;
+    if (!cells || n == 0)
+        return cells;
+    share = all / (int)n;
+    over = all % (int)n;
     for (size_t i = 0; i < n; i++) {
         cells[i].width = share + ((int)i < over);
         if (!wrap(picture->arena, labels[i], cells[i].width - EDGES, &cells[i].lines))

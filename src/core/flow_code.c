@@ -27,7 +27,7 @@ static void set_target(struct flow_code *code, int at, bool lazy, int exit)
 static void repeat(struct flow_code *code, const struct flow_node *node)
 {
     struct flow_ints splits = { NULL, 0, 0 };
-    int before = code->n, at;
+    int at;
 
     for (int i = 0; i < node->min && !code->over; i++) {
         int from = code->n;
@@ -44,7 +44,8 @@ static void repeat(struct flow_code *code, const struct flow_node *node)
         return;
     }
     for (int i = node->min; i < node->max && !code->over; i++) {
-        before = code->n;
+        const int before = code->n;
+
         at = add(code, FLOW_OP_SPLIT, 0, 0);
         generate(code, node->kids[0]);
         code->over |= !flow_push(code->mem, &splits, at);

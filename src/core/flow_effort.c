@@ -242,7 +242,7 @@ static enum flow_answer build(struct flow_effort *effort, const struct pattern *
     effort->steps = 0;
     effort->over = false;
     effort->leaves = arena_array(effort->arena, (size_t)n, sizeof(*effort->leaves));
-    effort->follow = arena_array(effort->arena, (size_t)(n * n), 1);
+    effort->follow = arena_array(effort->arena, (size_t)n * (size_t)n, 1);
     effort->loops = arena_array(effort->arena, (size_t)n, sizeof(*effort->loops));
     if (!effort->leaves || !effort->follow || !effort->loops)
         return FLOW_UNKNOWN;
@@ -305,10 +305,11 @@ static void put_short(const struct flow_effort *effort, const struct flow_node *
         for (int i = 1; i < node->count; i++)
             if (flow_tree_least(effort->sets, node->kids[i]) < flow_tree_least(effort->sets, least))
                 least = node->kids[i];
-        put_short(effort, least, out);
+        if (least)
+            put_short(effort, least, out);
         break;
     case FLOW_REPEAT:
-        for (int i = 0; i < node->min && !out->failed; i++) {
+        for (int i = 0; least && i < node->min && !out->failed; i++) {
             const size_t before = out->len;
 
             put_short(effort, least, out);

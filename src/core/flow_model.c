@@ -224,7 +224,7 @@ static bool add_capture(struct flow *flow, const struct flow_button *button, enu
         flow_code_text(&flow->code, flow->sets, part->otherwise);
         return part->otherwise.p != NULL;
     }
-    if (!entered->exact[side]) {
+    if (!regex || !entered->exact[side]) {
         flow_code_any(&flow->code, flow->sets);
         return true;
     }

@@ -33,7 +33,7 @@ static bool takes_all(struct flow *flow, int start)
     all = flow_dfa_start(flow->spare, &start, 1) > 0;
     for (int state = 0; state < flow_dfa_states(flow->spare) && all; state++)
         all = flow_push(&flow->mem, &depths, 0);
-    for (int state = 1; all && state < flow_dfa_states(flow->spare); state++)
+    for (int state = 1; all && state < depths.n; state++)
         all = depths.v[state] >= FLOW_DATA_MAX || goes_on(flow, state, &depths);
     flow_ints_drop(&flow->mem, &depths);
     flow_model_end(flow);

@@ -437,6 +437,7 @@ static struct flow_node *parse_sequence(struct flow_parse *parse)
 static struct flow_node *parse_alternatives(struct flow_parse *parse)
 {
     struct flow_node *alt = flow_parse_node(parse, FLOW_ALT);
+    /* NOLINTNEXTLINE(clang-analyzer-deadcode.DeadStores): for that mistake */
     struct flow_flags before = parse->flags;
 
     for (;;) {

@@ -126,7 +126,7 @@ static bool expand_set(struct flow_walk *walk, int node, int pc, const struct fl
     int n_runs, k = 0;
     const struct flow_run *runs = flow_atoms_runs(walk->atoms, walk->code->ins[pc].x, &n_runs);
 
-    flow_work(walk->mem, (size_t)(n_runs + n_moves));
+    flow_work(walk->mem, (size_t)n_runs + (size_t)n_moves);
     for (int i = 0; i < n_runs; i++)
         for (int at = runs[i].lo, to; at <= runs[i].hi; at = to + 1) {
             int state = FLOW_DEAD;

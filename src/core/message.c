@@ -122,7 +122,7 @@ static bool bind_pages(const struct rendering *r, const struct message *message,
     const struct message_row *row = paged_row(message);
     struct json_object *pages;
     struct turns turns;
-    struct text said;
+    struct text said = TEXT_NONE;
     int64_t count;
     bool good;
 
@@ -157,7 +157,7 @@ static bool render_line(const struct rendering *r, const struct message_line *li
     struct turns turns = begin_turns(r, line->repeat, line->when);
 
     while ((!line->repeat || turns.taken < line->repeat->max) && take_turn(r, &turns)) {
-        struct text text;
+        struct text text = TEXT_NONE;
 
         if (!render(r, line->text, RENDER_TEXT_MAX, "text", &text)) {
             end_turns(r, &turns);
@@ -235,7 +235,7 @@ static bool render_row(const struct rendering *r, const struct message_row *row,
 
     skip_pages(r, row, page, &turns);
     while (good && (!row->repeat || turns.taken < row->repeat->max) && take_turn(r, &turns)) {
-        if ((turns.taken - 1) % row->per_row == 0) {
+        if (!current || (turns.taken - 1) % row->per_row == 0) {
             current = &out->rows[out->n_rows];
             current->buttons = arena_array(r->arena, row->count * row->per_row, sizeof(*current->buttons));
             if (!current->buttons) {

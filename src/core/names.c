@@ -244,7 +244,7 @@ static const struct names_lookup *find_answer(const struct names *names, const s
                                               struct full_path *full)
 {
     full->n = 0;
-    if (!names || !make_full(names->inner, path, full))
+    if (!names || !make_full(names->inner, path, full) || full->n == 0)
         return NULL;
     return names_lookup_find(names->lookups, text_of(full->words[0]));
 }

@@ -141,17 +141,15 @@ static size_t skip_digits(const struct scan *scan, size_t i, bool digits)
 /* {,n} and { n} are quantifiers from PCRE2 10.43 on and plain text before: a rule may not depend on the library. */
 static void scan_brace(struct scan *scan)
 {
-    size_t start = scan->at, from = skip_digits(scan, start + 1, false), low, comma, high, end;
+    size_t start = scan->at, from = skip_digits(scan, start + 1, false), low, comma, end;
 
     scan->at++;
     low = skip_digits(scan, from, true);
     comma = skip_digits(scan, low, false);
     end = comma;
-    high = comma;
     if (comma < scan->n && scan->p[comma] == ',') {
-        size_t digits = skip_digits(scan, comma + 1, false);
+        size_t digits = skip_digits(scan, comma + 1, false), high = skip_digits(scan, digits, true);
 
-        high = skip_digits(scan, digits, true);
         if (low == from && high == digits)
             return;
         end = skip_digits(scan, high, false);

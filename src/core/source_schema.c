@@ -44,7 +44,8 @@ static bool check_header(struct text text, struct fault *fault)
 static bool is_pointer(struct text text)
 {
     for (size_t i = 0; i < text.n; i++)
-        if (!text.p[i] || (text.p[i] == '~' && (i + 1 == text.n || !memchr("01", text.p[i + 1], 2))))
+        if (!text.p[i] ||
+            (text.p[i] == '~' && (i + 1 == text.n || (text.p[i + 1] != '0' && text.p[i + 1] != '1'))))
             return false;
     return text.n == 0 || text.p[0] == '/';
 }

@@ -36,7 +36,7 @@ void tree_end(struct tree *tree)
 
 static bool push(struct tree *tree, struct node *node)
 {
-    if (tree->used == tree->size) {
+    if (!tree->stack || tree->used == tree->size) {
         size_t size = tree->size ? 2 * tree->size : 256;
         struct node **stack = realloc(tree->stack, size * sizeof(struct node *));
 
@@ -197,7 +197,7 @@ static bool fill_map(struct tree *tree, struct node *map, struct node **pairs, s
     map->items = arena_array(tree->arena, n, sizeof(struct node *));
     if (!map->keys || !map->items)
         return no_memory(tree);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; pairs && i < n; i++) {
         if (!check_key(tree, pairs[2 * i]))
             continue;
         conceal(tree, pairs[2 * i], pairs[2 * i + 1]);
@@ -215,7 +215,7 @@ static bool fill_list(struct tree *tree, struct node *list, struct node **items,
     list->items = arena_array(tree->arena, n, sizeof(struct node *));
     if (!list->items)
         return no_memory(tree);
-    if (n)
+    if (items && n)
         memcpy(list->items, items, n * sizeof(struct node *));
     list->count = n;
     return true;

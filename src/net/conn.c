@@ -284,7 +284,7 @@ void conn_attend(struct intake *intake)
 {
     struct conn *conn;
     while ((conn = TAILQ_FIRST(&intake->todo))) {
-        attend_no_more(conn);
+        attend_no_more(conn); /* NOLINT(clang-analyzer-unix.Malloc): conn_close took it off the list */
         if (!conn->evcon)
             take(intake, conn);
         else if (conn->phase == CONN_REFUSED)

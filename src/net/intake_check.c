@@ -68,8 +68,8 @@ static int method_end(struct intake_check *check)
 static int version_end(struct intake_check *check)
 {
     const char *word = check->word;
-    if (check->word_n != 8 || memcmp(word, "http/", 5) || word[6] != '.' || word[5] < '0' || word[5] > '9' ||
-        word[7] < '0' || word[7] > '9')
+    if (check->word_n != 8 || memcmp(word, "http/", 5) != 0 || word[6] != '.' || word[5] < '0' ||
+        word[5] > '9' || word[7] < '0' || word[7] > '9')
         return 400;
     if (word[5] != '1')
         return 505;

@@ -77,7 +77,7 @@ static struct peer **place(struct peers *peers, const struct peers_key *key)
     memcpy(&hash, key->bytes, sizeof(hash));
     hash *= UINT64_C(0x9e3779b97f4a7c15);
     struct peer **at = &peers->buckets[hash >> 54];
-    while (*at && memcmp((*at)->bytes, key->bytes, sizeof(key->bytes)))
+    while (*at && memcmp((*at)->bytes, key->bytes, sizeof(key->bytes)) != 0)
         at = &(*at)->next;
     return at;
 }

@@ -7,7 +7,7 @@
 
 static struct mem_node *node_of(const void *row)
 {
-    return (struct mem_node *)((uintptr_t)row - offsetof(struct mem_node, row));
+    return (struct mem_node *)((char *)row - offsetof(struct mem_node, row));
 }
 
 /* Rows before the key to the left, the others to the right. */
@@ -130,7 +130,7 @@ const void *mem_find(struct mem *mem, enum mem_kind kind, int index, const void 
 
 static struct text *text_at(const void *row, size_t offset)
 {
-    return (struct text *)((uintptr_t)row + offset);
+    return (struct text *)((char *)row + offset);
 }
 
 static uint32_t next_random(struct mem *mem)
