@@ -157,6 +157,11 @@ void answers_back(struct answers *answers, size_t at)
     drop_overruled(answers);
 }
 
+bool answers_fails(const struct given *answer)
+{
+    return answer && answer->kind == ANSWER_ERROR;
+}
+
 enum sandbox_by answers_give(const struct given *answer, struct result_mail *result)
 {
     static const int status[] = { [ANSWER_JSON] = 200, [ANSWER_NOT_FOUND] = 404, [ANSWER_ERROR] = 500 };

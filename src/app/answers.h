@@ -32,5 +32,7 @@ bool answers_begin(const struct answers *answers, size_t at);
 void answers_back(struct answers *answers, size_t at);
 /* answers_give: for sandbox_setup.lookup: SANDBOX_SAMPLE if nothing was said, or that. */
 enum sandbox_by answers_give(const struct given *answer, struct result_mail *result);
+/* answers_fails: is it said to fail? NULL: nothing was said. */
+bool answers_fails(const struct given *answer);
 /* answers_word: "not_found", "error", "sample"; the JSON. */
 const char *answers_word(const struct given *answer);

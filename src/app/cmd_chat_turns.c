@@ -12,11 +12,20 @@ static enum sandbox_by answer_lookup(void *context, const struct request_mail *r
     return answers_give(answers_find(&chat->answers, request->job.owner, chat->playing), result);
 }
 
+static bool lookup_fails(void *context, const char *name)
+{
+    const struct chat *chat = context;
+
+    return answers_fails(answers_find(&chat->answers, name, chat->playing));
+}
+
 bool chat_begin(struct chat *chat, struct fault *fault)
 {
-    const struct sandbox_setup setup = {
-        .generation = chat->generation, .start_at = chat->start_at, .lookup = answer_lookup, .context = chat
-    };
+    const struct sandbox_setup setup = { .generation = chat->generation,
+                                         .start_at = chat->start_at,
+                                         .lookup = answer_lookup,
+                                         .lookup_fails = lookup_fails,
+                                         .context = chat };
 
     talk_free(chat->talk);
     chat->talk = talk_new(&setup, chat->contact, fault);

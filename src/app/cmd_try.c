@@ -52,6 +52,13 @@ static enum sandbox_by answer_lookup(void *context, const struct request_mail *r
     return SANDBOX_LIVE;
 }
 
+static bool lookup_fails(void *context, const char *name)
+{
+    const struct try *try = context;
+
+    return answers_fails(answers_find(&try->answers, name, 0));
+}
+
 static int try_it(struct try *try, struct generation *generation)
 {
     const struct sandbox_setup setup = { .generation = generation,
@@ -59,6 +66,7 @@ static int try_it(struct try *try, struct generation *generation)
                                          .channel = try->channel,
                                          .start_at = now_wall_ms(),
                                          .lookup = answer_lookup,
+                                         .lookup_fails = lookup_fails,
                                          .context = try };
     const struct sandbox_entry entry = { .kind = try->text ? ENTRY_TEXT : ENTRY_TAP,
                                          .data = try->data,

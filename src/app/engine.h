@@ -27,6 +27,9 @@ struct engine_setup {
     int64_t start_at;    /* 0: the clock runs; else time stands there, and engine_advance moves it */
     const char *channel; /* where entries go that engine_enter takes; NULL: to their source's channel */
     const struct engine_watch *watch; /* NULL: nobody watches */
+    /* Is this lookup said to fail? Then it does where its URL misses a value, too. NULL: as it comes. */
+    bool (*lookup_fails)(void *context, const char *name);
+    void *context;
 };
 
 /* engine_new: opens the store. NULL with a fault. */

@@ -300,17 +300,28 @@ static const struct test_lookup *find_lookup(const struct test_lookups *lookups,
     return NULL;
 }
 
-/* The latest step that says something of it, else the case. */
-static enum sandbox_by answer_lookup(void *context, const struct request_mail *request,
-                                     struct result_mail *result)
+/* The latest step that says something of it, else the case; NULL: nothing is said. */
+static const struct test_lookup *answer_of(const struct play *play, const char *name)
 {
-    const struct play *play = context;
     const struct test_lookup *answer = NULL;
 
     for (size_t i = play->step + 1; i-- > 0 && !answer;)
-        answer = find_lookup(&play->test->steps[i].lookups, request->job.owner);
-    if (!answer)
-        answer = find_lookup(&play->test->lookups, request->job.owner);
+        answer = find_lookup(&play->test->steps[i].lookups, name);
+    return answer ? answer : find_lookup(&play->test->lookups, name);
+}
+
+static bool lookup_fails(void *context, const char *name)
+{
+    const struct test_lookup *answer = answer_of(context, name);
+
+    return answer && answer->status >= 500;
+}
+
+static enum sandbox_by answer_lookup(void *context, const struct request_mail *request,
+                                     struct result_mail *result)
+{
+    const struct test_lookup *answer = answer_of(context, request->job.owner);
+
     if (!answer || answer->status == 0)
         return SANDBOX_SAMPLE;
     result->status = answer->status;
@@ -332,6 +343,7 @@ bool play_case(struct generation *generation, const struct test_case *test, stru
     const struct sandbox_setup setup = { .generation = generation,
                                          .start_at = test->start_at,
                                          .lookup = answer_lookup,
+                                         .lookup_fails = lookup_fails,
                                          .context = &play,
                                          .watch = coverage ? &watch : NULL };
     struct fault fault = { "" };

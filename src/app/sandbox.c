@@ -72,7 +72,9 @@ static bool make_engine(struct sandbox *sandbox, const struct sandbox_setup *set
                                          .health = sandbox->health,
                                          .start_at = setup->start_at,
                                          .channel = setup->channel,
-                                         .watch = setup->watch };
+                                         .watch = setup->watch,
+                                         .lookup_fails = setup->lookup_fails,
+                                         .context = setup->context };
 
     sandbox->engine = engine_new(&engine, fault);
     return sandbox->engine && engine_take_over(sandbox->engine, fault);

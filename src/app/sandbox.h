@@ -23,7 +23,9 @@ struct sandbox_setup {
     int64_t start_at;              /* Unix ms, not 0 */
     /* Says who answers, and fills in the result, unless it is the sample. NULL: always the sample. */
     enum sandbox_by (*lookup)(void *context, const struct request_mail *request, struct result_mail *result);
-    void *context;
+    /* Is it said that this lookup fails? NULL: none is. */
+    bool (*lookup_fails)(void *context, const char *name);
+    void *context;                    /* of both */
     const struct engine_watch *watch; /* NULL: nobody watches; must outlive the sandbox */
 };
 

@@ -248,6 +248,18 @@ static enum go missed(struct going *going, const struct lookup *lookup)
     return run_not_found(going, arena_text(going->engine->arena, text_of(fault.text)));
 }
 
+/* In `test`, `try` and `chat` somebody may say that the shop is down: that holds though it could not even be asked. */
+static enum go missed_or_down(struct going *going, const struct lookup *lookup)
+{
+    const struct engine_setup *setup = &going->engine->setup;
+    struct fault fault;
+
+    if (!setup->lookup_fails || !setup->lookup_fails(setup->context, lookup_name(lookup)))
+        return missed(going, lookup);
+    fault_set(&fault, "status 500");
+    return fail(going, lookup, &fault);
+}
+
 static enum go begin(struct going *going, const struct lookup *lookup)
 {
     struct lookup_request request;
@@ -255,7 +267,7 @@ static enum go begin(struct going *going, const struct lookup *lookup)
 
     switch (lookup_render(lookup, going->scope, going->engine->arena, &request, &fault)) {
     case LOOKUP_NOT_FOUND:
-        return missed(going, lookup);
+        return missed_or_down(going, lookup);
     case LOOKUP_FAILED:
         return fail(going, lookup, &fault);
     case LOOKUP_FOUND:

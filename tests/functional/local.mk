@@ -28,5 +28,5 @@ if HAVE_PYTHON
 TESTS += $(functional_tests)
 endif
 EXTRA_DIST += $(functional_tests) tests/functional/harness.py \
-	tests/flows/01-orders.yaml tests/flows/01-orders.test.yaml tests/flows/02-returns.yaml tests/flows/03-hours.yaml \
+	tests/flows/00-language.yaml tests/flows/00-language.test.yaml tests/flows/01-orders.yaml tests/flows/01-orders.test.yaml tests/flows/02-returns.yaml tests/flows/03-hours.yaml \
 	tests/flows/03-hours.test.yaml tests/flows/06-handover.yaml tests/pictures/thirty.yaml

@@ -32,7 +32,7 @@ def flows():
 
 @test
 def test_check_finds_nothing_wrong():
-    assert len(flows()) == 4, flows()
+    assert len(flows()) == 5, flows()
     for name in flows():
         with folder(name) as daemon:
             code, out, err = daemon.run("check", "--strict")

@@ -208,9 +208,11 @@ def try_is_told_what_lookups_answer():
         assert out == "" and err.endswith("\nthe run is failed: lookup order: status 500\n"), err
         out, _ = folder.run("try", "--lookup", "order=error", "--lookup", "order=sample", "track:ORD-1001")
         assert text_of(out) == "Order ORD-1001 is shipped.", out
-        # the URL misses a value: nobody is asked
-        out, err = folder.run("try", "--lookup", "orders=error", "orders")
+        # the URL misses a value: nobody is asked, but what was said to fail fails
+        out, err = folder.run("try", "orders")
         assert text_of(out) == "No such customer." and "lookup: " not in err, err
+        out, err = folder.run("try", "--lookup", "orders=error", "orders")
+        assert text_of(out) == "The shop is down." and err.endswith("\non_error: lookup orders: status 500\n"), err
         _, err = folder.run("try", "return:ORD-1001")
         assert "lookup: return, answered by its sample: https://shop.example.com/api/returns\n  body: {\"order\":\"ORD-1001\"}\n" in err, err
 
