@@ -104,7 +104,7 @@ def test_fresh_taps_are_not_behind_what_is_tried_again():
         assert texts(sim, 1) == ["one fresh"]
         users = [r["body"]["destination_user_id"] for r in sim.requests(SEND)][before:]
         assert users.index("999") < 40, users  # those that were under way, and a probe or two
-        assert in_state(daemon, "ready") == 300
+        wait_for(lambda: in_state(daemon, "ready") == 300, "300 runs that wait")
         sim.control("DELETE", "faults")
         sim.wait_sends(301)
         assert all_settled(daemon, 302)
