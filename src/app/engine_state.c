@@ -106,6 +106,37 @@ void engine_post(struct engine *engine, struct mail *mail)
     engine->outbox.tail = &mail->next;
 }
 
+static void add_tally(struct engine *engine, const struct tally *one)
+{
+    struct tally *tally = arena_alloc(engine->arena, sizeof(*tally));
+
+    if (!tally)
+        return; /* the transaction fails */
+    *tally = *one;
+    tally->next = engine->tallies;
+    engine->tallies = tally;
+}
+
+void engine_tally(struct engine *engine, enum metric metric, const char *a, const char *b)
+{
+    add_tally(engine, &(struct tally){ NULL, metric, a, b, -1 });
+}
+
+void engine_tally_seconds(struct engine *engine, enum metric metric, double seconds)
+{
+    add_tally(engine, &(struct tally){ NULL, metric, NULL, NULL, seconds > 0 ? seconds : 0 });
+}
+
+void engine_tally_end(struct engine *engine, bool committed)
+{
+    for (const struct tally *tally = engine->tallies; tally && committed; tally = tally->next)
+        if (tally->seconds < 0)
+            metrics_add(engine->setup.metrics, tally->metric, tally->a, tally->b, 1);
+        else
+            metrics_observe(engine->setup.metrics, tally->metric, tally->seconds);
+    engine->tallies = NULL;
+}
+
 bool engine_is_asked(const struct engine *engine)
 {
     return engine->answered > 0.5;

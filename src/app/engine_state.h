@@ -60,6 +60,14 @@ struct outbox {
     struct mail *head, **tail;
 };
 
+/* What a metric will have more of once the transaction is committed. */
+struct tally {
+    struct tally *next;
+    enum metric metric;
+    const char *a, *b;
+    double seconds; /* of a histogram; else below 0 */
+};
+
 /* An entry that came without a notification; source NULL: none. */
 struct entered {
     const struct source *source;
@@ -114,6 +122,7 @@ struct engine {
     size_t n_results, room_results;
     struct entered entered; /* handed in by engine_enter */
     struct outbox outbox;
+    struct tally *tallies;
     int sends_in_flight, lookups_in_flight, lookups_of[LOOKUP_KINDS];
     int64_t lookup_turn;   /* when the last of those looks again that wait for a place */
     struct cache *answers; /* of lookups */
@@ -156,6 +165,11 @@ const struct rule *engine_rule(struct engine *engine, const struct run_row *run)
 struct request_mail *engine_request(struct engine *engine, const struct job *job) CHECKED;
 /* engine_post: hands a mail to the loop after the commit. */
 void engine_post(struct engine *engine, struct mail *mail);
+/* engine_tally: one more of a metric, engine_tally_seconds: of a histogram, after the commit; a and b, the labels' values, are lent
+   until then. engine_tally_end: the transaction is over. */
+void engine_tally(struct engine *engine, enum metric metric, const char *a, const char *b);
+void engine_tally_seconds(struct engine *engine, enum metric metric, double seconds);
+void engine_tally_end(struct engine *engine, bool committed);
 /* engine_is_asked: most of what comes in is to be answered: then working on it as it comes costs least, and somebody waits. */
 bool engine_is_asked(const struct engine *engine);
 /* engine_work_on: the data from here on are of this one; without effect once the transaction has failed. */

@@ -94,7 +94,7 @@ static void count_entry(struct engine *engine, const struct notification_row *ro
     char name[NAME_BYTES];
 
     text_printable(row->source, name, sizeof(name) - 1);
-    metrics_add(engine->setup.metrics, METRIC_ENTRIES, name, kind, 1);
+    engine_tally(engine, METRIC_ENTRIES, arena_str(engine->arena, text_of(name)), kind);
 }
 
 static struct text work_on_entries(struct engine *engine, const struct notification_row *row,

@@ -295,7 +295,7 @@ static void apply(struct engine *engine, const struct source *source, struct sou
         source_apply_fetch(source, entry, result->job.fetch, result->whole ? result->status : 0, body,
                            engine->now - row->stored_at, engine->arena, &why);
 
-    metrics_add(engine->setup.metrics, METRIC_FETCHES, state->name, names[verdict], 1);
+    engine_tally(engine, METRIC_FETCHES, state->name, names[verdict]);
     log_info("fetch", log_num("entry", row->id), log_str("source", state->name),
              log_num("status", result->status), log_str("result", names[verdict]),
              log_num("ms", result->took_ms),

@@ -48,7 +48,7 @@ void lookup_count(struct engine *engine, const struct job *job, int by)
 
 static void count(struct engine *engine, const struct lookup *lookup, const char *result)
 {
-    metrics_add(engine->setup.metrics, METRIC_LOOKUPS, lookup_name(lookup), result, 1);
+    engine_tally(engine, METRIC_LOOKUPS, lookup_name(lookup), result);
 }
 
 /* --- one request ---------------------------------------------------------------------------------------------------------- */

@@ -238,7 +238,7 @@ static struct text make_runs(struct matching *m)
 
         made = make_run(m) || made;
         first = first ? first : m->match->rule ? m->match->rule : before.rule;
-        metrics_add(m->engine->setup.metrics, METRIC_RULE_MATCHES, before.rule->name, NULL, 1);
+        engine_tally(m->engine, METRIC_RULE_MATCHES, before.rule->name, NULL);
         if (!before.rule->further || m->match->rule != before.rule)
             break;
         before = *m->match;
@@ -265,7 +265,6 @@ static bool complete_scope(struct matching *m)
 
 static void take_entry(struct matching *m)
 {
-    struct metrics *metrics = m->engine->setup.metrics;
     const char *source = source_name(m->source);
     struct text rule = TEXT_NONE;
 
@@ -274,10 +273,10 @@ static void take_entry(struct matching *m)
     } else if (m->match->how == MATCH_NONE) {
         done(m->row, ENTRY_DONE,
              m->question->quiet ? "no rule takes it: a person has the chat" : "no rule takes it");
-        metrics_add(metrics, METRIC_UNMATCHED, source, NULL, 1);
+        engine_tally(m->engine, METRIC_UNMATCHED, source, NULL);
     } else if (!m->entry->user_id.p) {
         done(m->row, ENTRY_UNADDRESSED, "no Telegram user id was found (source key user_id)");
-        metrics_add(metrics, METRIC_ENTRIES, source, "unaddressed", 1);
+        engine_tally(m->engine, METRIC_ENTRIES, source, "unaddressed");
         m->engine->delta.entries_unaddressed++;
     } else {
         rule = make_runs(m);
@@ -292,7 +291,7 @@ void stage_match(struct engine *engine, const struct source *source, struct entr
     struct match match = { MATCH_NONE };
     struct matching matching = { engine, source, row, entry, &question, { 0 }, &match };
 
-    metrics_add(engine->setup.metrics, METRIC_ENTRIES, source_name(source), entry_kind_name(entry->kind), 1);
+    engine_tally(engine, METRIC_ENTRIES, source_name(source), entry_kind_name(entry->kind));
     if (!entry_from_customer(entry->kind)) {
         done(row, ENTRY_DONE, guard_teammate(engine, source, entry));
         log_entry(source, row, entry, TEXT_NONE);
@@ -301,7 +300,7 @@ void stage_match(struct engine *engine, const struct source *source, struct entr
     question.scope = open_scope(engine, source, entry);
     take_entry(&matching);
     if (match.limited)
-        metrics_add(engine->setup.metrics, METRIC_MATCH_LIMITS, NULL, NULL, 1);
+        engine_tally(engine, METRIC_MATCH_LIMITS, NULL, NULL);
     json_object_put(match.captures);
     json_object_put(question.scope);
 }

@@ -242,7 +242,7 @@ static bool is_looping(struct going *going, const struct config_channel *channel
             "for one, or 'callbackd queue retry'",
             log_num("chat", going->chat->id), log_str("channel", channel->name),
             log_num("loop_guard", channel->loop_guard));
-    metrics_add(engine->setup.metrics, METRIC_LOOP_GUARD, channel->name, NULL, 1);
+    engine_tally(engine, METRIC_LOOP_GUARD, channel->name, NULL);
     return true;
 }
 

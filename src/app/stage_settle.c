@@ -196,7 +196,7 @@ static void settle_send(struct engine *engine, const struct result_mail *result)
     outcome_classify(&answer, engine->arena, &verdict);
     row = make_row(engine, result, &verdict);
     log_attempt(result, &verdict);
-    metrics_add(engine->setup.metrics, METRIC_SENDS, result->job.owner, outcome_name(verdict.outcome), 1);
+    engine_tally(engine, METRIC_SENDS, result->job.owner, outcome_name(verdict.outcome));
     note_channel(engine, result, &verdict);
     if (needs_run(verdict.outcome) && !store_get_run(engine->store, result->job.run, engine->arena, &run))
         return;
@@ -207,8 +207,8 @@ static void settle_send(struct engine *engine, const struct result_mail *result)
         return;
     }
     if (verdict.outcome == OUTCOME_OK)
-        metrics_observe(engine->setup.metrics, METRIC_REPLY_SECONDS,
-                        (double)(engine->now - result->job.stored_at) / 1e3);
+        engine_tally_seconds(engine, METRIC_REPLY_SECONDS,
+                             (double)(engine->now - result->job.stored_at) / 1e3);
     if (needs_run(verdict.outcome))
         settle_end(engine, &run, verdict.outcome, verdict.reason);
     settle_go_on(engine, result->job.chat);
