@@ -1,6 +1,7 @@
 include tests/unit/local.mk
 include tests/sim/local.mk
 include tests/functional/local.mk
+include tests/faults/local.mk
 include tests/docs/local.mk
 
 # Where both threads are at work: what ThreadSanitizer looks at.

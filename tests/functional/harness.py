@@ -160,6 +160,7 @@ class Daemon(Process):
                                   **(channel or {})}}}
         self.config.update(config or {})
         self.env = {**os.environ, **SECRETS, **(env or {})}
+        self.prefix = []  # a command that the daemon is run by
         self.write("rules.yaml", rules)
         self.write_config()
         self.log_path = os.path.join(self.folder, "log")
@@ -202,7 +203,8 @@ class Daemon(Process):
         bound = self.path("bound")
         if os.path.exists(bound):
             os.unlink(bound)
-        self.start([CALLBACKD, "serve", "-c", self.path("callbackd.yaml")], stdout=self.log, stderr=self.log, env=self.env, cwd="/")
+        self.start([*self.prefix, CALLBACKD, "serve", "-c", self.path("callbackd.yaml")], stdout=self.log, stderr=self.log,
+                   env=self.env, cwd="/")
         wait_for(lambda: os.path.exists(bound) or self.process.poll() is not None, "the daemon")
         if self.process.poll() is not None:
             raise AssertionError(f"the daemon ended with {self.process.returncode}")
