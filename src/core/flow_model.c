@@ -31,8 +31,10 @@ static int relaxed(struct flow *flow, const struct pattern *pattern, int name)
         prefix.n--;
     flow_code_begin(&flow->code);
     flow_code_text(&flow->code, flow->sets, prefix);
-    if (flow->code.over)
+    if (flow->code.over) {
+        flow->code.n = flow->code.from; /* what was made of it may have sets that are none */
         flow_code_begin(&flow->code);
+    }
     flow_code_any(&flow->code, flow->sets);
     return flow_code_end(&flow->code, name);
 }

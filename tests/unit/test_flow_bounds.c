@@ -311,12 +311,39 @@ static void test_alone(void **state)
     }
 }
 
+/* Wherever the work ends, and wherever the memory: what is half made is thrown away, not used. */
+static void test_every_end(void **state)
+{
+    struct buf source = BUF(SOURCE_MAX);
+    struct ruleset *ruleset;
+
+    (void)state;
+    for (int kind = 0; kind < 2; kind++) {
+        put_rules(&source, kind ? put_texts : put_good, 8);
+        ruleset = build(&source);
+        for (uint64_t i = 1; i <= 300; i++) {
+            struct flow_bounds work = { FLOW_MEMORY_MAX, i * 400, 0 },
+                               memory = { i * 4000, FLOW_STEPS_MAX / 100, 0 };
+            struct buf out = BUF(SOURCE_MAX);
+
+            check(ruleset, &work, &out);
+            check(ruleset, &memory, &out);
+            assert_false(out.failed);
+            buf_free(&out);
+        }
+        ruleset_free(ruleset);
+        buf_cut(&source, 0);
+    }
+    buf_free(&source);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shapes),
         cmocka_unit_test(test_good),
         cmocka_unit_test(test_alone),
+        cmocka_unit_test(test_every_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
