@@ -1,4 +1,5 @@
 include tests/unit/local.mk
+include tests/fuzz/local.mk
 include tests/sim/local.mk
 include tests/functional/local.mk
 include tests/faults/local.mk
