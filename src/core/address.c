@@ -93,6 +93,7 @@ bool address_check(struct text url, struct fault *fault)
 {
     size_t scheme = starts_nocase(url, "https://") ? 8 : starts_nocase(url, "http://") ? 7 : 0;
     struct text host;
+    char shown[101];
 
     if (!scheme)
         return fault_set(fault, "must begin with https:// or http://");
@@ -105,8 +106,10 @@ bool address_check(struct text url, struct fault *fault)
         return false;
     if (host.n == 0)
         return fault_set(fault, "has no host");
-    return is_host(host, true) || is_ipv6(host) ||
-           fault_set(fault, "has the host '%.*s', which is none", (int)(host.n < 100 ? host.n : 100), host.p);
+    if (is_host(host, true) || is_ipv6(host))
+        return true;
+    text_printable(host, shown, sizeof(shown) - 1);
+    return fault_set(fault, "has the host '%s', which is none", shown);
 }
 
 /* --- what may go out ---------------------------------------------------------------------------------------------------- */

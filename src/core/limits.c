@@ -133,14 +133,16 @@ static struct text host_of(struct text authority)
 
 static bool check_web_host(struct text host, struct fault *fault)
 {
+    char shown[101];
+
     if (host.n == 0)
         return fault_set(fault, "has no host");
     if (host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
         return true;
-    if (host.n > 253 || !memchr(host.p, '.', host.n) || host.p[0] == '.' || memchr(host.p, ':', host.n))
-        return fault_set(fault, "has the host '%.*s'; Telegram takes only public ones, with a dot inside",
-                         (int)(host.n < 100 ? host.n : 100), host.p);
-    return true;
+    if (host.n <= 253 && memchr(host.p, '.', host.n) && host.p[0] != '.' && !memchr(host.p, ':', host.n))
+        return true;
+    text_printable(host, shown, sizeof(shown) - 1);
+    return fault_set(fault, "has the host '%s'; Telegram takes only public ones, with a dot inside", shown);
 }
 
 static bool check_tg_host(struct text host, struct fault *fault)

@@ -352,6 +352,14 @@ static bool label_before(const struct rendered *message, size_t row, size_t colu
     return false;
 }
 
+static bool stands_twice(struct fault *fault, struct text label)
+{
+    char shown[65];
+
+    text_printable(label, shown, sizeof(shown) - 1);
+    return fault_set(fault, "label '%s' stands twice in the keyboard", shown);
+}
+
 static bool check_rows(const struct rendered *message, struct fault *fault)
 {
     size_t total = 0;
@@ -370,8 +378,7 @@ static bool check_rows(const struct rendered *message, struct fault *fault)
             if (!check_button(message->type, &row->buttons[k], fault))
                 return false;
             if (message->type == MESSAGE_REPLY_KEYBOARD && label_before(message, i, k))
-                return fault_set(fault, "label '%.*s' stands twice in the keyboard",
-                                 TEXT_ARG(row->buttons[k].text));
+                return stands_twice(fault, row->buttons[k].text);
         }
     }
     return true;

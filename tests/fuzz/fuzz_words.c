@@ -28,6 +28,11 @@ static void check_numbers(struct text line)
     HOLDS(!text_size(line, &bytes) || line.n > 0);
 }
 
+static bool is_said(const struct fault *fault)
+{
+    return fault->text[0] && fuzz_is_line(text_of(fault->text));
+}
+
 static void check_address(struct text line)
 {
     static const struct text hosts[] = { { "shop.example", 12 }, { "*.cdn.example", 13 } };
@@ -35,14 +40,17 @@ static void check_address(struct text line)
 
     if (address_check(line, &fault))
         HOLDS(fuzz_is_line(line) && !memchr(line.p, ' ', line.n) && !memchr(line.p, '\\', line.n));
+    else
+        HOLDS(is_said(&fault));
     if (address_allowed(line, hosts, 2)) {
         HOLDS(address_check(line, &fault) && line.n > 8);
         HOLDS(!memchr(line.p, '@', line.n) || memchr(line.p + 8, '/', line.n - 8));
     }
-    HOLDS(address_host_check(line, &fault) || fault.text[0]);
-    HOLDS(limits_url(line, &fault) || fault.text[0]);
-    HOLDS(limits_text(line, &fault) || fault.text[0]);
-    HOLDS(limits_label(line, &fault) || fault.text[0]);
+    HOLDS(address_host_check(line, &fault) || is_said(&fault));
+    HOLDS(limits_url(line, &fault) || is_said(&fault));
+    HOLDS(limits_text(line, &fault) || is_said(&fault));
+    HOLDS(limits_label(line, &fault) || is_said(&fault));
+    HOLDS(limits_data(line, &fault) || is_said(&fault));
 }
 
 /* Filters that take the text of a value give text. */
