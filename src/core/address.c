@@ -149,6 +149,16 @@ static bool fits(struct text host, struct text allowed)
            is_host(text_make(host.p, host.n - tail), false);
 }
 
+/* Some programs take all up to the first '/' for the authority, beyond a '?' or '#', and what stands in front of an '@' in it for
+   a user: to them the host is another. */
+static bool has_late_user(struct text url, size_t scheme)
+{
+    struct text rest = text_make(url.p + scheme, url.n - scheme);
+    const char *slash = memchr(rest.p, '/', rest.n);
+
+    return memchr(rest.p, '@', slash ? (size_t)(slash - rest.p) : rest.n) != NULL;
+}
+
 bool address_allowed(struct text url, const struct text *hosts, size_t n)
 {
     struct text host;
@@ -156,7 +166,7 @@ bool address_allowed(struct text url, const struct text *hosts, size_t n)
     if (!url.p || url.n > URL_MAX || !starts_nocase(url, "https://") || !is_plain(url))
         return false;
     host = authority_of(url, strlen("https://"));
-    if (!host.n || !is_host(host, true))
+    if (!host.n || !is_host(host, true) || has_late_user(url, strlen("https://")))
         return false;
     for (size_t i = 0; i < n; i++)
         if (fits(host, hosts[i]))

@@ -196,6 +196,9 @@ static void test_hosts(void **state)
         { "https://WWW.DHL.DE", true },
         { "https://a.b.dhl.de/?q=1#x", true },
         { "https://shop.example/x", true },
+        { "https://shop.example?a@b", false }, /* some programs look for an '@' up to the first '/' */
+        { "https://shop.example#@evil.example/", false },
+        { "https://shop.example?x=1/@", true },
         { "https://dhl.de/", false }, /* *.dhl.de is what is below it */
         { "https://sub.shop.example/", false },
         { "http://www.dhl.de/", false },
