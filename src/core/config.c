@@ -6,6 +6,7 @@
 #include "core/config_forms.h"
 #include "core/schema.h"
 #include "core/secret.h"
+#include "core/tree.h"
 #include "core/yaml.h"
 
 #include <stdlib.h>
@@ -354,14 +355,86 @@ static void build_all(struct build *build)
 
 /* --- the whole -------------------------------------------------------------------------------------------------- */
 
+/* The key whose value begins behind the colon at byte i. */
+static struct text key_before(struct text line, size_t i)
+{
+    size_t end;
+
+    while (i > 0 && strchr(" \"'", line.p[i - 1]))
+        i--;
+    for (end = i; i > 0 && !strchr(" \"'{,[", line.p[i - 1]); i--)
+        ;
+    return text_make(line.p + i, end - i);
+}
+
+/* Where the value of a key that has a secret begins; SIZE_MAX: there is no such key. */
+static size_t secret_from(struct text line)
+{
+    for (size_t i = 0; i < line.n; i++)
+        if (line.p[i] == ':' && tree_is_secret(key_before(line, i)))
+            return i + 1;
+    return SIZE_MAX;
+}
+
+static size_t indent_of(struct text line)
+{
+    size_t n = 0;
+
+    while (n < line.n && line.p[n] == ' ')
+        n++;
+    return n;
+}
+
+static int column_of(struct text line, size_t byte)
+{
+    int column = 1;
+
+    for (size_t i = 0; i < byte; i++)
+        column += ((unsigned char)line.p[i] & 0xC0) != 0x80;
+    return column;
+}
+
+static bool is_blank_from(struct text line, size_t byte)
+{
+    return text_trim(text_make(line.p + byte, line.n - byte)).n == 0;
+}
+
+/* In a file that cannot be read nobody knows what is a secret in the place of its reference. It may be what cannot be read. A value may
+   stand on lines of its own, further in than its key. */
+static void conceal_lines(struct findings *findings, const char *path, struct text rest)
+{
+    const struct document document = { .path = path };
+    struct place at = { &document, 1, 0, 1 << 20 };
+    size_t block = SIZE_MAX; /* the indent of such a key */
+    bool more = true;
+
+    for (struct text line; more; at.line++) {
+        more = text_cut(rest, '\n', &line, &rest);
+        if (!more)
+            line = rest;
+        size_t indent = indent_of(line), from = secret_from(line);
+        if (block != SIZE_MAX && indent < line.n && indent <= block && line.p[indent] != '-')
+            block = SIZE_MAX;
+        if (block != SIZE_MAX)
+            from = indent;
+        else if (from != SIZE_MAX && is_blank_from(line, from))
+            block = indent;
+        at.column = column_of(line, from < line.n ? from : line.n);
+        if (from < line.n)
+            findings_conceal(findings, at);
+    }
+}
+
 static const struct document *read_document(struct build *build, const char *path, struct text text)
 {
     const struct document *document = text_ends(text_of(path), ".json")
                                           ? json_read(build->arena, path, text, build->findings)
                                           : yaml_read(build->arena, path, text, build->findings);
 
-    if (!document)
+    if (!document) {
+        conceal_lines(build->findings, path, text);
         return NULL;
+    }
     build->root = document->root;
     if (build->root)
         return document;

@@ -173,21 +173,34 @@ static bool check_key(struct tree *tree, const struct node *key)
     return true;
 }
 
-/* Somebody may have written a secret where only a reference may stand; no finding on that line is to show it. */
-static void conceal(struct tree *tree, const struct node *key, const struct node *value)
+bool tree_is_secret(struct text key)
 {
-    static const char *const words[] = { "key", "token", "secret", "password" };
-    struct fault fault;
+    static const char *const words[] = { "key", "token", "secret", "secrets", "password" };
 
-    if (value->kind != NODE_SCALAR || value->text.n < 8)
-        return;
     for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
         size_t n = strlen(words[i]);
 
-        if (key->text.n >= n && text_is_nocase(text_make(key->text.p + key->text.n - n, n), words[i]) &&
-            !secret_check(value->text, &fault))
-            findings_conceal(tree->findings, value->at);
+        if (key.n >= n && text_is_nocase(text_make(key.p + key.n - n, n), words[i]))
+            return true;
     }
+    return false;
+}
+
+static void conceal_value(struct tree *tree, const struct node *value)
+{
+    struct fault fault;
+
+    for (size_t i = 0; value->kind != NODE_SCALAR && i < value->count; i++)
+        conceal_value(tree, value->items[i]);
+    if (value->kind == NODE_SCALAR && value->text.n >= 8 && !secret_check(value->text, &fault))
+        findings_conceal(tree->findings, value->at);
+}
+
+/* Somebody may have written a secret where only a reference may stand; no finding on that line is to show it. */
+static void conceal(struct tree *tree, const struct node *key, const struct node *value)
+{
+    if (tree_is_secret(key->text))
+        conceal_value(tree, value);
 }
 
 /* Keys and values take turns on the stack. */

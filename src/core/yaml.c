@@ -127,7 +127,7 @@ static bool read_alias(struct reader *reader, const yaml_event_t *event)
     for (size_t i = 0; i < reader->n_anchors; i++)
         if (strcmp(reader->anchors[i].name, name) == 0)
             return tree_repeat(&reader->tree, reader->anchors[i].node, at);
-    finding_error(reader->tree.findings, at, "nothing before is called '&%s'", name);
+    finding_error(reader->tree.findings, at, "nothing before has this name");
     finding_hint(reader->tree.findings, "a text that begins with '*' needs single quotes");
     return tree_scalar(&reader->tree, text_of(name), false, at) != NULL;
 }

@@ -1,5 +1,7 @@
 #include "core/yaml_words.h"
 
+#include "core/tree.h"
+
 #include <string.h>
 
 #define TABS_SHOWN 20
@@ -158,7 +160,7 @@ static void hint_quotes(const struct document *document, size_t at, bool flow, s
         if (meant.value.p[i] == '\'')
             buf_char(&quoted, '\'');
     }
-    if (quoted.failed || !quoted.len || meant.key.n > 64)
+    if (quoted.failed || !quoted.len || meant.key.n > 64 || tree_is_secret(meant.key))
         finding_hint(findings, "put the whole text into single quotes");
     else
         finding_hint(findings, "write: %.*s%s'%s'", TEXT_ARG(meant.key), meant.key.n ? ": " : "",

@@ -211,7 +211,7 @@ static void test_yaml(void **state)
         { "a b\nc: d\n", "2:2 a key cannot stand here [a text with ': ' in it needs single quotes; else "
                          "check the indentation, and the ':' of the line before]" },
         { "a: |x\n  b\n", "1:5 behind '|' and '>' the text begins in the next line [write: a: '|x']" },
-        { "a: *y\n", "1:4 nothing before is called '&y' [a text that begins with '*' needs single quotes]" },
+        { "a: *y\n", "1:4 nothing before has this name [a text that begins with '*' needs single quotes]" },
         { "a: \"\\0\"\n", "1:5 a text cannot hold the character NUL" },
         { "[ a ]: b\n",
           "1:1 a key must be a text, not a list [a text that begins with '{' or '[' needs single quotes]" },
@@ -561,7 +561,7 @@ static void test_bounds(void **state)
     expect_listed(yaml_read, &source, NULL);
     buf_cut(&source, 0);
     buf_str(&source, "a: &a [ *a ]\n");
-    expect_listed(yaml_read, &source, "1:9 nothing before is called '&a'");
+    expect_listed(yaml_read, &source, "1:9 nothing before has this name");
     buf_free(&source);
 }
 
