@@ -20,6 +20,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sqlite3.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -84,25 +85,40 @@ static bool due(enum class class)
     return (wanted & class) && atomic_fetch_add(&calls, 1) + 1 == wanted_call;
 }
 
-/* The name of an open file, in `path`. */
-static const char *name_of(int fd, char path[4096])
-{
-    char link[64];
-    ssize_t n;
+/* --- names of open files -------------------------------------------------------------------------------------------------- */
 
-    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-    n = readlink(link, path, 4095);
-    path[n < 0 ? 0 : n] = '\0';
-    return strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+#define FILES_MAX 1024
+
+/* Not asked of /proc: a daemon that may not be dumped cannot look there. */
+static char names[FILES_MAX][64];
+
+int open64(const char *path, int flags, ...)
+{
+    REAL(int, open64, const char *, int, ...)
+    const char *slash = strrchr(path, '/');
+    va_list more;
+    mode_t mode;
+    int fd;
+
+    va_start(more, flags);
+    mode = flags & O_CREAT ? va_arg(more, mode_t) : 0;
+    va_end(more);
+    fd = real.call(path, flags, mode);
+    if (fd >= 0 && fd < FILES_MAX)
+        snprintf(names[fd], sizeof(names[fd]), "%s", slash ? slash + 1 : path);
+    return fd;
+}
+
+static const char *name_of(int fd)
+{
+    return fd >= 0 && fd < FILES_MAX ? names[fd] : "";
 }
 
 static bool is_file(int fd, const char *end)
 {
-    char path[4096];
-    const char *name = name_of(fd, path);
-    size_t n = strlen(name), m = strlen(end);
+    size_t n = strlen(name_of(fd)), m = strlen(end);
 
-    return n >= m && strcmp(name + n - m, end) == 0;
+    return n >= m && strcmp(name_of(fd) + n - m, end) == 0;
 }
 
 /* --- what a power cut undoes ---------------------------------------------------------------------------------------------- */
@@ -195,9 +211,7 @@ static void __attribute__((noreturn)) die(enum side side, const char *call, cons
 
 static void die_at_file(enum side side, const char *call, int fd)
 {
-    char path[4096];
-
-    die(side, call, name_of(fd, path));
+    die(side, call, name_of(fd));
 }
 
 /* --- the store ---------------------------------------------------------------------------------------------------------- */

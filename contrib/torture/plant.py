@@ -92,6 +92,7 @@ class RepeatedRequest(Plant):
     def after_kill(self, round_):
         sends = [] if self.planted else [send for send in round_.sim.sends() if not harness.text_of(send).startswith(("again", "use"))]
         if sends:
+            round_.sim.control("DELETE", "faults")  # none is meant for this one
             harness.request(round_.sim.address, "POST", sends[-1]["uri"], json.dumps(sends[-1]["body"]),
                             {"Content-Type": "application/json", "X-Octopods-Auth": harness.SECRETS["SHOP_KEY"]})
             self.planted += 1
@@ -141,6 +142,7 @@ class BookedTwice(Plant):
 
     def after_kill(self, round_):
         for booking in list(round_.sim.control("GET", "shop/returns").values())[:0 if self.planted else 1]:
+            round_.sim.control("DELETE", "faults")
             harness.request(round_.sim.address, "POST", "/shop/api/returns", json.dumps(booking),
                             {"Content-Type": "application/json"})
             self.planted += 1

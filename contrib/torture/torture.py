@@ -121,6 +121,7 @@ def find_planted(sim, kind_of_plant, seed):
         one = Round(sim, f"{seed}.{one_plant.name}.{number}", 8, Plans(f"{seed}.{number}"), one_plant)
         findings = one.play()
         kills += one.counts.get("kills", 0)
+        show_findings([finding for finding in findings if finding[0] == "broken"])
         if one_plant.planted and any(kind == one_plant.finding for kind, _ in findings):
             return True, number, kills
     return False, PLANT_ROUNDS, kills
@@ -157,10 +158,14 @@ def show(total, seconds):
     show_points({name[4:]: n for name, n in total.items() if name.startswith("at: ")})
 
 
+def show_findings(findings):
+    for kind, sentence in findings:
+        print("".join(f"# {line}\n" for line in f"{kind}: {sentence}".splitlines()), end="")
+
+
 def report_kills(tap, total, findings, kills, seconds):
     show(total, seconds)
-    for kind, sentence in findings[:50]:
-        print("".join(f"# {line}\n" for line in f"{kind}: {sentence}".splitlines()), end="")
+    show_findings(findings[:50])
     tap.point(total.get("kills") == kills, f"killed {total.get('kills', 0)} times")
     tap.point(not findings, f"nothing lost, doubled or out of order: {len(findings)} findings")
     # What the rounds need to prove anything.
