@@ -205,7 +205,7 @@ def test_redirect_and_wrong_address_pause():
             sim.fault(**fault)
             daemon.tap("one:1")
             wait_for(lambda: paused(daemon) == 1, f"the pause by {fault}")
-            assert outcome(daemon, "paused") == 1
+            wait_outcome(daemon, "paused")
             assert [r["uri"] for r in sim.requests()] == [SEND]  # nothing is followed, the key goes nowhere else
             assert [i["state"] for i in daemon.queue() if i["kind"] == "run"] == ["ready"]
 
