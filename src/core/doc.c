@@ -11,7 +11,7 @@
 #define ID_MAX 255
 #define KEEP_TOKENER_MAX (64u << 10) /* it keeps room for the longest string that it read */
 
-/* Outside of strings: single quotes, comments, NaN, Infinity, "1." */
+/* Outside of strings: single quotes, comments, NaN, Infinity, "1." Numbers such as "00.1" are for leads(). */
 static bool is_foreign(unsigned char c, unsigned char next)
 {
     return c == '\'' || c == '/' || c == 'N' || c == 'I' || (c == '.' && (next < '0' || next > '9'));
@@ -49,6 +49,18 @@ static size_t string_end(struct text text, size_t i)
     return text.n;
 }
 
+/* Does the '0' at i begin a number that goes on with a digit? */
+static bool leads(struct text text, size_t i)
+{
+    char before = i ? text.p[i - 1] : ' ';
+
+    if (i + 1 >= text.n || text.p[i + 1] < '0' || text.p[i + 1] > '9')
+        return false;
+    if (before == '-')
+        before = i > 1 ? text.p[i - 2] : ' ';
+    return !strchr("0123456789.eE+-", before) || !before;
+}
+
 /* json-c takes these, and raw control characters, even when it is strict. */
 static bool is_plain_json(struct text text)
 {
@@ -58,6 +70,8 @@ static bool is_plain_json(struct text text)
         if (c == '"')
             i = string_end(text, i);
         else if (c > ' ' && is_foreign(c, i < text.n ? (unsigned char)text.p[i] : 0))
+            return false;
+        else if (c == '0' && leads(text, i - 1))
             return false;
         if (i == 0)
             return false;
