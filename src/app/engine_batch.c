@@ -175,11 +175,11 @@ static enum store_status transaction(struct engine *engine, const struct batch *
             store_give_up(engine->store, "out of memory");
         status = commit(engine, fault);
     }
+    engine_tally_end(engine, status == STORE_OK);
     if (status == STORE_OK)
         committed(engine);
     else
         undo(engine);
-    engine_tally_end(engine, status == STORE_OK);
     if (status == STORE_OK && due)
         engine_wake(engine, due > engine->now ? due : engine->now + SPIN_MS);
     return status;

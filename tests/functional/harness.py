@@ -270,6 +270,10 @@ class Daemon(Process):
                 return float(line.rsplit(" ", 1)[1])
         return 0.0
 
+    def wait_metric(self, name, value):
+        """Counts come after the commit: what they belong to may be seen before."""
+        wait_for(lambda: self.metric(name) == value, f"{name} {value}")
+
     def queue(self, *arguments):
         """Items of `queue list`, as dictionaries."""
         code, out, err = self.run("queue", "list", "--format", "json", *arguments)

@@ -194,8 +194,8 @@ def test_data_is_a_tap_and_text_is_not():
                              entry(7, text="x:7", payload="", at=at), entry(8, text="", payload=None, at=at)))
         daemon.settled()
         assert [text for _, text in answered(sim)] == ["pressed x:1", "too old", "typed x:1", "typed x:1", "typed x:7"], answered(sim)
-        assert daemon.metric('callbackd_entries_total{source="desk",kind="tap"}') == 3
-        assert daemon.metric('callbackd_entries_total{source="desk",kind="text"}') == 4
+        daemon.wait_metric('callbackd_entries_total{source="desk",kind="tap"}', 3)
+        daemon.wait_metric('callbackd_entries_total{source="desk",kind="text"}', 4)
     # Where nothing says where the data is, a text may be both.
     with Sim() as sim, desk(sim, {}) as daemon:
         accept(daemon, [message(1, "x:1"), message(2, "unknown:1"), message(3, "unknown"), message(4, '{"callback_data":"x:4"}'),

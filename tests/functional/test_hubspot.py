@@ -259,7 +259,7 @@ def test_comments_and_outgoing_messages():
         reasons = daemon.reasons("entry")
         assert sorted(reasons) == ["direction ", "direction OUTGOING", "message type COMMENT", "message type THREAD_STATUS_CHANGE"]
         assert sim.sends() == [] and len(gets(sim)) == 4
-        assert daemon.metric('callbackd_fetches_total{source="hubspot",result="ignored"}') == 4
+        daemon.wait_metric('callbackd_fetches_total{source="hubspot",result="ignored"}', 4)
     hubspot = {"message_types": ["COMMENT"], "directions": ["OUTGOING"]}
     with Sim() as sim, Daemon(sim, rules=ECHO, hubspot=hubspot) as daemon:
         comment = hubspot_message("x:1", type="COMMENT")

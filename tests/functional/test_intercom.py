@@ -325,7 +325,7 @@ def test_what_teammates_do_is_no_entry_for_rules():
         wait_for(lambda: texts(sim) == ["[x:4]"], "the customer's own is answered")
         assert daemon.reasons() == [None, None, "author bot", None], daemon.reasons()
         for kind in ("teammate", "closed"):
-            assert daemon.metric('callbackd_entries_total{source="intercom",kind="%s"}' % kind) == 1, kind
+            daemon.wait_metric('callbackd_entries_total{source="intercom",kind="%s"}' % kind, 1)
 
 
 @test
@@ -390,7 +390,7 @@ def test_user_id_that_is_none_is_unaddressed():
         notification = next(i for i in items if i["kind"] == "notification")
         code, out, _ = daemon.run("explain", str(notification["id"]))
         assert code == 0 and "unaddressed" in out and "none was found (source key user_id)" in out and "track" in out, out
-        assert daemon.metric('callbackd_entries_total{source="intercom",kind="unaddressed"}') == len(users)
+        daemon.wait_metric('callbackd_entries_total{source="intercom",kind="unaddressed"}', len(users))
 
 
 @test
@@ -428,7 +428,7 @@ def test_contact_is_fetched_once():
         assert len(gets) == 1, gets
         assert (gets[0]["method"], gets[0]["uri"], gets[0]["auth"]) == ("GET", "/contacts/66b0c0ff", "ok")
         assert gets[0]["headers"]["Intercom-Version"] == "2.15" and gets[0]["headers"]["Accept"] == "application/json"
-        assert daemon.metric('callbackd_fetches_total{source="intercom",result="ok"}') == 1
+        daemon.wait_metric('callbackd_fetches_total{source="intercom",result="ok"}', 1)
         assert SECRETS["INTERCOM_TOKEN"] not in daemon.log_text()
 
 
@@ -477,7 +477,7 @@ def test_contact_is_fetched_again_after_an_error():
         daemon.settled()
         assert said(sim) == [("700000007", "[x:1]")]
         assert len(sim.requests("/contacts/")) == 4
-        assert daemon.metric('callbackd_fetches_total{source="intercom",result="retry"}') == 3
+        daemon.wait_metric('callbackd_fetches_total{source="intercom",result="retry"}', 3)
 
 
 @test

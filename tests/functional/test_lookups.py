@@ -112,7 +112,7 @@ def test_the_answer_becomes_text_and_buttons():
         for name in os.listdir(daemon.folder):
             with open(daemon.path(name), "rb") as file:
                 assert TOKEN.encode() not in file.read(), name
-        assert daemon.metric('callbackd_lookups_total{lookup="orders",result="found"}') == 2
+        daemon.wait_metric('callbackd_lookups_total{lookup="orders",result="found"}', 2)
 
 
 @test
@@ -182,7 +182,7 @@ def test_whatever_the_shop_answers_the_customer_gets_an_answer():
             sim.fault(path="/shop", times=-1, **fault)
             assert taps(daemon, sim, "track:ORD-1001") == ["The shop is down."], fault
             # a GET is asked once
-            assert daemon.metric('callbackd_lookups_total{lookup="order",result="failed"}') == i + 1, fault
+            daemon.wait_metric('callbackd_lookups_total{lookup="order",result="failed"}', i + 1)
         reasons = [r["reason"] for r in sorted(runs(daemon, "done", len(ODD)), key=lambda r: int(r["id"]))]
         for reason, (fault, expected) in zip(reasons, ODD):
             assert reason.startswith("lookup order: ") and (expected or "") in reason, (reason, expected)
@@ -217,7 +217,7 @@ def test_an_answer_is_used_again_while_it_is_fresh():
             "shipped", "shipped", "packed", "shipped"]
         assert taps(daemon, sim, "kept:ORD-1001", user="700000002") == ["shipped"]
         assert len(sim.requests("/shop")) == 2
-        assert daemon.metric('callbackd_lookups_total{lookup="kept",result="cached"}') == 3
+        daemon.wait_metric('callbackd_lookups_total{lookup="kept",result="cached"}', 3)
         assert taps(daemon, sim, "bare:ORD-1001", "bare:ORD-1001") == ["shipped", "shipped"]
         assert len(sim.requests("/shop")) == 4
 

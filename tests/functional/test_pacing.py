@@ -148,7 +148,7 @@ def test_two_bots_that_answer_each_other_stop():
         held = runs(daemon, "held")
         assert "loop guard" in held[0]["reason"] and "queue retry" in held[0]["reason"], held
         assert held[0] in daemon.queue()
-        assert daemon.metric('callbackd_loop_guard_total{channel="shop"}') == 1
+        daemon.wait_metric('callbackd_loop_guard_total{channel="shop"}', 1)
         assert daemon.log_text().count("CHAT HELD") == 1
         daemon.tap("two:x", user="2")  # another chat
         assert texts(sim, 12)[10:] == ["first x", "second x"]
@@ -173,7 +173,7 @@ def test_a_chat_that_was_held_goes_on_by_hand_at_once():
             assert daemon.run("queue", "retry", str(held["id"]))[0] == 0
             sim.wait_sends(6 + 5 * number)
             assert answer_each_other(daemon, sim, "bcd"[number], "1") == 4
-        assert daemon.metric('callbackd_loop_guard_total{channel="shop"}') == 4
+        daemon.wait_metric('callbackd_loop_guard_total{channel="shop"}', 4)
 
 
 @test

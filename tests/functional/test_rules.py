@@ -267,11 +267,11 @@ rules:
             daemon.tap(data)
         assert texts(sim, 3) == ["narrow", "wide", "words"]
         for rule, count in (("narrow", 1), ("wide", 1), ("words", 1), ("text-first", 0), ("never", 0)):
-            assert daemon.metric(f'callbackd_rule_matches_total{{rule="{rule}"}}') == count, rule
-        assert daemon.metric('callbackd_entries_total{source="intercom",kind="either"}') == 3
+            daemon.wait_metric(f'callbackd_rule_matches_total{{rule="{rule}"}}', count)
+        daemon.wait_metric('callbackd_entries_total{source="intercom",kind="either"}', 3)
         daemon.tap('{"callback_data": "Hello there"}')  # surely a tap: no text pattern is tried
         unmatched(daemon, 1)
-        assert daemon.metric('callbackd_entries_total{source="intercom",kind="tap"}') == 1
+        daemon.wait_metric('callbackd_entries_total{source="intercom",kind="tap"}', 1)
         assert len(sim.sends()) == 3
 
 
@@ -360,10 +360,10 @@ rules:
     with Sim() as sim, Daemon(sim, rules) as daemon:
         daemon.tap("x:aay")
         assert texts(sim, 1) == ["costly"]
-        assert daemon.metric("callbackd_match_limits_total") == 0
+        daemon.wait_metric("callbackd_match_limits_total", 0)
         daemon.tap("x:" + "a" * 200 + "zy")
         assert texts(sim, 2)[1] == "plain"
-        assert daemon.metric("callbackd_match_limits_total") == 1
+        daemon.wait_metric("callbackd_match_limits_total", 1)
 
 
 # --- versions --------------------------------------------------------------------------------------------------------------

@@ -28,6 +28,11 @@ def wait_outcome(daemon, word, count=1):
     wait_for(lambda: outcome(daemon, word) >= count, f"{count} sends {word}")
 
 
+def wait_outcomes(daemon, **counts):
+    """All of them at once, and no more."""
+    wait_for(lambda: {word: outcome(daemon, word) for word in counts} == counts, f"the sends {counts}")
+
+
 def show(daemon, run):
     code, out, err = daemon.run("queue", "show", str(run["id"]))
     assert code == 0, err
@@ -51,7 +56,7 @@ def test_any_2xx_is_ok_and_ids_may_be_numbers():
         run = max(runs(daemon, "done", 2), key=lambda r: r["id"])
         assert "message id    77" in show(daemon, run), show(daemon, run)
         assert "request_id=9007199254740993" in daemon.log_text()
-        assert (outcome(daemon, "ok"), outcome(daemon, "retry"), outcome(daemon, "unknown")) == (2, 0, 0)
+        wait_outcomes(daemon, ok=2, retry=0, unknown=0)
 
 
 @test
@@ -84,7 +89,8 @@ def test_customers_side_is_rejected():
             assert reason in run["reason"] and "HTTP 400" in run["reason"], run
             assert reason in show(daemon, run)
             assert any("outcome=rejected" in line and reason in line for line in daemon.log_text().splitlines())
-        assert outcome(daemon, "rejected") == 3 and len(sim.requests(SEND)) == 3  # no retry, no second message
+        wait_outcomes(daemon, rejected=3)
+        assert len(sim.requests(SEND)) == 3  # no retry, no second message
         assert not paused(daemon)
 
 
@@ -264,7 +270,8 @@ def test_429_without_a_time_and_with_one_in_its_body():
         sim.fault(status=429)
         daemon.tap("one:1")
         assert texts(sim, 1) == ["one 1"]
-        assert (outcome(daemon, "retry"), len(sim.requests(SEND))) == (1, 2)
+        wait_outcomes(daemon, retry=1)
+        assert len(sim.requests(SEND)) == 2
         sim.fault(status=429, body={"ok": False, "error_code": 429, "description": "Too Many Requests: retry after 1",
                                     "parameters": {"retry_after": 1}})
         daemon.tap("one:2")
@@ -284,7 +291,7 @@ def test_passing_trouble_is_tried_again_with_the_same_bytes():
         requests = sim.requests(SEND)
         assert [r["status"] for r in requests] == [503, 503, 500, 200, 200], requests
         assert all(r["body"] == requests[0]["body"] for r in requests[:4])
-        assert (outcome(daemon, "retry"), outcome(daemon, "ok")) == (3, 2)
+        wait_outcomes(daemon, retry=3, ok=2)
 
 
 @test
@@ -329,7 +336,7 @@ def test_resend_sends_it_again():
         daemon.tap("again:x")
         runs(daemon, "done")
         assert [text_of(r) for r in sim.requests(SEND)] == ["first x", "first x", "first x", "second x"]
-        assert (outcome(daemon, "unknown"), outcome(daemon, "ok")) == (2, 2)
+        wait_outcomes(daemon, unknown=2, ok=2)
 
 
 @test
