@@ -20,13 +20,14 @@ KILLPOINT = os.path.abspath(os.environ.get("KILLPOINT", "contrib/torture/killpoi
 
 
 class Plan:
-    """How a life of the daemon ends: at a moment, or at the n-th call of a class, see killpoint.c."""
+    """How a life of the daemon ends: at a moment, so long after it was told to stop, or at the n-th call of a class, see
+    killpoint.c."""
 
-    def __init__(self, moment=None, point=None):
-        self.moment, self.point = moment, point
+    def __init__(self, moment=None, stop=None, point=None):
+        self.moment, self.stop, self.point = moment, stop, point
 
     def name(self):
-        return "moment" if self.moment is not None else self.point.split(":")[0]
+        return self.point.split(":")[0] if self.point else "moment" if self.stop is None else "stop"
 
 
 class Plans:
@@ -40,8 +41,10 @@ class Plans:
 
     def next(self):
         draw = self.random.random()
-        if draw < 0.3:
+        if draw < 0.2:
             return Plan(moment=self.random.uniform(0, 0.2))
+        if draw < 0.3:  # while it empties its log and closes the store
+            return Plan(moment=self.random.uniform(0.05, 0.2), stop=self.random.uniform(0, 0.05))
         if draw < 0.4:  # while it recovers
             return Plan(point=f"store:{self.side()}:{self.random.randint(1, 60)}")
         if draw < 0.5:
@@ -86,8 +89,8 @@ class Round:
             self.write_rules()
             self.load = Load(self.sim, self.seed, users)
             try:
-                for number in range(self.kills):
-                    self.live_and_die(number)
+                while self.counts.get("kills", 0) < self.kills:
+                    self.live_and_die()
                 self.finish()
                 self.judge()
             finally:
@@ -122,7 +125,7 @@ class Round:
             self.load.daemon_is_up(harness.split_address(lines["intake"]))
             return
 
-    def live_and_die(self, number):
+    def live_and_die(self):
         plan = self.plans.next()
         environment = {"LD_PRELOAD": KILLPOINT, "TORTURE_LOG": self.daemon.path("kills")}
         if plan.point:
@@ -144,20 +147,30 @@ class Round:
             self.plant.after_kill(self)
 
     def wait_end(self, plan, end):
-        process = self.daemon.process
-        try:
-            code = process.wait(max(0.001, end - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            process.kill()
-            code = process.wait()
+        code = self.wait_code(end)
+        if code is None and plan.stop is not None:
+            self.daemon.send_signal(signal.SIGTERM)
+            code = self.wait_code(time.monotonic() + plan.stop)
+        if code is None:
+            self.daemon.process.kill()
+            code = self.daemon.process.wait()
             if plan.point:
                 self.count("fault points not reached")
                 plan = Plan(moment=0)
-        if code != -signal.SIGKILL:
-            raise AssertionError(f"the daemon ended by itself, with {code}")
-        self.count("kills")
-        self.count(f"kills: {plan.name()}")
         self.count("killed before it listened", not self.load.up.is_set())
+        if code == 0 and plan.stop is not None:
+            self.count("stopped before the kill")
+        elif code == -signal.SIGKILL:
+            self.count("kills")
+            self.count(f"kills: {plan.name()}")
+        elif code != -signal.SIGTERM:  # as it ends where it has not begun to listen for signals
+            raise AssertionError(f"the daemon ended by itself, with {code}")
+
+    def wait_code(self, end):
+        try:
+            return self.daemon.process.wait(max(0.001, end - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            return None
 
     # --- the end
 

@@ -13,7 +13,7 @@ does not) four customers of Intercom and one of HubSpot tap and write, and the h
 some twice. Rules have two messages, lookups, a booking, notes, buttons that work once, variables (load.py), and change now and then. The simulator is late with
 some answers, cuts off others, and records what arrived.
 
-A life ends at a random moment, or at a fault point: the n-th statement, commit, write, sync or truncation of the store, or the n-th
+A life ends at a random moment, some of them while it stops in good order, or at a fault point: the n-th statement, commit, write, sync or truncation of the store, or the n-th
 write to the network, before it, after it, or half through. killpoint.c counts them, from outside of the program. Small n are in
 the recovery.
 
