@@ -11,10 +11,10 @@
 #define ID_MAX 255
 #define KEEP_TOKENER_MAX (64u << 10) /* it keeps room for the longest string that it read */
 
-/* Outside of strings: single quotes, comments, NaN, Infinity, "1." Numbers such as "00.1" are for leads(). */
-static bool is_foreign(unsigned char c, unsigned char next)
+/* Outside of strings and numbers: single quotes, comments, NaN, Infinity, ".5". */
+static bool is_foreign(unsigned char c)
 {
-    return c == '\'' || c == '/' || c == 'N' || c == 'I' || (c == '.' && (next < '0' || next > '9'));
+    return c == '\'' || c == '/' || c == 'N' || c == 'I' || c == '.' || c == '+';
 }
 
 #define EACH_BYTE(c) (0x0101010101010101u * (c))
@@ -49,19 +49,38 @@ static size_t string_end(struct text text, size_t i)
     return text.n;
 }
 
-/* Does the '0' at i begin a number that goes on with a digit? */
-static bool leads(struct text text, size_t i)
+static size_t digits_end(struct text text, size_t i)
 {
-    char before = i ? text.p[i - 1] : ' ';
-
-    if (i + 1 >= text.n || text.p[i + 1] < '0' || text.p[i + 1] > '9')
-        return false;
-    if (before == '-')
-        before = i > 1 ? text.p[i - 2] : ' ';
-    return !strchr("0123456789.eE+-", before) || !before;
+    while (i < text.n && text.p[i] >= '0' && text.p[i] <= '9')
+        i++;
+    return i;
 }
 
-/* json-c takes these, and raw control characters, even when it is strict. */
+/* Where the number ends that begins at i; 0 if it is none, such as "00.1", "-.5" or "1.". */
+static size_t number_end(struct text text, size_t i)
+{
+    size_t from = i + (text.p[i] == '-');
+
+    i = digits_end(text, from);
+    if (i == from || (text.p[from] == '0' && i > from + 1))
+        return 0;
+    if (i < text.n && text.p[i] == '.') {
+        from = i + 1;
+        i = digits_end(text, from);
+        if (i == from)
+            return 0;
+    }
+    if (i < text.n && (text.p[i] == 'e' || text.p[i] == 'E')) {
+        from = i + 1;
+        from += from < text.n && (text.p[from] == '+' || text.p[from] == '-');
+        i = digits_end(text, from);
+        if (i == from)
+            return 0;
+    }
+    return i < text.n && text.p[i] && strchr(".eE+-", text.p[i]) ? 0 : i;
+}
+
+/* json-c takes foreign things, such numbers, and raw control characters, even when it is strict. */
 static bool is_plain_json(struct text text)
 {
     for (size_t i = 0; i < text.n;) {
@@ -69,9 +88,9 @@ static bool is_plain_json(struct text text)
 
         if (c == '"')
             i = string_end(text, i);
-        else if (c > ' ' && is_foreign(c, i < text.n ? (unsigned char)text.p[i] : 0))
-            return false;
-        else if (c == '0' && leads(text, i - 1))
+        else if (c == '-' || (c >= '0' && c <= '9'))
+            i = number_end(text, i - 1);
+        else if (is_foreign(c))
             return false;
         if (i == 0)
             return false;

@@ -27,6 +27,7 @@ static void check_button(const struct rendered_button *button)
     HOLDS(limits_label(button->text, &fault));
     HOLDS(!button->url.p || limits_url(button->url, &fault));
     HOLDS(!button->callback_data.p || button->token || limits_data(button->callback_data, &fault));
+    HOLDS(button->token || button->callback_data.n <= 64);
     HOLDS(!button->token || limits_token_data(button->callback_data, &fault));
 }
 

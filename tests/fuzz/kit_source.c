@@ -108,6 +108,10 @@ static struct entry stored(const struct entry *entry)
     HOLDS(entry_read(doc, kit.arena, &back, &fault));
     HOLDS(entry_print(&back, kit.arena, &again));
     HOLDS(text_eq(doc, again));
+    HOLDS(back.kind == entry->kind && back.said_at == entry->said_at &&
+          text_eq(back.message, entry->message));
+    HOLDS(back.fetched == entry->fetched && back.truncated == entry->truncated &&
+          back.contact_read == entry->contact_read);
     return back;
 }
 
