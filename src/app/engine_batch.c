@@ -164,6 +164,7 @@ static enum store_status transaction(struct engine *engine, const struct batch *
     enum store_status status = store_begin(engine->store, fault);
     int64_t due = 0;
 
+    memory_keep_reserve();
     engine->delta = (struct store_counts){ 0 };
     engine->work = (struct work){ WORK_NONE };
     engine->storing_hash = NULL;

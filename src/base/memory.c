@@ -1,5 +1,11 @@
 #include "base/memory.h"
 
+#include "config.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdlib.h>
+
 static _Thread_local unsigned long failures;
 
 void memory_failed(void)
@@ -11,3 +17,71 @@ unsigned long memory_failures(void)
 {
     return failures;
 }
+
+/* --- what is kept for the end ------------------------------------------------------------------------------------------- */
+
+#define RESERVE ((size_t)4 << 20)
+
+static _Atomic(void *) reserve;
+
+void memory_keep_reserve(void)
+{
+    void *fresh, *none = NULL;
+
+    if (atomic_load(&reserve))
+        return;
+    fresh = malloc(RESERVE);
+    if (fresh && !atomic_compare_exchange_strong(&reserve, &none, fresh))
+        free(fresh);
+}
+
+/* Sanitizers have a malloc of their own. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define SANITIZED
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED
+#endif
+
+#if HAVE___LIBC_MALLOC && !defined(SANITIZED)
+
+/* glibc's own, behind the names that a program may take. */
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t n, size_t size);
+void *__libc_realloc(void *old, size_t size);
+
+/* True: it may work now. */
+static bool use_reserve(void)
+{
+    void *last = atomic_exchange(&reserve, NULL);
+
+    memory_failed();
+    free(last);
+    return last;
+}
+
+void *malloc(size_t size)
+{
+    void *p = __libc_malloc(size);
+
+    return p || !use_reserve() ? p : __libc_malloc(size);
+}
+
+void *calloc(size_t n, size_t size)
+{
+    void *p = __libc_calloc(n, size);
+
+    return p || !use_reserve() ? p : __libc_calloc(n, size);
+}
+
+/* Nothing of no size is freed by it: that is no failure. */
+void *realloc(void *old, size_t size)
+{
+    void *p = __libc_realloc(old, size);
+
+    return p || size == 0 || !use_reserve() ? p : __libc_realloc(old, size);
+}
+
+#endif

@@ -1,9 +1,17 @@
 #pragma once
 
 /* Remembers that memory was out. What is built from buffers and arenas is less than it should be then, and often nobody can tell:
-   a text that is empty, a list that is short. Whoever makes something durable of it asks before. */
+   a text that is empty, a list that is short. Whoever makes something durable of it asks before.
+
+   With glibc this replaces malloc, calloc and realloc of the whole program: so the failures of libraries are counted, too, of which
+   some crash, or leave out what they have no memory for and say nothing (json-c 0.16 does both). And it keeps a reserve for them:
+   what fails first gets its memory from there, so that the work can be given up in good order. */
+
+#include <stdbool.h>
 
 /* memory_failed: an allocation of this thread failed. */
 void memory_failed(void);
 /* memory_failures: how many have, since the thread began. */
 unsigned long memory_failures(void);
+/* memory_keep_reserve: sets it aside, at the start and after it was used. */
+void memory_keep_reserve(void);

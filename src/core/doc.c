@@ -1,6 +1,7 @@
 #include "core/doc.h"
 
 #include "base/kept.h"
+#include "base/memory.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -142,6 +143,7 @@ static void done_with(struct json_tokener *tokener, size_t n)
 
 struct json_object *doc_parse(struct text text, struct fault *fault)
 {
+    const unsigned long failures = memory_failures();
     struct json_tokener *tokener;
     struct json_object *value;
     enum json_tokener_error error;
@@ -162,11 +164,18 @@ struct json_object *doc_parse(struct text text, struct fault *fault)
     }
     value = parse(tokener, text);
     error = json_tokener_get_error(tokener);
-    if (!value && error != json_tokener_success)
+    if (memory_failures() != failures ||
+        (!value && error == json_tokener_success && !text_is(text, "null"))) {
+        json_object_put(value); /* it may lack what there was no memory for: json-c does not say so */
+        value = NULL;
+        memory_failed();
+        fault_set(fault, "memory is out");
+    } else if (!value && error != json_tokener_success) {
         fault_set(fault, "no JSON: %s at byte %zu", json_tokener_error_desc(error),
                   json_tokener_get_parse_end(tokener));
-    else if (!value)
+    } else if (!value) {
         fault_set(fault, "null instead of a JSON value");
+    }
     done_with(tokener, text.n);
     return value;
 }

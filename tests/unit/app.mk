@@ -2,6 +2,7 @@ app_tests = tests/unit/test_engine tests/unit/test_engine_work tests/unit/test_e
 	tests/unit/test_engine_random tests/unit/test_sandbox \
 	tests/unit/test_schedule \
 	tests/unit/test_engine_faults \
+	tests/unit/test_memory \
 	tests/unit/test_breaker \
 	tests/unit/test_loopguard \
 	tests/unit/test_metrics \
@@ -36,6 +37,9 @@ tests_unit_test_schedule_LDADD = $(APP_TEST_LIBS)
 tests_unit_test_engine_faults_SOURCES = tests/unit/test_engine_faults.c $(enginekit)
 tests_unit_test_engine_faults_CFLAGS = $(APP_TEST_CFLAGS)
 tests_unit_test_engine_faults_LDADD = $(APP_TEST_LIBS)
+tests_unit_test_memory_SOURCES = tests/unit/test_memory.c tests/unit/failmalloc.c tests/unit/failmalloc.h $(enginekit)
+tests_unit_test_memory_CFLAGS = $(APP_TEST_CFLAGS)
+tests_unit_test_memory_LDADD = $(APP_TEST_LIBS) -ldl
 tests_unit_test_breaker_SOURCES = tests/unit/test_breaker.c
 tests_unit_test_breaker_CFLAGS = $(APP_TEST_CFLAGS)
 tests_unit_test_breaker_LDADD = $(APP_TEST_LIBS)

@@ -318,7 +318,11 @@ static void sort(struct kit *kit, struct mail *mail)
 /* One cycle, and without anything of it a little time. */
 static void step(struct kit *kit)
 {
+    if (kit->around_step)
+        kit->around_step(true);
     engine_step(kit->engine);
+    if (kit->around_step)
+        kit->around_step(false);
     if (kit->engine->ended) {
         kit->ended = true;
         kit->stored = !kit->engine->store_down && kit->engine->n_results == 0;

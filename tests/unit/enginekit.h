@@ -30,6 +30,7 @@ struct kit {
     bool ended, stored, reloaded;
     bool
         stepped; /* set before kit_start: no thread; each kit_pump is one cycle, and without mail 250 ms pass */
+    void (*around_step)(bool inside); /* NULL: none; called before and after each of these cycles */
 };
 
 /* kit_open: a folder with configuration and rules (NULL: enginekit.c's), an engine that is not started. */

@@ -1,0 +1,90 @@
+#include "failmalloc.h"
+
+#include "config.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stddef.h>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define SANITIZED
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED
+#endif
+
+static long fail_in;
+static bool is_on, has_failed;
+
+void failmalloc_arm(long n)
+{
+    fail_in = n;
+    has_failed = false;
+}
+
+void failmalloc_on(bool on)
+{
+    is_on = on;
+}
+
+bool failmalloc_over(void)
+{
+    fail_in = 0;
+    is_on = false;
+    return has_failed;
+}
+
+#if HAVE___LIBC_MALLOC && !defined(SANITIZED)
+
+static bool fails(void)
+{
+    if (!is_on || fail_in <= 0 || --fail_in > 0)
+        return false;
+    has_failed = true;
+    errno = ENOMEM;
+    return true;
+}
+
+bool failmalloc_possible(void)
+{
+    return true;
+}
+
+/* What base/memory.c calls: glibc's, found behind these. */
+#define REAL(result, name, ...)         \
+    static result (*real)(__VA_ARGS__); \
+    if (!real)                          \
+        *(void **)&real = dlsym(RTLD_NEXT, #name);
+
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t n, size_t size);
+void *__libc_realloc(void *old, size_t size);
+
+void *__libc_malloc(size_t size)
+{
+    REAL(void *, __libc_malloc, size_t)
+    return fails() ? NULL : real(size);
+}
+
+void *__libc_calloc(size_t n, size_t size)
+{
+    REAL(void *, __libc_calloc, size_t, size_t)
+    return fails() ? NULL : real(n, size);
+}
+
+void *__libc_realloc(void *old, size_t size)
+{
+    REAL(void *, __libc_realloc, void *, size_t)
+    return fails() ? NULL : real(old, size);
+}
+
+#else
+
+bool failmalloc_possible(void)
+{
+    return false;
+}
+
+#endif
