@@ -112,7 +112,7 @@ def test_users_that_cannot_be():
             assert code == 3 and words in err, (user, code, err)
             assert daemon.run("check")[0] == 0  # offline: of another machine, perhaps
         if os.geteuid():
-            daemon.config["user"] = NOBODY
+            daemon.config["user"] = next(p.pw_name for p in pwd.getpwall() if p.pw_uid not in (0, os.geteuid()))
             daemon.write_config()
             code, _, err = daemon.run("serve")
             assert code == 3 and "only root can change" in err, (code, err)
