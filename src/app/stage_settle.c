@@ -150,6 +150,8 @@ void settle_unknown(struct engine *engine, const struct run_row *run, struct sen
         row->due_at = engine->now + retry_delay(row->attempt, RETRY_BASE_MS, RETRY_MAX_MS, -1, arc4random());
     if (!store_settle_send(engine->store, row))
         return;
+    if (policy == UNKNOWN_RESEND && row->kind == SEND_MESSAGE)
+        engine_tally(engine, METRIC_RESENDS, arena_str(engine->arena, row->channel), NULL);
     if (policy == UNKNOWN_POLL)
         engine_set_run(
             engine, run, RUN_HELD,
@@ -201,6 +203,7 @@ static void settle_send(struct engine *engine, const struct result_mail *result)
     if (needs_run(verdict.outcome) && !store_get_run(engine->store, result->job.run, engine->arena, &run))
         return;
     if (verdict.outcome == OUTCOME_UNKNOWN) {
+        row.channel = text_of(result->job.owner);
         settle_unknown(engine, &run, &row);
     } else if (!store_settle_send(engine->store, &row)) {
         late(engine, result, &verdict, &row);

@@ -52,6 +52,7 @@ enum store_status stage_take_over(struct engine *engine, struct fault *fault)
     store_count(engine->store, &engine->counts);
     engine->has_variables = engine->has_variables || engine->counts.variables;
     status = store_commit(engine->store, fault);
+    engine_tally_end(engine, status == STORE_OK);
     if (status == STORE_OK)
         log_info("store opened", log_num("notifications", engine->counts.notifications_new),
                  log_num("fetches", engine->counts.entries_fetch),

@@ -337,6 +337,19 @@ def test_resend_sends_it_again():
         runs(daemon, "done")
         assert [text_of(r) for r in sim.requests(SEND)] == ["first x", "first x", "first x", "second x"]
         wait_outcomes(daemon, unknown=2, ok=2)
+        assert daemon.metric('callbackd_resends_total{channel="shop"}') == 2
+
+
+@test
+def test_resend_after_a_crash_is_counted():
+    with Sim() as sim, Daemon(sim, RULES) as daemon:
+        sim.fault(accept_then="hang")
+        daemon.tap("again:x")
+        sim.wait_requests(1, SEND)
+        daemon.kill()
+        daemon.serve()
+        assert texts(sim, 3) == ["first x", "first x", "second x"]
+        assert daemon.metric('callbackd_resends_total{channel="shop"}') == 1
 
 
 @test
