@@ -70,7 +70,8 @@ static void check_captures(const struct pattern *pattern, const struct pattern_s
 {
     struct text whole = pattern_group(scratch, 0), prefix = pattern_prefix(pattern);
 
-    HOLDS(text_eq(whole, subject));
+    HOLDS(whole.p + whole.n == subject.p + subject.n); /* \K moves where it begins */
+    HOLDS(whole.n <= subject.n);
     HOLDS(subject.n >= prefix.n && memcmp(subject.p, prefix.p, prefix.n) == 0);
     HOLDS(prefix.p[prefix.n] == '\0');
     for (int i = 1; i <= pattern_groups(pattern); i++) {
