@@ -40,6 +40,7 @@ struct channel_state {
     int64_t forbidden[3];      /* chats that got a 403 since the last success */
     int n_forbidden;
     int in_flight;
+    bool behind; /* among the longest due some had begun before: what is fresh may stand behind many such */
     bool fresh_first; /* of an odd number of places what is fresh gets one more, next time */
     bool dirty;       /* to be written with the next transaction */
 };
@@ -123,6 +124,7 @@ struct engine {
     struct entered entered; /* handed in by engine_enter */
     struct outbox outbox;
     struct tally *tallies;
+    size_t resumed; /* how many runs went on that had begun before */
     int sends_in_flight, lookups_in_flight, lookups_of[LOOKUP_KINDS];
     int64_t lookup_turn;   /* when the last of those looks again that wait for a place */
     struct cache *answers; /* of lookups */

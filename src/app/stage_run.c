@@ -547,6 +547,7 @@ static enum go work_on_run(struct engine *engine, struct chat_row *chat, struct 
     }
     if (engine->stopping && !run->begun)
         return run_stop_here(&going);
+    engine->resumed += run->begun;
     going.rule = engine_rule(engine, run);
     if (!going.rule) {
         go = run_hold(&going, "the rules that it began with cannot be loaded");

@@ -378,11 +378,13 @@ static int send_due(struct engine *engine, const struct channel_state *state, en
     return (int)n;
 }
 
-/* Half of the places are for the chats that are due the longest, half for those with something fresh: a tap does not stand behind all
-   that is tried again and again. True: there may be more. */
+/* Half of the places are for the chats that are due the longest. In trouble, which is where some of these have begun before, or nobody
+   answers, the other half is for the latest with something fresh: a tap does not stand behind all that is tried again and again.
+   Else that would only cost. True: there may be more. */
 static bool send_of_channel(struct engine *engine, struct channel_state *state, int room)
 {
     const int longest = (room + !state->fresh_first) / 2;
+    const size_t resumed = engine->resumed;
     int n;
 
     if (room % 2)
@@ -390,7 +392,10 @@ static bool send_of_channel(struct engine *engine, struct channel_state *state, 
     n = send_due(engine, state, STORE_LONGEST_DUE, longest);
     if (n < longest)
         return false;
-    n += send_due(engine, state, STORE_FRESH, room - n);
+    if (n > 0)
+        state->behind = engine->resumed > resumed;
+    if (state->behind || state->breaker.state != BREAKER_CLOSED)
+        n += send_due(engine, state, STORE_FRESH, room - n);
     n += send_due(engine, state, STORE_LONGEST_DUE, room - n);
     return n == room;
 }
