@@ -299,7 +299,7 @@ static void build_limits(struct build *build)
         .per_address = (int)schema_int(node, "per_address", 256),
         .queue_items = (size_t)schema_int(node, "queue_items", 4096),
         .queue_bytes = schema_size(node, "queue_bytes", 64 << 20),
-        .sends = (int)schema_int(node, "sends", 64),
+        .sends = (int)schema_int(node, "sends", 128),
         .fetches = (int)schema_int(node, "fetches", 8),
         .lookups = (int)schema_int(node, "lookups", 64),
         .answer = schema_size(node, "answer", 256 << 10),

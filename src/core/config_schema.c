@@ -73,7 +73,7 @@ static const struct schema_key limit_keys[] = {
     { "per_address", &number, .help = "connections from one address; 256 by default" },
     { "queue_items", &number, .help = "webhooks that wait to be stored; 4096 by default" },
     { "queue_bytes", &bytes, .help = "of webhooks that wait to be stored; 64MiB by default" },
-    { "sends", &small_number, .help = "requests to Octopods at a time; 64 by default" },
+    { "sends", &small_number, .help = "requests to Octopods at a time; 128 by default" },
     { "fetches", &small_number, .help = "requests to one helpdesk at a time; 8 by default" },
     { "lookups", &small_number,
       .help = "requests to shops at a time, half of them of one lookup; 64 by default" },

@@ -272,7 +272,7 @@ static void test_defaults(void **state)
     assert_int_equal(config->limits.per_address, 256);
     assert_int_equal(config->limits.queue_items, 4096);
     assert_int_equal(config->limits.queue_bytes, 64 << 20);
-    assert_int_equal(config->limits.sends, 64);
+    assert_int_equal(config->limits.sends, 128);
     assert_int_equal(config->limits.fetches, 8);
     assert_int_equal(config->limits.answer, 256 << 10);
     assert_int_equal(config->n_secrets, 0);
