@@ -56,10 +56,11 @@ void *__libc_realloc(void *old, size_t size);
 static bool use_reserve(void)
 {
     void *last = atomic_exchange(&reserve, NULL);
+    const bool there = last != NULL;
 
     memory_failed();
     free(last);
-    return last;
+    return there;
 }
 
 void *malloc(size_t size)
