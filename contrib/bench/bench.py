@@ -34,6 +34,8 @@ ENVIRONMENT = dict(os.environ, INTERCOM_SECRET=SECRET, SHOP_KEY=KEY)
 HERE = os.path.dirname(os.path.abspath(__file__))
 TICK = os.sysconf('SC_CLK_TCK')
 
+TROUBLES = {'never answers': {'hang': True}, 'breaks off half-way': {'close': 'mid'}, 'resets': {'close': 'reset'},
+            'answers 500': {'status': 500}, 'answers 429': {'status': 429}, 'answers 200 and rubbish': {'status': 200, 'body': '<html>'}}
 Notes = collections.namedtuple('Notes', 'file length count')
 
 
@@ -126,6 +128,11 @@ class Simulator(Server):
 
     def url(self, path=''):
         return 'http://%s%s' % (self.address, path)
+
+    def fault(self, **fault):
+        """Of every message from now on."""
+        self.http.request('POST', '/-/faults', json.dumps({'path': TELEGRAM, 'times': -1, **fault}))
+        self.http.getresponse().read()
 
 
 # ---- the bench
@@ -330,6 +337,16 @@ def latencies(bench, got, taps):
             got['latency.' + name] = times[len(times) // 2], times[len(times) * 99 // 100]
 
 
+def troubles(bench, got, taps):
+    """Taps at full speed while Octopods does not work: they are acknowledged all the same."""
+    for name, fault in TROUBLES.items():
+        with Simulator(bench) as sim, bench.callbackd(bench.disk, sim.url()) as server:
+            sim.fault(**fault)
+            result = bench.load(server, taps)
+            got['trouble.' + name] = result['rate'], result['p99'], server.memory()
+        shutil.rmtree(server.store)
+
+
 def matching(bench, got, _taps):
     done = subprocess.run([bench.program('contrib/bench/match')], stdout=subprocess.PIPE, encoding='utf-8', check=False)
     if done.returncode:
@@ -412,6 +429,10 @@ def print_report(bench, rounds, once):
     for name in ('relay', 'callbackd', 'callbackd.disk'):
         if 'latency.' + name in once:
             report.lines.append('%-52s %10.1f %9.1f ms' % (name.replace('.', ', on '), *once['latency.' + name]))
+    report.lines += ['', 'acknowledgements while Octopods ..., on disk         answered 200 /s       p99    memory']
+    for name in TROUBLES:
+        if 'trouble.' + name in once:
+            report.lines.append('%-52s %10.0f %10.1f ms %6.1f MB' % (name, *once['trouble.' + name]))
     report.lines += ['', 'resident memory']
     report.goal('idle', once.get('idle'), under=20, form='%.1f', unit='MB')
     report.goal('with %s notifications waiting for a host that is down' % format(once.get('waiting.count', 0), ','),
@@ -461,7 +482,7 @@ def run(bench):
     for i in range(bench.options.rounds):
         say('round %d of %d' % (i + 1, bench.options.rounds))
         rounds.append(one_round(bench, chat, taps))
-    for what in (latencies,) if bench.options.yardsticks else (latencies, memory, matching):
+    for what in (latencies,) if bench.options.yardsticks else (latencies, troubles, memory, matching):
         try:
             what(bench, once, taps)
         except Failed as why:
