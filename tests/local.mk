@@ -7,8 +7,8 @@ include tests/docs/local.mk
 
 # Where both threads are at work: what ThreadSanitizer looks at.
 thread_tests = tests/unit/test_base tests/unit/test_engine tests/unit/test_xfer tests/functional/test_main_job.py \
-	tests/functional/test_frontdoor.py tests/functional/test_hubspot.py tests/functional/test_lookups.py \
-	tests/functional/test_operations.py tests/functional/test_sending.py tests/functional/test_stop.py
+	tests/functional/test_frontdoor.py tests/functional/test_operations.py tests/functional/test_sending.py \
+	tests/functional/test_stop.py
 thread-tests:
 	@printf '%s\n' '$(thread_tests)'
 .PHONY: thread-tests
