@@ -44,11 +44,12 @@ static int unknown(const struct forget *forget)
 
 static int busy(const struct forget *forget)
 {
-    fprintf(stderr,
-            "callbackd: a request for chat '%s' is under way, nothing was removed: try again when it has "
-            "ended, within "
-            "the channel's or the lookup's timeout; one that a crash left ends when callbackd serve starts\n",
-            forget->chat);
+    fprintf(
+        stderr,
+        "callbackd: a request for chat '%s' is under way, nothing was removed: try again when it has ended, "
+        "within the channel's or the lookup's timeout; one that a crash left ends when callbackd serve "
+        "starts\n",
+        forget->chat);
     return EXIT_FINDINGS;
 }
 
