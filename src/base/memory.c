@@ -35,17 +35,7 @@ void memory_keep_reserve(void)
         free(fresh);
 }
 
-/* Sanitizers have a malloc of their own. */
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define SANITIZED
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED
-#endif
-
-#if HAVE___LIBC_MALLOC && !defined(SANITIZED)
+#if HAVE___LIBC_MALLOC && !defined(MEMORY_SANITIZED)
 
 /* glibc's own, behind the names that a program may take. */
 void *__libc_malloc(size_t size);

@@ -9,6 +9,16 @@
 
 #include <stdbool.h>
 
+/* MEMORY_SANITIZED: a sanitizer has a malloc of its own, which stays. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define MEMORY_SANITIZED
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define MEMORY_SANITIZED
+#endif
+
 /* memory_failed: an allocation of this thread failed. */
 void memory_failed(void);
 /* memory_failures: how many have, since the thread began. */

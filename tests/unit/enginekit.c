@@ -544,3 +544,17 @@ void kit_expect_sent(struct kit *kit, const char *text)
         fail_msg("%s instead of %s", request->body, text);
     kit_answer_ok(kit, request);
 }
+
+struct request_mail *kit_next_send(struct kit *kit)
+{
+    for (;;) {
+        struct request_mail *request = kit_request(kit);
+
+        if (!request || request->job.kind == JOB_SEND)
+            return request;
+        if (request->job.kind == JOB_LOOKUP)
+            kit_answer_lookup(kit, request);
+        else
+            kit_answer(kit, request, true, 200, kit_hubspot_message);
+    }
+}

@@ -91,3 +91,5 @@ int64_t kit_only_run(struct kit *kit, struct arena *arena);
 extern const char kit_hubspot_message[];
 /* kit_answer_lookup: what the shop says to the lookups of enginekit.c's rules. */
 void kit_answer_lookup(struct kit *kit, struct request_mail *request);
+/* kit_next_send: the next request that is a message; those before it are answered well. NULL when none comes. */
+struct request_mail *kit_next_send(struct kit *kit);

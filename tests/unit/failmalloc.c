@@ -1,19 +1,11 @@
 #include "failmalloc.h"
 
+#include "base/memory.h"
 #include "config.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <stddef.h>
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define SANITIZED
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED
-#endif
 
 static long fail_in;
 static bool is_on, has_failed;
@@ -36,7 +28,7 @@ bool failmalloc_over(void)
     return has_failed;
 }
 
-#if HAVE___LIBC_MALLOC && !defined(SANITIZED)
+#if HAVE___LIBC_MALLOC && !defined(MEMORY_SANITIZED)
 
 static bool fails(void)
 {

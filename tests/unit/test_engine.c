@@ -36,21 +36,6 @@ static void way_body(const struct way *way, char *body)
         kit_hubspot(body, KIT_BODY, 1);
 }
 
-/* A GET may come again after a failure, a POST may not. */
-static struct request_mail *next_send(struct kit *kit)
-{
-    for (;;) {
-        struct request_mail *request = kit_request(kit);
-
-        if (!request || request->job.kind == JOB_SEND)
-            return request;
-        if (request->job.kind == JOB_LOOKUP)
-            kit_answer_lookup(kit, request);
-        else
-            kit_answer(kit, request, true, 200, kit_hubspot_message);
-    }
-}
-
 static size_t acknowledged(const struct kit *kit)
 {
     size_t n = 0;
@@ -68,7 +53,7 @@ static void go_way(struct kit *kit, const struct way *way)
     way_body(way, body);
     kit_deliver(kit, way->source, body);
     for (size_t i = 0; way->sends[i]; i++) {
-        struct request_mail *request = next_send(kit);
+        struct request_mail *request = kit_next_send(kit);
 
         assert_non_null(request);
         assert_non_null(strstr(request->body, way->sends[i]));

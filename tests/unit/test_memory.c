@@ -55,20 +55,6 @@ struct way {
     size_t n_sends;
 };
 
-static struct request_mail *next_send(struct kit *kit)
-{
-    for (;;) {
-        struct request_mail *request = kit_request(kit);
-
-        if (!request || request->job.kind == JOB_SEND)
-            return request;
-        if (request->job.kind == JOB_LOOKUP)
-            kit_answer_lookup(kit, request);
-        else
-            kit_answer(kit, request, true, 200, kit_hubspot_message);
-    }
-}
-
 /* The first time it notes what is sent; then it must be that. */
 static void go_way(struct kit *kit, struct way *way, bool first)
 {
@@ -81,7 +67,7 @@ static void go_way(struct kit *kit, struct way *way, bool first)
         kit_hubspot(body, sizeof(body), 1);
     kit_deliver(kit, way->source, body);
     while (kit_runs(kit, "done") == 0 && n < LINES) {
-        struct request_mail *request = next_send(kit);
+        struct request_mail *request = kit_next_send(kit);
 
         if (!request)
             break;
