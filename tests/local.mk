@@ -12,8 +12,11 @@ thread_tests = tests/unit/test_base tests/unit/test_engine tests/unit/test_xfer 
 thread-tests:
 	@printf '%s\n' '$(thread_tests)'
 .PHONY: thread-tests
+EXTRA_DIST += tests/threads.supp
 
 # Both drivers read TAP: cmocka's output for the unit tests, the functional tests' own.
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
 AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT; \
-	ASAN_OPTIONS=handle_segv=2; export ASAN_OPTIONS; srcdir='$(srcdir)'; export srcdir; PYTHONDONTWRITEBYTECODE=1; export PYTHONDONTWRITEBYTECODE;
+	ASAN_OPTIONS=handle_segv=2; export ASAN_OPTIONS; \
+	TSAN_OPTIONS='suppressions=$(abs_top_srcdir)/tests/threads.supp'; export TSAN_OPTIONS; \
+	srcdir='$(srcdir)'; export srcdir; PYTHONDONTWRITEBYTECODE=1; export PYTHONDONTWRITEBYTECODE;

@@ -89,9 +89,9 @@ def test_a_message_that_octopods_refuses_leads_to_on_error():
 @test
 def test_killed_between_two_steps_it_goes_on_there():
     with Sim() as sim, Daemon(sim, GOTO) as daemon:
-        sim.fault(status=503, skip=1)
+        sim.fault(status=503, skip=1, headers={"Retry-After": "4"})
         daemon.tap("<p>a:7</p>")
-        sim.wait_requests(2)
+        daemon.wait_metric('callbackd_sends_total{channel="shop",outcome="retry"}', 1)  # and none is under way
         daemon.kill()
         sim.control("DELETE", "faults")
         daemon.serve()
