@@ -2,6 +2,12 @@ STORE_LIBS = $(SQLITE_LIBS)
 src_libstore_a_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 src_libstore_a_SOURCES = \
 	src/store/store.c src/store/store.h src/store/store_backend.h src/store/store_call.c \
+	src/store/store_db.c src/store/store_db.h src/store/store_db_sql.h \
+	src/store/store_db_chat.c \
+	src/store/store_db_intake.c \
+	src/store/store_db_row.c \
+	src/store/store_db_send.c \
+	src/store/store_db_upkeep.c \
 	src/store/store_mem.c src/store/store_mem.h \
 	src/store/store_mem_chat.c \
 	src/store/store_mem_forget.c \
@@ -13,11 +19,6 @@ src_libstore_a_SOURCES = \
 	src/store/store_mem_table.c src/store/store_mem_table.h \
 	src/store/store_mem_upkeep.c \
 	src/store/store_sqlite.c src/store/store_sqlite.h \
-	src/store/store_sqlite_chat.c \
 	src/store/store_sqlite_db.c src/store/store_sqlite_db.h \
-	src/store/store_sqlite_intake.c \
-	src/store/store_sqlite_row.c \
 	src/store/store_sqlite_schema.c \
-	src/store/store_sqlite_send.c \
-	src/store/store_sqlite_sql.c src/store/store_sqlite_sql.h \
-	src/store/store_sqlite_upkeep.c
+	src/store/store_sqlite_sql.c

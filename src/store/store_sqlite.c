@@ -31,7 +31,7 @@ static bool backend_commit(struct store *store)
 /* SQLite rolls back by itself after some errors. What ROLLBACK itself says changes nothing: nothing was committed. */
 static void backend_rollback(struct store *store)
 {
-    struct db *db = db_of(store);
+    struct sqlite_db *db = sqlite_of(store);
 
     if (!sqlite3_get_autocommit(db->handle))
         sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
@@ -39,11 +39,11 @@ static void backend_rollback(struct store *store)
 
 static bool backend_changed(struct store *store)
 {
-    struct db *db = db_of(store);
+    struct sqlite_db *db = sqlite_of(store);
     struct db_pair now;
     int64_t before = db->data_version;
 
-    if (!db_one(db, SQL_DATA_VERSION, DB_NOTHING, &db_one_number, NULL, &now))
+    if (!db_one(&db->db, SQL_DATA_VERSION, DB_NOTHING, &db_one_number, NULL, &now))
         return false;
     db->data_version = now.first;
     return now.first != before;
@@ -51,7 +51,7 @@ static bool backend_changed(struct store *store)
 
 static void backend_close(struct store *store)
 {
-    struct db *db = db_of(store);
+    struct sqlite_db *db = sqlite_of(store);
 
     for (size_t i = 0; i < SQL_COUNT; i++)
         sqlite3_finalize(db->statements[i]);
@@ -65,13 +65,13 @@ static void backend_close(struct store *store)
 
 static bool backend_clear_log(struct store *store)
 {
-    return sqlite3_wal_checkpoint_v2(db_of(store)->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) ==
-           SQLITE_OK;
+    return sqlite3_wal_checkpoint_v2(sqlite_of(store)->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL,
+                                     NULL) == SQLITE_OK;
 }
 
 bool store_sqlite_exec(struct store *store, const char *sql, struct fault *fault)
 {
-    struct db *db = db_of(store);
+    struct sqlite_db *db = sqlite_of(store);
 
     if (sqlite3_exec(db->handle, sql, NULL, NULL, NULL) == SQLITE_OK)
         return true;
@@ -84,77 +84,13 @@ static const struct store_backend backend = {
     .rollback = backend_rollback,
     .close = backend_close,
     .changed = backend_changed,
-    .add_notification = db_add_notification,
-    .new_notifications = db_new_notifications,
-    .end_notification = db_end_notification,
-    .try_notification = db_try_notification,
-    .seen = db_seen,
-    .add_entry = db_add_entry,
-    .claim_entries = db_claim_entries,
-    .update_entry = db_update_entry,
-    .old_entries = db_old_entries,
-    .next_seq = db_next_seq,
-    .find_chat = db_find_chat,
-    .tap = db_tap,
-    .add_run = db_add_run,
-    .issue = db_issue,
-    .find_issued = db_find_issued,
-    .list_issued = db_list_issued,
-    .spend = db_spend,
-    .unspend = db_unspend,
-    .variables = db_variables,
-    .set_variable = db_set_variable,
-    .drop_variable = db_drop_variable,
-    .touch_session = db_touch_session,
-    .next_channel = db_next_channel,
-    .claim_chats = db_claim_chats,
-    .get_chat = db_get_chat,
-    .head_run = db_head_run,
-    .get_run = db_get_run,
-    .get_entry = db_get_entry,
-    .begin_run = db_begin_run,
-    .add_send = db_add_send,
-    .step_sends = db_step_sends,
-    .run_sends = db_run_sends,
-    .unsettled = db_unsettled,
-    .start_send = db_start_send,
-    .keep_chat = db_keep_chat,
-    .release_chat = db_release_chat,
-    .hold_chat = db_hold_chat,
-    .settle_send = db_settle_send,
-    .late_ok = db_late_ok,
-    .drop_sends = db_drop_sends,
-    .step_run = db_step_run,
-    .set_run = db_set_run,
-    .next_sending = db_next_sending,
-    .disown = db_disown,
-    .expired_runs = db_expired_runs,
-    .rearm_run = db_rearm_run,
-    .rearm_notification = db_rearm_notification,
-    .rearm_entry = db_rearm_entry,
-    .drop_notification = db_drop_notification,
-    .drop_entry = db_drop_entry,
-    .prune = db_prune,
-    .sweep = db_sweep,
-    .put_ruleset = db_put_ruleset,
-    .prune_rulesets = db_prune_rulesets,
-    .get_ruleset = db_get_ruleset,
-    .put_channel = db_put_channel,
-    .channels = db_channels,
-    .count = db_count,
-    .newest = db_newest,
-    .next_due = db_next_due,
     .clear_log = backend_clear_log,
-    .forget_chat = db_forget_chat,
-    .list = db_list,
-    .get_notification = db_get_notification,
-    .notification_entries = db_notification_entries,
-    .entry_runs = db_entry_runs,
+    DB_BACKEND,
 };
 
 /* --- open ----------------------------------------------------------------------------------------------------- */
 
-static bool folder_exists(struct db *db)
+static bool folder_exists(struct sqlite_db *db)
 {
     const char *slash = strrchr(db->path, '/');
     char *folder = slash ? text_dup(text_make(db->path, (size_t)(slash - db->path) + 1)) : NULL;
@@ -162,30 +98,30 @@ static bool folder_exists(struct db *db)
     bool ok = !folder || stat(folder, &about) == 0;
 
     if (!ok)
-        store_fail(&db->store, STORE_TEMPFAIL, "%s: the folder %s: %s", db->path, folder, strerror(errno));
+        store_fail(&db->db.store, STORE_TEMPFAIL, "%s: the folder %s: %s", db->path, folder, strerror(errno));
     free(folder);
     return ok;
 }
 
-static bool take_lock(struct db *db)
+static bool take_lock(struct sqlite_db *db)
 {
     char name[4096];
 
     if (snprintf(name, sizeof(name), "%s.lock", db->path) >= (int)sizeof(name))
-        return store_fail(&db->store, STORE_TEMPFAIL, "%s: the path is too long", db->path);
+        return store_fail(&db->db.store, STORE_TEMPFAIL, "%s: the path is too long", db->path);
     db->lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (db->lock < 0)
-        return store_fail(&db->store, STORE_TEMPFAIL, "%s: %s", name, strerror(errno));
+        return store_fail(&db->db.store, STORE_TEMPFAIL, "%s: %s", name, strerror(errno));
     if (flock(db->lock, LOCK_EX | LOCK_NB) == 0)
         return true;
     if (errno == EWOULDBLOCK)
-        return store_fail(&db->store, STORE_TEMPFAIL, "%s is locked: another callbackd runs on %s", name,
+        return store_fail(&db->db.store, STORE_TEMPFAIL, "%s is locked: another callbackd runs on %s", name,
                           db->path);
-    return store_fail(&db->store, STORE_TEMPFAIL, "%s: %s", name, strerror(errno));
+    return store_fail(&db->db.store, STORE_TEMPFAIL, "%s: %s", name, strerror(errno));
 }
 
 /* Where the power failed while the store was made there may be zeros, and the journal by which SQLite takes them back. */
-static bool was_cut_off(const struct db *db, const char *head, size_t n)
+static bool was_cut_off(const struct sqlite_db *db, const char *head, size_t n)
 {
     static const char zeros[16];
     char journal[4096 + sizeof("-journal")];
@@ -195,33 +131,33 @@ static bool was_cut_off(const struct db *db, const char *head, size_t n)
 }
 
 /* Made here and not by SQLite, so that customers' data are for the owner's eyes only (WAL and index follow). */
-static bool file_ready(struct db *db, enum store_access access)
+static bool file_ready(struct sqlite_db *db, enum store_access access)
 {
     int fd = open(db->path, O_RDWR | O_CLOEXEC | (access == STORE_SERVE ? O_CREAT : 0), 0600);
     char head[16] = "";
     ssize_t n;
 
     if (fd < 0 && errno == ENOENT)
-        return store_fail(&db->store, STORE_TEMPFAIL, "%s: there is no such store; callbackd serve makes it",
-                          db->path);
+        return store_fail(&db->db.store, STORE_TEMPFAIL,
+                          "%s: there is no such store; callbackd serve makes it", db->path);
     if (fd < 0)
-        return store_fail(&db->store, STORE_TEMPFAIL, "%s: %s", db->path, strerror(errno));
+        return store_fail(&db->db.store, STORE_TEMPFAIL, "%s: %s", db->path, strerror(errno));
     n = pread(fd, head, sizeof(head), 0);
     close(fd);
     if (n < 0)
-        return store_fail(&db->store, STORE_TEMPFAIL, "%s: %s", db->path, strerror(errno));
+        return store_fail(&db->db.store, STORE_TEMPFAIL, "%s: %s", db->path, strerror(errno));
     if (n == 0 || (n == sizeof(head) && memcmp(head, "SQLite format 3", sizeof(head)) == 0) ||
         was_cut_off(db, head, (size_t)n))
         return true;
-    return store_fail(&db->store, STORE_BROKEN, "%s: this is not a database", db->path);
+    return store_fail(&db->db.store, STORE_BROKEN, "%s: this is not a database", db->path);
 }
 
-static bool connect(struct db *db, enum store_access access)
+static bool connect(struct sqlite_db *db, enum store_access access)
 {
     int code = sqlite3_open_v2(db->path, &db->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 
     if (code != SQLITE_OK)
-        return db_fail(db, code, "opening");
+        return sqlite_fail(db, code, "opening");
     sqlite3_busy_timeout(db->handle, access == STORE_SERVE ? SERVE_BUSY_MS : OPERATE_BUSY_MS);
     /* Until it is known to be ours, not even a rest of its log is moved into it. */
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
@@ -242,31 +178,32 @@ static const char pragmas[] = "PRAGMA journal_mode = WAL;"
                               "PRAGMA wal_autocheckpoint = 2048;"
                               "PRAGMA journal_size_limit = 67108864;";
 
-static bool prepare(struct db *db, enum store_access access)
+static bool prepare(struct sqlite_db *db, enum store_access access)
 {
     int version;
 
-    if (!db_check_schema(db, &version))
+    if (!sqlite_check_schema(db, &version))
         return false;
-    if (access == STORE_OPERATE && version < db_newest_version())
-        return store_fail(&db->store, STORE_TEMPFAIL,
+    if (access == STORE_OPERATE && version < sqlite_newest_version())
+        return store_fail(&db->db.store, STORE_TEMPFAIL,
                           "%s: not of this callbackd's version; callbackd serve brings it up", db->path);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
-    return (version > 0 || db_run_sql(db, "PRAGMA page_size = 8192")) && db_run_sql(db, pragmas) &&
-           db_migrate(db, version);
+    return (version > 0 || sqlite_run_sql(db, "PRAGMA page_size = 8192")) && sqlite_run_sql(db, pragmas) &&
+           sqlite_migrate(db, version);
 }
 
 struct store *store_sqlite_open(const char *path, enum store_access access, enum store_status *status,
                                 struct fault *fault)
 {
-    struct db *db = calloc(1, sizeof(*db));
+    struct sqlite_db *db = calloc(1, sizeof(*db));
 
     /* Counting its memory costs SQLite a lock at each allocation. Refused, without harm, once a store was open. */
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     if (db) {
-        db->store.backend = &backend;
+        db->db.store.backend = &backend;
+        db->db.driver = &sqlite_driver;
         db->lock = -1;
-        db->path = text_dup(text_of(path));
+        db->db.name = db->path = text_dup(text_of(path));
     }
     if (!db || !db->path) {
         free(db);
@@ -276,12 +213,12 @@ struct store *store_sqlite_open(const char *path, enum store_access access, enum
     }
     if (folder_exists(db) && (access == STORE_OPERATE || take_lock(db)) && file_ready(db, access) &&
         connect(db, access) && prepare(db, access)) {
-        store_changed(&db->store);
+        store_changed(&db->db.store);
         *status = STORE_OK;
-        return &db->store;
+        return &db->db.store;
     }
-    *status = db->store.status;
-    *fault = db->store.fault;
-    backend_close(&db->store);
+    *status = db->db.store.status;
+    *fault = db->db.store.fault;
+    backend_close(&db->db.store);
     return NULL;
 }

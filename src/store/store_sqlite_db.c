@@ -1,8 +1,6 @@
 #include "store/store_sqlite_db.h"
 
-#include <string.h>
-
-enum store_status db_status(int code)
+static enum store_status status_of(int code)
 {
     switch (code & 0xff) {
     case SQLITE_OK:
@@ -21,21 +19,22 @@ enum store_status db_status(int code)
     }
 }
 
-bool db_fail(struct db *db, int code, const char *doing)
+bool sqlite_fail(struct sqlite_db *db, int code, const char *doing)
 {
-    return store_fail(&db->store, db_status(code), "%s: %s: %s", db->path, doing,
+    return store_fail(&db->db.store, status_of(code), "%s: %s: %s", db->path, doing,
                       db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(code));
 }
 
-static sqlite3_stmt *prepared(struct db *db, enum sql sql)
+static sqlite3_stmt *prepared(struct sqlite_db *db, enum sql sql)
 {
     sqlite3_stmt **slot = &db->statements[sql];
 
     if (!*slot) {
-        int code = sqlite3_prepare_v3(db->handle, sql_texts[sql], -1, SQLITE_PREPARE_PERSISTENT, slot, NULL);
+        int code =
+            sqlite3_prepare_v3(db->handle, sqlite_texts[sql], -1, SQLITE_PREPARE_PERSISTENT, slot, NULL);
 
         if (code != SQLITE_OK)
-            db_fail(db, code, "preparing a statement");
+            sqlite_fail(db, code, "preparing a statement");
     }
     return *slot;
 }
@@ -45,20 +44,20 @@ static int bind(sqlite3_stmt *statement, int i, const struct db_value *value)
 {
     const char *p = value->text.p ? value->text.p : "";
 
+    if (value->null)
+        return sqlite3_bind_null(statement, i);
     switch (value->kind) {
     case DB_INT:
         return sqlite3_bind_int64(statement, i, value->number);
     case DB_TEXT:
         return sqlite3_bind_text64(statement, i, p, value->text.n, SQLITE_STATIC, SQLITE_UTF8);
     case DB_BLOB:
-        return sqlite3_bind_blob64(statement, i, p, value->text.n, SQLITE_STATIC);
-    case DB_NULL:
         break;
     }
-    return sqlite3_bind_null(statement, i);
+    return sqlite3_bind_blob64(statement, i, p, value->text.n, SQLITE_STATIC);
 }
 
-static sqlite3_stmt *bound(struct db *db, enum sql sql, struct db_values values)
+static sqlite3_stmt *bound(struct sqlite_db *db, enum sql sql, struct db_values values)
 {
     sqlite3_stmt *statement = prepared(db, sql);
 
@@ -66,7 +65,7 @@ static sqlite3_stmt *bound(struct db *db, enum sql sql, struct db_values values)
         int code = bind(statement, (int)i + 1, &values.at[i]);
 
         if (code != SQLITE_OK) {
-            db_fail(db, code, "binding a value");
+            sqlite_fail(db, code, "binding a value");
             return NULL;
         }
     }
@@ -74,15 +73,16 @@ static sqlite3_stmt *bound(struct db *db, enum sql sql, struct db_values values)
 }
 
 /* Ends the statement; `code` is what its last step gave. */
-static void finish(struct db *db, sqlite3_stmt *statement, int code)
+static void finish(struct sqlite_db *db, sqlite3_stmt *statement, int code)
 {
     if (code != SQLITE_ROW && code != SQLITE_DONE)
-        db_fail(db, code, "running a statement");
+        sqlite_fail(db, code, "running a statement");
     sqlite3_reset(statement);
 }
 
-int64_t db_do(struct db *db, enum sql sql, struct db_values values)
+static int64_t run(struct db *base, enum sql sql, struct db_values values)
 {
+    struct sqlite_db *db = sqlite_of(&base->store);
     sqlite3_stmt *statement = bound(db, sql, values);
     int code;
 
@@ -93,77 +93,55 @@ int64_t db_do(struct db *db, enum sql sql, struct db_values values)
     return code == SQLITE_DONE ? sqlite3_changes64(db->handle) : 0;
 }
 
-bool db_one(struct db *db, enum sql sql, struct db_values values, const struct db_shape *shape,
-            struct arena *arena, void *row)
+static void write_rows(struct db *base, enum sql sql, struct db_values values)
 {
-    struct db_cursor cursor = { db, bound(db, sql, values), arena, 0 };
-    int code;
-
-    if (!cursor.statement)
-        return false;
-    code = sqlite3_step(cursor.statement);
-    if (code == SQLITE_ROW)
-        shape->read(&cursor, row);
-    finish(db, cursor.statement, code);
-    return code == SQLITE_ROW && !store_failed(&db->store);
+    run(base, sql, values);
 }
 
-void *db_rows(struct db *db, enum sql sql, struct db_values values, const struct db_shape *shape,
-              struct arena *arena, size_t *n)
+static bool open_rows(struct db_cursor *cursor, enum sql sql, struct db_values values)
 {
-    struct store_rows out = { .arena = arena, .size = shape->size };
-    struct db_cursor cursor = { db, bound(db, sql, values), arena, 0 };
-    int code = SQLITE_DONE;
-
-    *n = 0;
-    if (!cursor.statement)
-        return NULL;
-    while (!store_failed(&db->store) && (code = sqlite3_step(cursor.statement)) == SQLITE_ROW) {
-        void *row = store_rows_add(&db->store, &out);
-
-        cursor.column = 0;
-        if (row)
-            shape->read(&cursor, row);
-    }
-    finish(db, cursor.statement, code);
-    if (store_failed(&db->store))
-        return NULL;
-    *n = out.n;
-    return out.rows;
+    cursor->of = bound(sqlite_of(&cursor->db->store), sql, values);
+    return cursor->of;
 }
 
-bool db_run_sql(struct db *db, const char *sql)
+/* A failed step ends the rows; sqlite3_reset would say the same again. */
+static bool next_row(struct db_cursor *cursor)
+{
+    int code = sqlite3_step(cursor->of);
+
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+        sqlite_fail(sqlite_of(&cursor->db->store), code, "running a statement");
+    return code == SQLITE_ROW;
+}
+
+static void close_rows(struct db_cursor *cursor)
+{
+    sqlite3_reset(cursor->of);
+}
+
+static int64_t number(struct db_cursor *cursor, int column)
+{
+    return sqlite3_column_int64(cursor->of, column);
+}
+
+static struct text bytes(struct db_cursor *cursor, int column)
+{
+    struct text text = TEXT_NONE;
+
+    if (sqlite3_column_type(cursor->of, column) == SQLITE_NULL)
+        return text;
+    text.p = sqlite3_column_blob(cursor->of, column);
+    text.n = (size_t)sqlite3_column_bytes(cursor->of, column);
+    if (!text.p)
+        text.p = "";
+    return text;
+}
+
+const struct db_driver sqlite_driver = { run, write_rows, open_rows, next_row, close_rows, number, bytes };
+
+bool sqlite_run_sql(struct sqlite_db *db, const char *sql)
 {
     int code = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
 
-    return code == SQLITE_OK || db_fail(db, code, "opening");
-}
-
-int64_t db_next_int(struct db_cursor *cursor)
-{
-    return sqlite3_column_int64(cursor->statement, cursor->column++);
-}
-
-struct text db_next_text(struct db_cursor *cursor)
-{
-    int column = cursor->column++;
-    struct text text = TEXT_NONE;
-
-    if (sqlite3_column_type(cursor->statement, column) == SQLITE_NULL)
-        return text;
-    text.p = sqlite3_column_blob(cursor->statement, column);
-    text.n = (size_t)sqlite3_column_bytes(cursor->statement, column);
-    if (!text.p)
-        text.p = "";
-    return store_lend_text(&cursor->db->store, cursor->arena, text);
-}
-
-int db_next_state(struct db_cursor *cursor, int end)
-{
-    int64_t state = db_next_int(cursor);
-
-    if (state >= 0 && state < end)
-        return (int)state;
-    store_fail(&cursor->db->store, STORE_BROKEN, "%s: a row has a state that there is not", cursor->db->path);
-    return 0;
+    return code == SQLITE_OK || sqlite_fail(db, code, "opening");
 }

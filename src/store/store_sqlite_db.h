@@ -1,221 +1,37 @@
 #pragma once
 
-/* The SQLite backend's inside: the connection, its statements, values in and rows out. For store_sqlite*.c only. */
+/* The SQLite backend's inside: the connection and its statements. For store_sqlite*.c only. */
 
-#include "store/store_backend.h"
-#include "store/store_sqlite_sql.h"
+#include "store/store_db.h"
 
 #include <sqlite3.h>
 
-struct db {
-    struct store store; /* first: a struct store * of this backend is a struct db * */
+struct sqlite_db {
+    struct db db; /* first */
     sqlite3 *handle;
     char *path;
     int lock; /* the descriptor that holds PATH.lock; -1: not ours to hold */
     int64_t data_version;
     sqlite3_stmt *statements[SQL_COUNT]; /* prepared when first used */
-    struct db_sweep {
-        bool chats_done, keys_done; /* in this round */
-        int64_t chat;               /* up to which the round has come */
-        size_t key_bytes;           /* 0: not begun */
-        unsigned char key[STORE_KEY_BYTES];
-    } sweep;
 };
 
-/* A parameter of a statement. Names follow the column: db_int0 and db_text0 are for those that may be NULL. */
-struct db_value {
-    enum { DB_NULL, DB_INT, DB_TEXT, DB_BLOB } kind;
-    int64_t number;
-    struct text text;
-};
+extern const struct db_driver sqlite_driver;
+extern const char *const sqlite_texts[SQL_COUNT];
 
-static inline struct db_value db_int(int64_t number)
+static inline struct sqlite_db *sqlite_of(struct store *store)
 {
-    return (struct db_value){ .kind = DB_INT, .number = number };
+    return (struct sqlite_db *)store;
 }
 
-/* db_limit: a limit. */
-static inline struct db_value db_limit(size_t n)
-{
-    return db_int(n > INT32_MAX ? INT32_MAX : (int64_t)n);
-}
+/* sqlite_fail: keeps SQLite's error for the store; `doing` says what failed. Returns false. */
+bool sqlite_fail(struct sqlite_db *db, int code, const char *doing);
+/* sqlite_run_sql: SQL without parameters, run once. */
+bool sqlite_run_sql(struct sqlite_db *db, const char *sql) CHECKED;
 
-static inline struct db_value db_int0(int64_t number)
-{
-    return (struct db_value){ .kind = number ? DB_INT : DB_NULL, .number = number };
-}
-
-static inline struct db_value db_text(struct text text)
-{
-    return (struct db_value){ .kind = DB_TEXT, .text = text };
-}
-
-static inline struct db_value db_text0(struct text text)
-{
-    return (struct db_value){ .kind = text.p ? DB_TEXT : DB_NULL, .text = text };
-}
-
-static inline struct db_value db_blob(struct text bytes)
-{
-    return (struct db_value){ .kind = DB_BLOB, .text = bytes };
-}
-
-static inline struct db_value db_blob0(struct text bytes)
-{
-    return (struct db_value){ .kind = bytes.p ? DB_BLOB : DB_NULL, .text = bytes };
-}
-
-/* The values of a statement, in the order of its parameters. */
-struct db_values {
-    const struct db_value *at;
-    size_t n;
-};
-
-#define DB_VALUES(...)                                             \
-    ((struct db_values){ (const struct db_value[]){ __VA_ARGS__ }, \
-                         sizeof((const struct db_value[]){ __VA_ARGS__ }) / sizeof(struct db_value) })
-
-#define DB_NOTHING ((struct db_values){ NULL, 0 })
-
-/* A row being read, column by column. */
-struct db_cursor {
-    struct db *db;
-    sqlite3_stmt *statement;
-    struct arena *arena;
-    int column;
-};
-
-int64_t db_next_int(struct db_cursor *cursor);
-/* db_next_text: of a column of text or bytes, copied into the arena; p == NULL for NULL. */
-struct text db_next_text(struct db_cursor *cursor);
-/* db_next_state: a small number below `end`; another one means that the database is broken. */
-int db_next_state(struct db_cursor *cursor, int end);
-
-/* How a row of a query becomes a struct. */
-struct db_shape {
-    size_t size;
-    void (*read)(struct db_cursor *cursor, void *row);
-};
-
-/* Rows that are no rows of store.h. */
-struct db_pair {
-    int64_t first, second;
-};
-
-struct db_old_send {
-    int64_t run, step, n, chat;
-    int state;
-};
-
-extern const struct db_shape db_notification, db_entry, db_chat, db_run, db_send, db_issued, db_variable,
-    db_channel, db_item, db_text_only, db_two, db_one_number, db_old_sends;
-
-static inline struct db *db_of(struct store *store)
-{
-    return (struct db *)store;
-}
-
-/* db_fail: keeps SQLite's error for the store; `doing` says what failed. Returns false. */
-bool db_fail(struct db *db, int code, const char *doing);
-/* db_status: what a result code of SQLite means. */
-enum store_status db_status(int code);
-/* db_do: runs a statement that gives no rows. The number of rows it changed; 0 too when it failed. */
-int64_t db_do(struct db *db, enum sql sql, struct db_values values);
-/* db_one: the first row, if there is one. */
-bool db_one(struct db *db, enum sql sql, struct db_values values, const struct db_shape *shape,
-            struct arena *arena, void *row) CHECKED;
-/* db_rows: all rows; NULL if none. */
-void *db_rows(struct db *db, enum sql sql, struct db_values values, const struct db_shape *shape,
-              struct arena *arena, size_t *n) CHECKED;
-/* db_run_sql: SQL without parameters, run once. */
-bool db_run_sql(struct db *db, const char *sql) CHECKED;
-
-/* db_check_schema: is it ours, and of which version? False: STORE_BROKEN or TEMPFAIL stands in the store, and nothing
+/* sqlite_check_schema: is it ours, and of which version? False: STORE_BROKEN or TEMPFAIL stands in the store, and nothing
    was written. */
-bool db_check_schema(struct db *db, int *version) CHECKED;
-/* db_migrate: from `version` (0: empty) to ours, each step in a transaction. */
-bool db_migrate(struct db *db, int version) CHECKED;
-/* db_newest_version: what this program knows. */
-int db_newest_version(void);
-
-/* The functions of the backend, by topic. */
-void db_add_notification(struct store *store, const struct notification_row *row);
-size_t db_new_notifications(struct store *store, int64_t after, size_t limit, struct arena *arena,
-                            struct notification_row **rows);
-void db_end_notification(struct store *store, int64_t id, enum notification_state state, struct text reason);
-void db_try_notification(struct store *store, int64_t id);
-bool db_seen(struct store *store, struct text key, int64_t notification, int64_t now);
-void db_add_entry(struct store *store, const struct entry_row *row);
-size_t db_claim_entries(struct store *store, struct text source, int64_t now, int64_t owner, size_t limit,
-                        struct arena *arena, struct entry_row **rows);
-void db_update_entry(struct store *store, const struct entry_row *row);
-size_t db_old_entries(struct store *store, int64_t before, size_t limit, struct arena *arena,
-                      struct entry_row **rows);
-bool db_next_seq(struct store *store, struct text channel, struct text user_id, int64_t new_id, int64_t *chat,
-                 int64_t *seq);
-bool db_find_chat(struct store *store, struct text channel, struct text user_id, struct arena *arena,
-                  struct chat_row *row);
-bool db_tap(struct store *store, int64_t chat, struct text rule, struct text data, int64_t said_at,
-            int64_t window_ms, int64_t now);
-bool db_add_run(struct store *store, const struct run_row *row, int64_t now);
-void db_issue(struct store *store, const struct issued_row *row);
-bool db_find_issued(struct store *store, int64_t chat, struct text token, int64_t now, struct arena *arena,
-                    struct issued_row *row);
-size_t db_list_issued(struct store *store, const struct issued_row *after, int64_t now, size_t limit,
-                      struct arena *arena, struct issued_row **rows);
-bool db_spend(struct store *store, const struct issued_row *row, int64_t by);
-void db_unspend(struct store *store, int64_t chat, int64_t by);
-size_t db_variables(struct store *store, int64_t chat, int64_t now, struct arena *arena,
-                    struct variable_row **rows);
-void db_set_variable(struct store *store, int64_t chat, const struct variable_row *row);
-void db_drop_variable(struct store *store, int64_t chat, struct text name);
-void db_touch_session(struct store *store, int64_t chat, int64_t now, int64_t until);
-bool db_next_channel(struct store *store, struct text after, struct arena *arena, struct text *channel);
-size_t db_claim_chats(struct store *store, struct text channel, int64_t now, int64_t owner,
-                      enum store_order order, size_t limit, struct arena *arena, struct chat_row **rows);
-bool db_get_chat(struct store *store, int64_t id, struct arena *arena, struct chat_row *row);
-bool db_head_run(struct store *store, int64_t chat, struct arena *arena, struct run_row *row);
-bool db_get_run(struct store *store, int64_t id, struct arena *arena, struct run_row *row);
-bool db_get_entry(struct store *store, int64_t id, struct arena *arena, struct entry_row *row);
-void db_begin_run(struct store *store, int64_t run);
-void db_add_send(struct store *store, const struct send_row *row);
-size_t db_step_sends(struct store *store, int64_t run, int step, struct arena *arena, struct send_row **rows);
-size_t db_run_sends(struct store *store, int64_t run, struct arena *arena, struct send_row **rows);
-void db_unsettled(struct store *store, int64_t run, int64_t *unknown, int64_t *open);
-void db_start_send(struct store *store, int64_t run, int step, int n, int attempt, int64_t owner,
-                   int64_t now);
-void db_keep_chat(struct store *store, int64_t chat, int64_t not_before);
-void db_release_chat(struct store *store, int64_t chat, int64_t due_at, int64_t not_before);
-void db_hold_chat(struct store *store, int64_t chat, struct text reason, int64_t now);
-bool db_settle_send(struct store *store, const struct send_row *row);
-bool db_late_ok(struct store *store, const struct send_row *row);
-void db_drop_sends(struct store *store, int64_t run, struct text reason);
-void db_step_run(struct store *store, int64_t run, int step, struct text doc);
-bool db_set_run(struct store *store, int64_t run, enum run_state state, struct text reason, int64_t now);
-size_t db_next_sending(struct store *store, size_t limit, struct arena *arena, struct send_row **rows);
-void db_disown(struct store *store, int64_t now);
-size_t db_expired_runs(struct store *store, int64_t now, size_t limit, struct arena *arena,
-                       struct run_row **rows);
-bool db_rearm_run(struct store *store, int64_t run, int64_t now, int64_t expires_at);
-bool db_rearm_notification(struct store *store, int64_t id);
-bool db_rearm_entry(struct store *store, int64_t id, int64_t now);
-bool db_drop_notification(struct store *store, int64_t id, struct text reason);
-bool db_drop_entry(struct store *store, int64_t id, struct text reason);
-size_t db_prune(struct store *store, const struct store_keep *keep, size_t limit, int64_t *runs);
-bool db_sweep(struct store *store, int64_t before, int64_t seen_before, size_t limit);
-void db_put_ruleset(struct store *store, struct text hash, struct text source, int64_t now);
-size_t db_prune_rulesets(struct store *store, struct text keep, int64_t before);
-bool db_get_ruleset(struct store *store, struct text hash, struct arena *arena, struct text *source);
-void db_put_channel(struct store *store, const struct channel_row *row);
-size_t db_channels(struct store *store, struct arena *arena, struct channel_row **rows);
-void db_count(struct store *store, struct store_counts *counts);
-void db_newest(struct store *store, int64_t *id, int64_t *stored_at);
-int64_t db_next_due(struct store *store, const struct text *channels, size_t n);
-bool db_forget_chat(struct store *store, struct text channel, struct text user_id,
-                    struct store_forgotten *counts);
-size_t db_list(struct store *store, const struct store_filter *filter, const struct store_masks *masks,
-               size_t limit, struct arena *arena, struct store_item **items);
-bool db_get_notification(struct store *store, int64_t id, struct arena *arena, struct notification_row *row);
-size_t db_notification_entries(struct store *store, int64_t notification, struct arena *arena,
-                               struct entry_row **rows);
-size_t db_entry_runs(struct store *store, int64_t entry, struct arena *arena, struct run_row **rows);
+bool sqlite_check_schema(struct sqlite_db *db, int *version) CHECKED;
+/* sqlite_migrate: from `version` (0: empty) to ours, each step in a transaction. */
+bool sqlite_migrate(struct sqlite_db *db, int version) CHECKED;
+/* sqlite_newest_version: what this program knows. */
+int sqlite_newest_version(void);

@@ -101,13 +101,13 @@ static const char version_4[] =
 /* migrations[v] leads from version v to v + 1. Append only. */
 static const char *const migrations[] = { version_1, version_2, version_3, version_4 };
 
-int db_newest_version(void)
+int sqlite_newest_version(void)
 {
     return (int)(sizeof(migrations) / sizeof(migrations[0]));
 }
 
 /* The first column of the first row; `otherwise` without a row. */
-static bool ask(struct db *db, const char *sql, int64_t otherwise, int64_t *out)
+static bool ask(struct sqlite_db *db, const char *sql, int64_t otherwise, int64_t *out)
 {
     sqlite3_stmt *statement = NULL;
     int code = sqlite3_prepare_v2(db->handle, sql, -1, &statement, NULL);
@@ -118,17 +118,17 @@ static bool ask(struct db *db, const char *sql, int64_t otherwise, int64_t *out)
     if (code == SQLITE_ROW)
         *out = sqlite3_column_int64(statement, 0);
     else if (code != SQLITE_DONE)
-        db_fail(db, code, "reading the schema");
+        sqlite_fail(db, code, "reading the schema");
     sqlite3_finalize(statement);
     return code == SQLITE_ROW || code == SQLITE_DONE;
 }
 
-static bool not_ours(struct db *db)
+static bool not_ours(struct sqlite_db *db)
 {
-    return store_fail(&db->store, STORE_BROKEN, "%s: this is not a database of callbackd", db->path);
+    return store_fail(&db->db.store, STORE_BROKEN, "%s: this is not a database of callbackd", db->path);
 }
 
-bool db_check_schema(struct db *db, int *version)
+bool sqlite_check_schema(struct sqlite_db *db, int *version)
 {
     int64_t id, tables, found = 0;
 
@@ -147,29 +147,30 @@ bool db_check_schema(struct db *db, int *version)
         return false;
     if (found < 1)
         return not_ours(db);
-    if (found > db_newest_version())
-        return store_fail(&db->store, STORE_BROKEN,
+    if (found > sqlite_newest_version())
+        return store_fail(&db->db.store, STORE_BROKEN,
                           "%s: made by a newer callbackd (version %lld of the tables, this program knows %d)",
-                          db->path, (long long)found, db_newest_version());
+                          db->path, (long long)found, sqlite_newest_version());
     *version = (int)found;
     return true;
 }
 
-static bool migrate_once(struct db *db, int version)
+static bool migrate_once(struct sqlite_db *db, int version)
 {
     char note[80];
 
     snprintf(note, sizeof(note), "UPDATE meta SET v = '%d' WHERE k = 'version'; COMMIT", version + 1);
-    if (db_run_sql(db, "BEGIN IMMEDIATE") && db_run_sql(db, migrations[version]) && db_run_sql(db, note))
+    if (sqlite_run_sql(db, "BEGIN IMMEDIATE") && sqlite_run_sql(db, migrations[version]) &&
+        sqlite_run_sql(db, note))
         return true;
     if (!sqlite3_get_autocommit(db->handle))
         sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
     return false;
 }
 
-bool db_migrate(struct db *db, int version)
+bool sqlite_migrate(struct sqlite_db *db, int version)
 {
-    for (; version < db_newest_version(); version++)
+    for (; version < sqlite_newest_version(); version++)
         if (!migrate_once(db, version))
             return false;
     return true;

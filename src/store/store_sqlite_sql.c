@@ -1,6 +1,4 @@
-#include "store/store_sqlite_sql.h"
-
-#include "store/store.h"
+#include "store/store_sqlite_db.h"
 
 /* States stand as numbers, because a partial index is used only where the statement repeats its condition literally:
    notification 0 new, 1 done, 2 stuck; entry 0 fetch, 1 done, 2 unaddressed, 3 expired, 4 stuck; run 0 ready, 1 held,
@@ -39,10 +37,9 @@
 /* A chat's ready runs, head first; run_head has this order. */
 #define READY_OF(chat) "FROM run WHERE chat = " chat " AND state = 0 ORDER BY begun DESC, said_at, seq LIMIT 1"
 
-const char *const sql_texts[SQL_COUNT] = {
+const char *const sqlite_texts[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
     [SQL_COMMIT] = "COMMIT",
-    [SQL_ROLLBACK] = "ROLLBACK",
     [SQL_DATA_VERSION] = "PRAGMA data_version",
 
     [SQL_ADD_NOTIFICATION] =
@@ -72,7 +69,7 @@ const char *const sql_texts[SQL_COUNT] = {
         "INSERT INTO chat(id, channel, user_id, next_seq, not_before) VALUES(?1, ?2, ?3, 1, 0)",
     [SQL_FIND_CHAT] = "SELECT " CHAT " FROM chat WHERE channel = ?1 AND user_id = ?2",
     [SQL_TAP_NEAR] =
-        "SELECT 1 FROM tap WHERE chat = ?1 AND rule = ?2 AND data = ?3 AND said_at > ?4 - ?5 AND said_at < ?4 + ?5 LIMIT 1",
+        "SELECT 1 FROM tap WHERE chat = ?1 AND rule = ?2 AND data = ?3 AND said_at > ?4 AND said_at < ?5 LIMIT 1",
     [SQL_TAP] =
         "INSERT INTO tap(chat, rule, data, said_at, stored_at) VALUES(?1, ?2, ?3, ?4, ?5)"
         " ON CONFLICT(chat, rule, data, said_at) DO UPDATE SET stored_at = excluded.stored_at",

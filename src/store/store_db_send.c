@@ -1,4 +1,4 @@
-#include "store/store_sqlite_db.h"
+#include "store/store_db.h"
 
 #include <stdlib.h>
 
@@ -60,16 +60,16 @@ bool db_get_entry(struct store *store, int64_t id, struct arena *arena, struct e
 
 void db_begin_run(struct store *store, int64_t run)
 {
-    db_do(db_of(store), SQL_BEGIN_RUN, DB_VALUES(db_int(run)));
+    db_write(db_of(store), SQL_BEGIN_RUN, DB_VALUES(db_int(run)));
 }
 
 void db_add_send(struct store *store, const struct send_row *row)
 {
-    db_do(db_of(store), SQL_ADD_SEND,
-          DB_VALUES(db_int(row->run), db_int(row->step), db_int(row->n), db_int(row->kind),
-                    db_text(row->channel), db_blob(row->body), db_int(row->state), db_int(row->attempt),
-                    db_int(row->due_at), db_int(row->sent_at), db_text0(row->reply_id),
-                    db_text0(row->status_url), db_text0(row->reason)));
+    db_write(db_of(store), SQL_ADD_SEND,
+             DB_VALUES(db_int(row->run), db_int(row->step), db_int(row->n), db_int(row->kind),
+                       db_text(row->channel), db_blob(row->body), db_int(row->state), db_int(row->attempt),
+                       db_int(row->due_at), db_int(row->sent_at), db_text0(row->reply_id),
+                       db_text0(row->status_url), db_text0(row->reason)));
 }
 
 size_t db_step_sends(struct store *store, int64_t run, int step, struct arena *arena, struct send_row **rows)
@@ -100,26 +100,26 @@ void db_unsettled(struct store *store, int64_t run, int64_t *unknown, int64_t *o
 
 void db_start_send(struct store *store, int64_t run, int step, int n, int attempt, int64_t owner, int64_t now)
 {
-    db_do(db_of(store), SQL_START_SEND,
-          DB_VALUES(db_int(run), db_int(step), db_int(n), db_int(attempt), db_int(owner), db_int(now)));
+    db_write(db_of(store), SQL_START_SEND,
+             DB_VALUES(db_int(run), db_int(step), db_int(n), db_int(attempt), db_int(owner), db_int(now)));
 }
 
 void db_keep_chat(struct store *store, int64_t chat, int64_t not_before)
 {
-    db_do(db_of(store), SQL_KEEP_CHAT, DB_VALUES(db_int(chat), db_int(not_before)));
+    db_write(db_of(store), SQL_KEEP_CHAT, DB_VALUES(db_int(chat), db_int(not_before)));
 }
 
 void db_release_chat(struct store *store, int64_t chat, int64_t due_at, int64_t not_before)
 {
-    db_do(db_of(store), SQL_RELEASE_CHAT, DB_VALUES(db_int(chat), db_int(due_at), db_int(not_before)));
+    db_write(db_of(store), SQL_RELEASE_CHAT, DB_VALUES(db_int(chat), db_int(due_at), db_int(not_before)));
 }
 
 void db_hold_chat(struct store *store, int64_t chat, struct text reason, int64_t now)
 {
     if (reason.p)
-        db_do(db_of(store), SQL_HOLD_CHAT, DB_VALUES(db_int(chat), db_text(reason)));
+        db_write(db_of(store), SQL_HOLD_CHAT, DB_VALUES(db_int(chat), db_text(reason)));
     else
-        db_do(db_of(store), SQL_FREE_CHAT, DB_VALUES(db_int(chat), db_int(now)));
+        db_write(db_of(store), SQL_FREE_CHAT, DB_VALUES(db_int(chat), db_int(now)));
 }
 
 bool db_settle_send(struct store *store, const struct send_row *row)
@@ -139,13 +139,13 @@ bool db_late_ok(struct store *store, const struct send_row *row)
 
 void db_step_run(struct store *store, int64_t run, int step, struct text doc)
 {
-    db_do(db_of(store), SQL_STEP_RUN, DB_VALUES(db_int(run), db_int(step), db_blob0(doc)));
+    db_write(db_of(store), SQL_STEP_RUN, DB_VALUES(db_int(run), db_int(step), db_blob0(doc)));
 }
 
 /* A run that is ready again, of a chat that nobody owns, would never be looked at if the chat were not due. */
 void db_drop_sends(struct store *store, int64_t run, struct text reason)
 {
-    db_do(db_of(store), SQL_END_SENDS, DB_VALUES(db_int(run), db_int(SEND_DROPPED), db_text0(reason)));
+    db_write(db_of(store), SQL_END_SENDS, DB_VALUES(db_int(run), db_int(SEND_DROPPED), db_text0(reason)));
 }
 
 bool db_set_run(struct store *store, int64_t run, enum run_state state, struct text reason, int64_t now)
@@ -155,9 +155,9 @@ bool db_set_run(struct store *store, int64_t run, enum run_state state, struct t
         db_do(db, SQL_SET_RUN, DB_VALUES(db_int(run), db_int(state), db_text0(reason), db_int(now))) > 0;
 
     if (changed && state != RUN_DONE)
-        db_do(db, SQL_RUN_CHAT_DUE, DB_VALUES(db_int(run), db_int(now)));
+        db_write(db, SQL_RUN_CHAT_DUE, DB_VALUES(db_int(run), db_int(now)));
     if (changed && state > RUN_DONE)
-        db_do(db, SQL_END_SENDS, DB_VALUES(db_int(run), db_int(store_send_end(state)), db_text0(reason)));
+        db_write(db, SQL_END_SENDS, DB_VALUES(db_int(run), db_int(store_send_end(state)), db_text0(reason)));
     return changed && !store_failed(store);
 }
 
@@ -173,7 +173,7 @@ void db_disown(struct store *store, int64_t now)
 {
     struct db *db = db_of(store);
 
-    db_do(db, SQL_DISOWN_CHATS, DB_NOTHING);
-    db_do(db, SQL_DISOWN_ENTRIES, DB_NOTHING);
-    db_do(db, SQL_DISOWN_DUE, DB_VALUES(db_int(now)));
+    db_write(db, SQL_DISOWN_CHATS, DB_NOTHING);
+    db_write(db, SQL_DISOWN_ENTRIES, DB_NOTHING);
+    db_write(db, SQL_DISOWN_DUE, DB_VALUES(db_int(now)));
 }

@@ -1,13 +1,12 @@
 #pragma once
 
-/* The statements of the SQLite backend. Their parameters are numbered in the order of the values at the call; the
-   columns stand in the order in which store_sqlite_row.c reads them. */
+/* The statements of the backends that speak SQL. Their parameters are numbered in the order of the values at the call; the
+   columns stand in the order in which store_db_row.c reads them. */
 
 enum sql {
     SQL_BEGIN,
     SQL_COMMIT,
-    SQL_ROLLBACK,
-    SQL_DATA_VERSION,
+    SQL_DATA_VERSION, /* SQLite's only */
     SQL_ADD_NOTIFICATION,
     SQL_NEW_NOTIFICATIONS,
     SQL_END_NOTIFICATION,
@@ -112,5 +111,3 @@ enum sql {
     SQL_ENTRY_RUNS,
     SQL_COUNT
 };
-
-extern const char *const sql_texts[SQL_COUNT];

@@ -1,4 +1,4 @@
-#include "store/store_sqlite_db.h"
+#include "store/store_db.h"
 
 /* Columns to structs, in the order of the column lists in store_sqlite_sql.c. */
 

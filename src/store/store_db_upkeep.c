@@ -1,4 +1,4 @@
-#include "store/store_sqlite_db.h"
+#include "store/store_db.h"
 
 #include <string.h>
 
@@ -21,9 +21,9 @@ bool db_rearm_run(struct store *store, int64_t run, int64_t now, int64_t expires
 
     if (!db_one(db, SQL_REARM_SEQ, DB_VALUES(db_int(run)), &db_one_number, NULL, &seq))
         return false;
-    db_do(db, SQL_REARM_RUN, DB_VALUES(db_int(run), db_int(seq.first), db_int(now), db_int(expires_at)));
-    db_do(db, SQL_REARM_SENDS, DB_VALUES(db_int(run)));
-    db_do(db, SQL_RUN_CHAT_DUE, DB_VALUES(db_int(run), db_int(now)));
+    db_write(db, SQL_REARM_RUN, DB_VALUES(db_int(run), db_int(seq.first), db_int(now), db_int(expires_at)));
+    db_write(db, SQL_REARM_SENDS, DB_VALUES(db_int(run)));
+    db_write(db, SQL_RUN_CHAT_DUE, DB_VALUES(db_int(run), db_int(now)));
     return !store_failed(store);
 }
 
@@ -162,8 +162,8 @@ static void sweep_chats(struct db *db, int64_t before, size_t limit)
         return;
     db->sweep.chats_done = page.second < (int64_t)limit;
     db->sweep.chat = db->sweep.chats_done ? INT64_MAX : page.first;
-    db_do(db, SQL_SWEEP_TAPS, DB_VALUES(db_int(from), db_int(db->sweep.chat), db_int(before)));
-    db_do(db, SQL_SWEEP_BUTTONS, DB_VALUES(db_int(from), db_int(db->sweep.chat), db_int(before)));
+    db_write(db, SQL_SWEEP_TAPS, DB_VALUES(db_int(from), db_int(db->sweep.chat), db_int(before)));
+    db_write(db, SQL_SWEEP_BUTTONS, DB_VALUES(db_int(from), db_int(db->sweep.chat), db_int(before)));
 }
 
 static void sweep_keys(struct db *db, int64_t before, size_t limit)
@@ -178,7 +178,7 @@ static void sweep_keys(struct db *db, int64_t before, size_t limit)
     }
     sweep->keys_done =
         !db_one(db, SQL_SWEEP_KEYS, DB_VALUES(db_blob(from), db_limit(limit)), &db_text_only, arena, &last);
-    db_do(db, SQL_SWEEP_SEEN, DB_VALUES(db_blob(from), db_blob0(last), db_int(before)));
+    db_write(db, SQL_SWEEP_SEEN, DB_VALUES(db_blob(from), db_blob0(last), db_int(before)));
     if (last.n <= sizeof(sweep->key)) {
         memcpy(sweep->key, last.p ? last.p : "", last.n);
         sweep->key_bytes = last.n;
@@ -206,8 +206,8 @@ void db_put_ruleset(struct store *store, struct text hash, struct text source, i
 {
     struct db *db = db_of(store);
 
-    db_do(db, SQL_SEE_RULESET, DB_VALUES(db_int(now)));
-    db_do(db, SQL_PUT_RULESET, DB_VALUES(db_blob(hash), db_blob(source), db_int(now)));
+    db_write(db, SQL_SEE_RULESET, DB_VALUES(db_int(now)));
+    db_write(db, SQL_PUT_RULESET, DB_VALUES(db_blob(hash), db_blob(source), db_int(now)));
 }
 
 size_t db_prune_rulesets(struct store *store, struct text keep, int64_t before)
@@ -222,8 +222,8 @@ bool db_get_ruleset(struct store *store, struct text hash, struct arena *arena, 
 
 void db_put_channel(struct store *store, const struct channel_row *row)
 {
-    db_do(db_of(store), SQL_PUT_CHANNEL,
-          DB_VALUES(db_text(row->name), db_int(row->not_before), db_text0(row->paused)));
+    db_write(db_of(store), SQL_PUT_CHANNEL,
+             DB_VALUES(db_text(row->name), db_int(row->not_before), db_text0(row->paused)));
 }
 
 size_t db_channels(struct store *store, struct arena *arena, struct channel_row **rows)

@@ -1,4 +1,4 @@
-#include "store/store_sqlite_db.h"
+#include "store/store_db.h"
 
 /* What is kept of a chat: the buttons that it was sent, its variables; and that all of it can go. */
 
@@ -9,10 +9,10 @@ void db_issue(struct store *store, const struct issued_row *row)
 {
     bool same = text_eq(row->token, row->data);
 
-    db_do(db_of(store), SQL_ISSUE,
-          DB_VALUES(db_int(row->chat), db_int(row->run), db_int(row->step), db_int(row->n),
-                    db_blob(row->token), db_blob0(same ? TEXT_NONE : row->data), db_int(row->at),
-                    db_int(row->until)));
+    db_write(db_of(store), SQL_ISSUE,
+             DB_VALUES(db_int(row->chat), db_int(row->run), db_int(row->step), db_int(row->n),
+                       db_blob(row->token), db_blob0(same ? TEXT_NONE : row->data), db_int(row->at),
+                       db_int(row->until)));
 }
 
 bool db_find_issued(struct store *store, int64_t chat, struct text token, int64_t now, struct arena *arena,
@@ -43,7 +43,7 @@ bool db_spend(struct store *store, const struct issued_row *row, int64_t by)
 
 void db_unspend(struct store *store, int64_t chat, int64_t by)
 {
-    db_do(db_of(store), SQL_UNSPEND, DB_VALUES(db_int(chat), db_int(by)));
+    db_write(db_of(store), SQL_UNSPEND, DB_VALUES(db_int(chat), db_int(by)));
 }
 
 /* --- variables ---------------------------------------------------------------------------------------------------- */
@@ -60,19 +60,19 @@ size_t db_variables(struct store *store, int64_t chat, int64_t now, struct arena
 
 void db_set_variable(struct store *store, int64_t chat, const struct variable_row *row)
 {
-    db_do(db_of(store), SQL_SET_VARIABLE,
-          DB_VALUES(db_int(chat), db_text(row->name), db_blob(row->value), db_int(row->until),
-                    db_int(row->session)));
+    db_write(db_of(store), SQL_SET_VARIABLE,
+             DB_VALUES(db_int(chat), db_text(row->name), db_blob(row->value), db_int(row->until),
+                       db_int(row->session)));
 }
 
 void db_drop_variable(struct store *store, int64_t chat, struct text name)
 {
-    db_do(db_of(store), SQL_DROP_VARIABLE, DB_VALUES(db_int(chat), db_text(name)));
+    db_write(db_of(store), SQL_DROP_VARIABLE, DB_VALUES(db_int(chat), db_text(name)));
 }
 
 void db_touch_session(struct store *store, int64_t chat, int64_t now, int64_t until)
 {
-    db_do(db_of(store), SQL_TOUCH_SESSION, DB_VALUES(db_int(chat), db_int(now), db_int(until)));
+    db_write(db_of(store), SQL_TOUCH_SESSION, DB_VALUES(db_int(chat), db_int(now), db_int(until)));
 }
 
 /* --- forgetting --------------------------------------------------------------------------------------------------- */

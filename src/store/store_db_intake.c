@@ -1,4 +1,4 @@
-#include "store/store_sqlite_db.h"
+#include "store/store_db.h"
 
 #include <stdlib.h>
 
@@ -6,9 +6,10 @@
 
 void db_add_notification(struct store *store, const struct notification_row *row)
 {
-    db_do(db_of(store), SQL_ADD_NOTIFICATION,
-          DB_VALUES(db_int(row->id), db_text(row->source), db_int(row->state), db_text0(row->reason),
-                    db_int(row->tries), db_int(row->stored_at), db_blob(row->headers), db_blob(row->body)));
+    db_write(db_of(store), SQL_ADD_NOTIFICATION,
+             DB_VALUES(db_int(row->id), db_text(row->source), db_int(row->state), db_text0(row->reason),
+                       db_int(row->tries), db_int(row->stored_at), db_blob(row->headers),
+                       db_blob(row->body)));
 }
 
 size_t db_new_notifications(struct store *store, int64_t after, size_t limit, struct arena *arena,
@@ -23,12 +24,12 @@ size_t db_new_notifications(struct store *store, int64_t after, size_t limit, st
 
 void db_end_notification(struct store *store, int64_t id, enum notification_state state, struct text reason)
 {
-    db_do(db_of(store), SQL_END_NOTIFICATION, DB_VALUES(db_int(id), db_int(state), db_text0(reason)));
+    db_write(db_of(store), SQL_END_NOTIFICATION, DB_VALUES(db_int(id), db_int(state), db_text0(reason)));
 }
 
 void db_try_notification(struct store *store, int64_t id)
 {
-    db_do(db_of(store), SQL_TRY_NOTIFICATION, DB_VALUES(db_int(id)));
+    db_write(db_of(store), SQL_TRY_NOTIFICATION, DB_VALUES(db_int(id)));
 }
 
 bool db_seen(struct store *store, struct text key, int64_t notification, int64_t now)
@@ -38,11 +39,11 @@ bool db_seen(struct store *store, struct text key, int64_t notification, int64_t
 
 void db_add_entry(struct store *store, const struct entry_row *row)
 {
-    db_do(db_of(store), SQL_ADD_ENTRY,
-          DB_VALUES(db_int(row->id), db_int(row->notification), db_int(row->n), db_int(row->state),
-                    db_text0(row->reason), db_int(row->tries), db_int(row->due_at), db_int(row->said_at),
-                    db_int(row->stored_at), db_text(row->source), db_text(row->conversation),
-                    db_text(row->message), db_blob0(row->doc)));
+    db_write(db_of(store), SQL_ADD_ENTRY,
+             DB_VALUES(db_int(row->id), db_int(row->notification), db_int(row->n), db_int(row->state),
+                       db_text0(row->reason), db_int(row->tries), db_int(row->due_at), db_int(row->said_at),
+                       db_int(row->stored_at), db_text(row->source), db_text(row->conversation),
+                       db_text(row->message), db_blob0(row->doc)));
 }
 
 static int newest_entry_first(const void *a, const void *b)
@@ -68,9 +69,9 @@ size_t db_claim_entries(struct store *store, struct text source, int64_t now, in
 
 void db_update_entry(struct store *store, const struct entry_row *row)
 {
-    db_do(db_of(store), SQL_UPDATE_ENTRY,
-          DB_VALUES(db_int(row->id), db_int(row->state), db_text0(row->reason), db_int(row->tries),
-                    db_int(row->due_at), db_int(row->said_at), db_blob0(row->doc)));
+    db_write(db_of(store), SQL_UPDATE_ENTRY,
+             DB_VALUES(db_int(row->id), db_int(row->state), db_text0(row->reason), db_int(row->tries),
+                       db_int(row->due_at), db_int(row->said_at), db_blob0(row->doc)));
 }
 
 size_t db_old_entries(struct store *store, int64_t before, size_t limit, struct arena *arena,
@@ -86,13 +87,14 @@ size_t db_old_entries(struct store *store, int64_t before, size_t limit, struct 
 bool db_next_seq(struct store *store, struct text channel, struct text user_id, int64_t new_id, int64_t *chat,
                  int64_t *seq)
 {
+    const struct db_values key = DB_VALUES(db_text(channel), db_text(user_id));
     struct db *db = db_of(store);
-    struct db_pair found;
+    struct db_pair found = { new_id, 1 };
 
-    if (!db_one(db, SQL_CHAT_SEQ, DB_VALUES(db_text(channel), db_text(user_id)), &db_two, NULL, &found)) {
-        found = (struct db_pair){ new_id, 1 };
-        db_do(db, SQL_ADD_CHAT, DB_VALUES(db_int(new_id), db_text(channel), db_text(user_id)));
-    }
+    if (!db_one(db, SQL_CHAT_SEQ, key, &db_two, NULL, &found) &&
+        !db_do(db, SQL_ADD_CHAT, DB_VALUES(db_int(new_id), db_text(channel), db_text(user_id))) &&
+        !db_one(db, SQL_CHAT_SEQ, key, &db_two, NULL, &found)) /* another node was faster */
+        return false;
     *chat = found.first;
     *seq = found.second;
     return !store_failed(store);
@@ -110,13 +112,19 @@ bool db_tap(struct store *store, int64_t chat, struct text rule, struct text dat
 {
     struct db *db = db_of(store);
     struct db_pair near;
+    int64_t from, end;
 
+    if (__builtin_sub_overflow(said_at, window_ms, &from))
+        from = INT64_MIN;
+    if (__builtin_add_overflow(said_at, window_ms, &end))
+        end = INT64_MAX;
     if (db_one(db, SQL_TAP_NEAR,
-               DB_VALUES(db_int(chat), db_text(rule), db_blob(data), db_int(said_at), db_int(window_ms)),
+               DB_VALUES(db_int(chat), db_text(rule), db_blob(data), db_int(from), db_int(end)),
                &db_one_number, NULL, &near))
         return false;
-    return db_do(db, SQL_TAP,
-                 DB_VALUES(db_int(chat), db_text(rule), db_blob(data), db_int(said_at), db_int(now))) > 0;
+    db_write(db, SQL_TAP,
+             DB_VALUES(db_int(chat), db_text(rule), db_blob(data), db_int(said_at), db_int(now)));
+    return !store_failed(store);
 }
 
 bool db_add_run(struct store *store, const struct run_row *row, int64_t now)
@@ -131,6 +139,6 @@ bool db_add_run(struct store *store, const struct run_row *row, int64_t now)
                         db_int(row->stored_at), db_int(row->expires_at), ended));
 
     if (added)
-        db_do(db, SQL_CHAT_RUN, DB_VALUES(db_int(row->chat), db_int(now), db_int(row->seq)));
+        db_write(db, SQL_CHAT_RUN, DB_VALUES(db_int(row->chat), db_int(now), db_int(row->seq)));
     return added && !store_failed(store);
 }
