@@ -125,6 +125,10 @@ class Sim(Process):
         fault.setdefault("path", "/api/v1/telegram")
         self.control("POST", "faults", fault)
 
+    def release(self, count=1):
+        """Answers what a fault with hold=True holds, which must be so much."""
+        assert self.control("POST", "release") == count
+
     def requests(self, path=""):
         return self.control("GET", "requests?path=" + path)
 

@@ -27,6 +27,7 @@
        which requests     path (prefix), method, user (destination_user_id), skip (let so many pass), times (1; -1 ever)
        what happens       status, headers, body (text or JSON), html: true      this answer; the request is not taken
                           delay_ms           the answer comes late; the request is taken now, unless status is given
+                          hold: true         the same, but the answer comes when /-/release is asked for
                           close: before      the connection ends without a byte (drop: true is the same)
                           close: reset       the same, by RST
                           close: mid         status line, headers, half of the true body, end; the request is taken
@@ -34,6 +35,7 @@
                           accept_then: { any of these } or "close", "reset", "mid", "hang"
                                              the request is taken first; if it is refused nothing else happens
    GET DELETE /-/faults
+   POST /-/release                                  answers what is held; their number
    DELETE /-/all                                    as freshly started, recorded file and message numbers apart
    GET /-/address                                   HOST:PORT, as a JSON string */
 
@@ -180,6 +182,11 @@ static void delete_faults(struct sim_call *call)
     done(call);
 }
 
+static void post_release(struct sim_call *call)
+{
+    http_reply(call, 200, json_object_new_int64(late_release(call->sim->late)));
+}
+
 static void delete_all(struct sim_call *call)
 {
     struct json_object *empty = json_object_new_object();
@@ -224,6 +231,7 @@ static const struct sim_route routes[] = {
     { "POST", "/-/faults", post_faults },
     { "GET", "/-/faults", get_faults },
     { "DELETE", "/-/faults", delete_faults },
+    { "POST", "/-/release", post_release },
     { "DELETE", "/-/all", delete_all },
     { "GET", "/-/address", get_address },
 };

@@ -106,6 +106,13 @@ static bool set_hang(struct sim_action *action, struct json_object *value, struc
     return want(value, json_type_boolean, "hang", fault);
 }
 
+static bool set_hold(struct sim_action *action, struct json_object *value, struct fault *fault)
+{
+    if (json_object_get_boolean(value))
+        action->delay_ms = LATE_HELD;
+    return want(value, json_type_boolean, "hold", fault);
+}
+
 static bool set_drop(struct sim_action *action, struct json_object *value, struct fault *fault)
 {
     if (json_object_get_boolean(value))
@@ -138,8 +145,9 @@ static const struct {
     const char *name;
     bool (*set)(struct sim_action *action, struct json_object *value, struct fault *fault);
 } action_members[] = {
-    { "status", set_status }, { "delay_ms", set_delay }, { "close", set_close }, { "hang", set_hang },
-    { "drop", set_drop },     { "html", set_html },      { "body", set_body },   { "headers", set_headers },
+    { "status", set_status }, { "delay_ms", set_delay },  { "close", set_close },
+    { "hang", set_hang },     { "drop", set_drop },       { "html", set_html },
+    { "body", set_body },     { "headers", set_headers }, { "hold", set_hold },
 };
 
 static CHECKED bool set_action(struct sim_action *action, const char *name, struct json_object *value,

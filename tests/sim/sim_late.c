@@ -21,6 +21,7 @@ struct late {
     struct evhttp_request *http;
     struct event *event;
     enum sim_end end;
+    bool held;
     int status;
     struct buf body;
 };
@@ -147,7 +148,7 @@ static struct event *event_for(struct late *late, int64_t delay_ms)
 
     if (late->end != END_HANG) {
         event = evtimer_new(late->list->base, on_due, late);
-        if (event)
+        if (event && !late->held)
             evtimer_add(event, &tv);
         return event;
     }
@@ -169,9 +170,29 @@ void late_end(struct sim_late_list *list, struct evhttp_request *http, enum sim_
         free(late);
         return;
     }
-    *late =
-        (struct late){ .list = list, .http = http, .end = end, .status = status, .body = BUF(ANSWER_MAX) };
+    *late = (struct late){ .list = list,
+                           .http = http,
+                           .end = end,
+                           .held = delay_ms == LATE_HELD,
+                           .status = status,
+                           .body = BUF(ANSWER_MAX) };
     buf_text(&late->body, body);
     TAILQ_INSERT_TAIL(&list->waiting, late, link);
     late->event = event_for(late, delay_ms);
+}
+
+int64_t late_release(struct sim_late_list *list)
+{
+    struct late *late;
+    int64_t n = 0;
+
+    TAILQ_FOREACH(late, &list->waiting, link)
+    {
+        if (!late->held || !late->event)
+            continue;
+        late->held = false;
+        event_active(late->event, EV_TIMEOUT, 1);
+        n++;
+    }
+    return n;
 }

@@ -5,6 +5,8 @@
 
 #include "sim.h"
 
+#define LATE_HELD (-1)
+
 struct evhttp_request;
 
 enum sim_end {
@@ -19,6 +21,9 @@ enum sim_end {
 struct sim_late_list *late_new(struct event_base *base) CHECKED;
 /* late_free: forgets all that waits. Call it before evhttp_free. */
 void late_free(struct sim_late_list *list);
-/* late_end: ends the request in this way after delay_ms; copies the body, takes the request over. */
+/* late_end: ends the request in this way after delay_ms, or with LATE_HELD when late_release says so; copies the body, takes
+   the request over. */
 void late_end(struct sim_late_list *list, struct evhttp_request *http, enum sim_end end, int64_t delay_ms,
               int status, struct text body);
+/* late_release: what is held ends now; returns how many. */
+int64_t late_release(struct sim_late_list *list);

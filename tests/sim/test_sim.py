@@ -428,6 +428,34 @@ def answers_that_do_not_come_or_come_late():
 
 
 @test
+def answers_that_are_held_until_they_are_released():
+    with Sim() as sim:
+        sim.control("POST", "faults", [{"hold": True, "times": 2}, {"hold": True, "status": 422, "body": "no"},
+                                       {"hold": True, "close": "before"}])
+        held = [socket.create_connection(sim.address, 20) for _ in range(4)]
+        body = json.dumps(buttons([OK])).encode()
+        for n, s in enumerate(held, 1):
+            s.sendall(b"POST %s HTTP/1.1\r\nHost: x\r\nX-Octopods-Auth: sim-key\r\nContent-Type: application/json\r\n"
+                      b"Content-Length: %d\r\n\r\n%s" % (SEND.encode(), len(body), body))
+            sim.wait_for(n)
+        equal(sim.control("GET", "count?accepted=1"), 2)  # taken is taken, though nobody was told
+        sim.control("DELETE", "faults")  # which changes nothing for them
+        held[0].close()
+        for s in held[1:]:
+            s.setblocking(False)
+            try:
+                equal(s.recv(100), "nothing yet")
+            except BlockingIOError:
+                s.settimeout(20)
+        equal(sim.control("POST", "release"), 4)
+        for s, start in zip(held[1:], (b"HTTP/1.1 200", b"HTTP/1.1 422", b"")):
+            equal(s.recv(12), start)
+            s.close()
+        equal(sim.control("POST", "release"), 0)
+        equal(sim.send(buttons([OK]))[0], 200)
+
+
+@test
 def hubspot():
     auth = {"Authorization": "Bearer sim-hubspot-token"}
     threads = "/conversations/v3/conversations/threads/"
