@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATIENCE_MS 400 /* senders count an answer after 500 ms as slow */
 #define RETRY_AFTER_S 5
 #define TARGET_SHOWN 200
 
@@ -16,7 +15,8 @@ struct waiting {
     int64_t until_ms;
 };
 
-/* Requests handed over, oldest first: all have the same patience. Those answered meanwhile are passed over. */
+/* Requests handed over, oldest first: all have the same patience, but for a moment after a reload that changed it. Those
+   answered meanwhile are passed over. */
 struct ring {
     struct waiting *items;
     size_t first, count, room; /* room: a power of two */
@@ -138,7 +138,8 @@ static bool hand_over(struct frontdoor *door, const struct source *source, const
                       const struct request *request)
 {
     struct accept_mail *accept = door->closed ? NULL : make_mail(source, from, request);
-    struct waiting item = { from->id, now_boot_ms() + PATIENCE_MS };
+    int64_t patience_ms = door->generation->config->limits.store_ms;
+    struct waiting item = { from->id, now_boot_ms() + patience_ms };
 
     if (!accept)
         return false;
@@ -147,7 +148,7 @@ static bool hand_over(struct frontdoor *door, const struct source *source, const
         return false;
     }
     if (ring_push(&door->ring, item) && door->ring.count == 1)
-        loop_timer_start(door->timer, PATIENCE_MS);
+        loop_timer_start(door->timer, patience_ms);
     return true;
 }
 

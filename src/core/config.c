@@ -295,6 +295,8 @@ static void build_limits(struct build *build)
         .headers = schema_size(node, "headers", 16 << 10),
         .request_ms = schema_duration(node, "request_time", 10000),
         .idle_ms = schema_duration(node, "idle_time", 60000),
+        .store_ms =
+            schema_duration(node, "store_time", 400), /* senders count an answer after 500 ms as slow */
         .connections = (int)schema_int(node, "connections", 1024),
         .per_address = (int)schema_int(node, "per_address", 256),
         .queue_items = (size_t)schema_int(node, "queue_items", 4096),

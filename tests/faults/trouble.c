@@ -20,6 +20,7 @@ struct trouble {
     _Atomic int64_t clock_ms;          /* that the wall clock is ahead */
     _Atomic int64_t write, sync, read; /* errno of these calls; 0: they work */
     _Atomic int64_t failed;            /* how many calls did */
+    _Atomic int64_t hold;              /* syncs wait until it is 0 */
 };
 
 #define REAL(result, name, ...)         \
@@ -52,6 +53,14 @@ static bool fails(_Atomic int64_t *with)
     return true;
 }
 
+static void wait_while_held(void)
+{
+    const struct timespec moment = { .tv_nsec = 1000000 };
+
+    while (atomic_load(&trouble->hold))
+        nanosleep(&moment, NULL);
+}
+
 ssize_t pwrite64(int fd, const void *bytes, size_t n, off64_t offset)
 {
     REAL(ssize_t, pwrite64, int, const void *, size_t, off64_t)
@@ -73,12 +82,14 @@ ssize_t pread(int fd, void *bytes, size_t n, off_t offset)
 int fdatasync(int fd)
 {
     REAL(int, fdatasync, int)
+    wait_while_held();
     return fails(&trouble->sync) ? -1 : real(fd);
 }
 
 int fsync(int fd)
 {
     REAL(int, fsync, int)
+    wait_while_held();
     return fails(&trouble->sync) ? -1 : real(fd);
 }
 

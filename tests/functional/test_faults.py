@@ -26,7 +26,7 @@ rules:
 
 class Trouble:
     """What tests/faults/trouble.c reads: a shared page of numbers."""
-    FIELDS = ("clock_ms", "write", "sync", "read", "failed")
+    FIELDS = ("clock_ms", "write", "sync", "read", "failed", "hold")
 
     def __init__(self, daemon):
         daemon.write("trouble", "\0" * 8 * len(self.FIELDS))
@@ -140,6 +140,33 @@ def test_io_errors():
                 # Without the crash the result was kept. With it nobody knows, and a transaction whose sync failed may be there
                 # after all: what was to leave after it is unknown, too.
                 assert unknown in ([[1], [1, 11]] if crash else [[]]), (fault, unknown)
+
+
+@test
+def test_disk_that_takes_long():
+    """The sender is told after store_time, and the loop serves others meanwhile; what is stored after all is stored once."""
+    with Sim() as sim, Daemon(sim, RULES, start=False, config={"limits": {"store_time": "100ms"}}) as daemon:
+        trouble = Trouble(daemon)
+        daemon.serve()
+        trouble.set(hold=1)
+        assert post(daemon, 1) == 503
+        assert daemon.page("/healthz")[0] == 200 and request(daemon.intake, "HEAD", "/webhooks/intercom")[0] == 200
+        # A reload gives later ones more time. It waits for the engine, as they do.
+        daemon.config["limits"] = {"store_time": "1m"}
+        daemon.write_config()
+        daemon.send_signal(signal.SIGHUP)
+        trouble.set(hold=0)
+        wait_for(lambda: daemon.metric("callbackd_reloads_total") == 1, "the reload")
+        trouble.set(hold=1)
+        answers = []
+        sender = threading.Thread(target=lambda: answers.extend([post(daemon, 1), post(daemon, 2)]))
+        sender.start()
+        assert daemon.page("/healthz")[0] == 200
+        trouble.set(hold=0)
+        sender.join()
+        assert answers == [200, 200], answers
+        assert daemon.reasons() == [None, "duplicate message", None]
+        assert numbers_of(sim.sends()) == [1, 2]
 
 
 @test

@@ -141,6 +141,8 @@ static void test_every_key(void **state)
         { "limits: { per_address: 5, queue_items: 7, queue_bytes: 1MiB, sends: 3, fetches: 2, answer: 1KiB }",
           NULL },
         { "limits: { lookups: 2 }", NULL },
+        { "limits: { store_time: 2s }", NULL },
+        { "limits: { store_time: 2m }", "a duration such as 15m from 100ms to 1m" },
         { "private_hosts: [ shop.internal, 10.1.2.3, '[fd00::1]' ]", NULL },
         { "private_hosts: []", NULL },
         { "private_hosts: shop.internal", "a list of hosts is expected here" },
@@ -268,6 +270,7 @@ static void test_defaults(void **state)
     assert_int_equal(config->limits.headers, 16384);
     assert_int_equal(config->limits.request_ms, 10000);
     assert_int_equal(config->limits.idle_ms, 60000);
+    assert_int_equal(config->limits.store_ms, 400);
     assert_int_equal(config->limits.connections, 1024);
     assert_int_equal(config->limits.per_address, 256);
     assert_int_equal(config->limits.queue_items, 4096);
