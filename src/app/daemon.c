@@ -96,6 +96,14 @@ static void reloaded(struct daemon *daemon)
         notify_send("READY=1");
 }
 
+/* As many as the engine may have under way: else one would wait in libcurl for another's connection, and its time would run. */
+static int connections_for(const struct config *config)
+{
+    const struct config_limits *limits = &config->limits;
+
+    return limits->sends + limits->lookups + limits->fetches * (int)config->n_sources;
+}
+
 static void adopt(struct daemon *daemon, struct generation *generation)
 {
     const struct config_limits *limits = &generation->config->limits;
@@ -103,7 +111,7 @@ static void adopt(struct daemon *daemon, struct generation *generation)
     generation_unref(daemon->generation);
     daemon->generation = generation_ref(generation);
     mailbox_set_bounds(daemon->to_engine, limits->queue_items, limits->queue_bytes);
-    xfer_set_limits(daemon->xfer, limits->sends, 2 * limits->sends);
+    xfer_set_limits(daemon->xfer, connections_for(generation->config), connections_for(generation->config));
     log_setup((enum log_level)generation->config->log_level, generation->config->log_json);
     frontdoor_adopt(daemon->door, generation);
     if (daemon->pages)
@@ -236,13 +244,13 @@ static bool write_bound_file(const struct daemon *daemon, struct fault *fault)
 
 static bool start(struct daemon *daemon, struct fault *fault)
 {
-    const struct config_limits *limits = &daemon->generation->config->limits;
+    int connections = connections_for(daemon->generation->config);
 
     fault_set(fault, "out of memory");
     daemon->loop = loop_new();
     if (!daemon->loop || !make_boxes(daemon) || !make_engine(daemon, fault))
         return false;
-    daemon->xfer = xfer_new(daemon->loop, limits->sends, 2 * limits->sends, fault);
+    daemon->xfer = xfer_new(daemon->loop, connections, connections, fault);
     if (!daemon->xfer || !open_doors(daemon, fault))
         return false;
     if (!make_watches(daemon))

@@ -324,5 +324,17 @@ def test_a_slow_shop_holds_up_nobody_else():
         assert len(at) == 4
 
 
+@test
+def test_lookups_take_no_connections_of_messages():
+    """However few messages may be under way: each lookup that has a place has a connection, too."""
+    with Sim() as sim, start(sim, limits={"sends": 2, "lookups": 16}) as daemon:
+        sim.fault(path="/shop/api/customers", hang=True, times=-1)
+        for i in range(8):
+            daemon.tap("<p>orders:77</p>", f"70000010{i}")
+        sim.wait_requests(8, "/shop/api/customers")
+        daemon.tap("<p>offer:1</p>", "700000200")
+        assert texts(sim, 1)[0] == "Sure?"
+
+
 if __name__ == "__main__":
     main()
