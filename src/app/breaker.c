@@ -33,6 +33,8 @@ bool breaker_failed(struct breaker *breaker, int64_t now, int64_t took_ms)
 {
     const bool closed = breaker->state == BREAKER_CLOSED;
 
+    if (now - took_ms < breaker->worked_at)
+        return false;
     if (breaker->failures < BREAKER_FAILURES)
         breaker->failures++;
     if (breaker->failures < BREAKER_FAILURES || was_under_way(breaker, now, took_ms))
@@ -46,10 +48,12 @@ bool breaker_failed(struct breaker *breaker, int64_t now, int64_t took_ms)
     return closed;
 }
 
-bool breaker_worked(struct breaker *breaker)
+bool breaker_worked(struct breaker *breaker, int64_t now, int64_t took_ms)
 {
     const bool closed = breaker->state == BREAKER_CLOSED;
+    const int64_t left_at = now - took_ms;
 
-    *breaker = (struct breaker){ BREAKER_CLOSED };
+    *breaker = (struct breaker){ BREAKER_CLOSED,
+                                 .worked_at = left_at > breaker->worked_at ? left_at : breaker->worked_at };
     return !closed;
 }

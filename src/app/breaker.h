@@ -20,6 +20,7 @@ struct breaker {
     int failures;      /* in a row, BREAKER_FAILURES at most */
     int64_t wait_ms;   /* how long it was open last */
     int64_t opened_at; /* last */
+    int64_t worked_at; /* when the latest request that was answered left */
     int64_t next_at;   /* open: of the probe; half open: of another one, if the first is never heard of */
 };
 
@@ -28,8 +29,8 @@ int64_t breaker_next(const struct breaker *breaker, int64_t now);
 /* breaker_leave: a request leaves; its result comes within patience_ms. breaker_undo: it did not leave after all. */
 void breaker_leave(struct breaker *breaker, int64_t now, int64_t patience_ms);
 void breaker_undo(struct breaker *breaker, int64_t now);
-/* breaker_failed: no working server; the request left took_ms ago. Those that were under way together count as one once it is open.
-   True: it was closed and is open now. */
+/* breaker_failed: no working server; the request left took_ms ago. Those that were under way together count as one once it is open;
+   what left before a request that was answered does not count. True: it was closed and is open now. */
 bool breaker_failed(struct breaker *breaker, int64_t now, int64_t took_ms) CHECKED;
-/* breaker_worked: the host answered. True: it was not closed, and is now. */
-bool breaker_worked(struct breaker *breaker) CHECKED;
+/* breaker_worked: the host answered a request that left took_ms ago. True: it was not closed, and is now. */
+bool breaker_worked(struct breaker *breaker, int64_t now, int64_t took_ms) CHECKED;

@@ -37,9 +37,9 @@ static void note_failure(struct engine *engine, struct channel_state *channel, i
     engine_show_breakers(engine);
 }
 
-static void note_answer(struct engine *engine, struct channel_state *channel)
+static void note_answer(struct engine *engine, struct channel_state *channel, int64_t took_ms)
 {
-    if (!breaker_worked(&channel->breaker))
+    if (!breaker_worked(&channel->breaker, engine->now, took_ms))
         return;
     log_warn("breaker closed: the channel answers again", log_str("channel", channel->name));
     engine_show_breakers(engine);
@@ -83,7 +83,7 @@ static void note_channel(struct engine *engine, const struct result_mail *result
     if (is_failure(result, verdict))
         note_failure(engine, channel, result->took_ms, verdict->reason);
     else
-        note_answer(engine, channel);
+        note_answer(engine, channel, result->took_ms);
     if (verdict->outcome == OUTCOME_OK || verdict->outcome == OUTCOME_REJECTED) {
         channel->penalty_ms = 0;
         engine_open(engine, channel);

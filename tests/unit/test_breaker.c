@@ -28,7 +28,7 @@ static void opens_after_failures_in_a_row(void **state)
     for (int i = 0; i < 20; i++) {
         assert_false(breaker_failed(&breaker, i, 0));
         assert_false(breaker_failed(&breaker, i, 0));
-        assert_false(breaker_worked(&breaker));
+        assert_false(breaker_worked(&breaker, i, 0));
         assert_int_equal(breaker_next(&breaker, i), i);
     }
 }
@@ -52,7 +52,7 @@ static void one_probe_at_a_time(void **state)
         assert_false(breaker_failed(&breaker, now, 100));
         assert_int_equal(breaker.state, BREAKER_OPEN);
     }
-    assert_true(breaker_worked(&breaker));
+    assert_true(breaker_worked(&breaker, now, 0));
     assert_int_equal(breaker_next(&breaker, now), now);
     opened(&breaker, now); /* and it takes as many failures as at first */
     assert_int_equal(breaker.wait_ms, waits[0]);
@@ -71,7 +71,27 @@ static void what_was_under_way_together_counts_once(void **state)
     breaker_leave(&breaker, next, 10000);
     assert_false(breaker_failed(&breaker, next + 10, 9000)); /* one of them yet, and not the probe */
     assert_int_equal(breaker.state, BREAKER_HALF_OPEN);
-    assert_true(breaker_worked(&breaker)); /* so is this; but it says that the host is there */
+    assert_true(breaker_worked(&breaker, now, 0)); /* so is this; but it says that the host is there */
+}
+
+/* It hung and answers again: those that it left hanging end later, and say nothing of it as it is now. */
+static void what_was_under_way_before_it_worked_does_not_count(void **state)
+{
+    struct breaker breaker = { 0 };
+
+    (void)state;
+    assert_false(breaker_worked(&breaker, 1000300, 20));
+    for (int i = 0; i < 60; i++)
+        assert_false(breaker_failed(&breaker, 1000400 + i, 10000));
+    assert_int_equal(breaker.state, BREAKER_CLOSED);
+    assert_int_equal(breaker.failures, 0);
+    assert_false(breaker_worked(&breaker, 1000400, 9000)); /* a slow one that had begun earlier */
+    assert_false(breaker_failed(&breaker, 1000500, 1000));
+    assert_int_equal(breaker.failures, 0);
+    /* What left behind it does. */
+    assert_false(breaker_failed(&breaker, 1010290, 10000));
+    assert_false(breaker_failed(&breaker, 1010291, 10000));
+    assert_true(breaker_failed(&breaker, 1010292, 10000));
 }
 
 /* A probe whose transaction failed did not leave; one whose result never comes is followed by another. */
@@ -100,6 +120,7 @@ int main(void)
         cmocka_unit_test(opens_after_failures_in_a_row),
         cmocka_unit_test(one_probe_at_a_time),
         cmocka_unit_test(what_was_under_way_together_counts_once),
+        cmocka_unit_test(what_was_under_way_before_it_worked_does_not_count),
         cmocka_unit_test(a_probe_that_is_not_heard_of),
     };
 
