@@ -7,6 +7,9 @@ A ratio is taken within each round; printed are medians over the rounds. The exi
 import argparse, collections, http.client, json, os, platform, shutil, signal, socket, statistics
 import subprocess, sys, tempfile, time
 
+sys.dont_write_bytecode = True
+import troubles
+
 SECRET, KEY = 'bench-secret', 'sim-key'
 PATH = '/webhooks/intercom'
 TELEGRAM = '/api/v1/telegram/interactive'
@@ -34,8 +37,6 @@ ENVIRONMENT = dict(os.environ, INTERCOM_SECRET=SECRET, SHOP_KEY=KEY)
 HERE = os.path.dirname(os.path.abspath(__file__))
 TICK = os.sysconf('SC_CLK_TCK')
 
-TROUBLES = {'never answers': {'hang': True}, 'breaks off half-way': {'close': 'mid'}, 'resets': {'close': 'reset'},
-            'answers 500': {'status': 500}, 'answers 429': {'status': 429}, 'answers 200 and rubbish': {'status': 200, 'body': '<html>'}}
 Notes = collections.namedtuple('Notes', 'file length count')
 
 
@@ -337,16 +338,6 @@ def latencies(bench, got, taps):
             got['latency.' + name] = times[len(times) // 2], times[len(times) * 99 // 100]
 
 
-def troubles(bench, got, taps):
-    """Taps at full speed while Octopods does not work: they are acknowledged all the same."""
-    for name, fault in TROUBLES.items():
-        with Simulator(bench) as sim, bench.callbackd(bench.disk, sim.url()) as server:
-            sim.fault(**fault)
-            result = bench.load(server, taps)
-            got['trouble.' + name] = result['rate'], result['p99'], server.memory()
-        shutil.rmtree(server.store)
-
-
 def matching(bench, got, _taps):
     done = subprocess.run([bench.program('contrib/bench/match')], stdout=subprocess.PIPE, encoding='utf-8', check=False)
     if done.returncode:
@@ -429,10 +420,7 @@ def print_report(bench, rounds, once):
     for name in ('relay', 'callbackd', 'callbackd.disk'):
         if 'latency.' + name in once:
             report.lines.append('%-52s %10.1f %9.1f ms' % (name.replace('.', ', on '), *once['latency.' + name]))
-    report.lines += ['', 'acknowledgements while Octopods ..., on disk         answered 200 /s       p99    memory']
-    for name in TROUBLES:
-        if 'trouble.' + name in once:
-            report.lines.append('%-52s %10.0f %10.1f ms %6.1f MB' % (name, *once['trouble.' + name]))
+    report.lines += troubles.lines(once)
     report.lines += ['', 'resident memory']
     report.goal('idle', once.get('idle'), under=20, form='%.1f', unit='MB')
     report.goal('with %s notifications waiting for a host that is down' % format(once.get('waiting.count', 0), ','),
@@ -461,6 +449,7 @@ def read_options():
     parser.add_argument('--rounds', type=int)
     parser.add_argument('--seconds', type=int, help='of each load')
     parser.add_argument('--waiting', type=int, help='notifications that wait while memory is measured')
+    parser.add_argument('--troubles', action='store_true', help='only acknowledgements while something fails')
     parser.add_argument('--yardsticks', action='store_true', help='without callbackd')
     options = parser.parse_args()
     options.rounds = options.rounds or (1 if options.quick else 5)
@@ -476,13 +465,17 @@ def run(bench):
         speed = bench.load(server, probe, 1)['rate']
     os.unlink(probe.file)
     bench.repeats = 0
-    chat = bench.notes('chat', int(speed * bench.seconds * 1.5) + 20000, 0)
     taps = bench.notes('taps', max(int(speed * bench.seconds), bench.options.waiting * 2), 100)
     rounds, once = [], {}
+    if bench.options.troubles:
+        troubles.measure(bench, once, taps)
+        print('\n'.join(machine(bench) + troubles.lines(once)))
+        return
+    chat = bench.notes('chat', int(speed * bench.seconds * 1.5) + 20000, 0)
     for i in range(bench.options.rounds):
         say('round %d of %d' % (i + 1, bench.options.rounds))
         rounds.append(one_round(bench, chat, taps))
-    for what in (latencies,) if bench.options.yardsticks else (latencies, troubles, memory, matching):
+    for what in (latencies,) if bench.options.yardsticks else (latencies, troubles.measure, memory, matching):
         try:
             what(bench, once, taps)
         except Failed as why:

@@ -2,7 +2,7 @@
 
 EXTRA_PROGRAMS = contrib/bench/bare contrib/bench/relay contrib/bench/notes contrib/bench/match
 CLEANFILES += $(EXTRA_PROGRAMS)
-EXTRA_DIST += contrib/bench/bench.py contrib/bench/feed.lua contrib/bench/RESULTS
+EXTRA_DIST += contrib/bench/bench.py contrib/bench/troubles.py contrib/bench/feed.lua contrib/bench/RESULTS
 
 BENCH_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(CRYPTO_CFLAGS)
 contrib_bench_notes_SOURCES = contrib/bench/notes.c contrib/bench/hub.c contrib/bench/hub.h
@@ -21,6 +21,6 @@ contrib_bench_relay_CFLAGS = $(BENCH_CFLAGS) $(CURL_CFLAGS) $(JSON_CFLAGS) $(PCR
 contrib_bench_relay_LDADD = src/libbase.a $(EVENT_LIBS) $(CURL_LIBS) $(JSON_LIBS) $(PCRE2_LIBS) $(CRYPTO_LIBS)
 
 # BENCH_FLAGS: --quick, --rounds N, ... (see bench.py --help)
-bench: $(EXTRA_PROGRAMS) tests/sim/callbackd-sim callbackd
+bench: $(EXTRA_PROGRAMS) tests/sim/callbackd-sim tests/faults/trouble.so callbackd
 	$(PYTHON) $(srcdir)/contrib/bench/bench.py --build . $(BENCH_FLAGS)
 .PHONY: bench

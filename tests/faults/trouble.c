@@ -1,5 +1,5 @@
-/* Loaded into the daemon by LD_PRELOAD, in tests only and never installed: a disk that fails, and a wall clock that is off, as
-   long as the file that TROUBLE names says so. So the program in trouble is the real one.
+/* Loaded into the daemon by LD_PRELOAD, in tests only and never installed: a disk that fails, and clocks that are off, as long
+   as the file that TROUBLE names says so. So the program in trouble is the real one.
 
    The file is mapped: 64-bit numbers of the machine's byte order, see struct trouble. Files that are mapped or read whole are
    not affected: what goes through pread and pwrite is the store's. */
@@ -18,6 +18,7 @@
 
 struct trouble {
     _Atomic int64_t clock_ms;          /* that the wall clock is ahead */
+    _Atomic int64_t boot_ms;           /* and the clock of what is scheduled, CLOCK_BOOTTIME */
     _Atomic int64_t write, sync, read; /* errno of these calls; 0: they work */
     _Atomic int64_t failed;            /* how many calls did */
     _Atomic int64_t hold;              /* syncs wait until it is 0 */
@@ -97,10 +98,12 @@ int clock_gettime(clockid_t clock, struct timespec *out)
 {
     REAL(int, clock_gettime, clockid_t, struct timespec *)
     int rc = real(clock, out);
-    int64_t ms = atomic_load(&trouble->clock_ms);
 
+    /* Whole seconds are what tests jump by. */
     if (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)
-        out->tv_sec += ms / 1000; /* whole seconds are what tests jump by */
+        out->tv_sec += atomic_load(&trouble->clock_ms) / 1000;
+    else if (clock == CLOCK_BOOTTIME)
+        out->tv_sec += atomic_load(&trouble->boot_ms) / 1000;
     return rc;
 }
 

@@ -28,6 +28,6 @@ functional_tests = \
 if HAVE_PYTHON
 TESTS += $(functional_tests)
 endif
-EXTRA_DIST += $(functional_tests) tests/functional/harness.py \
+EXTRA_DIST += $(functional_tests) tests/functional/harness.py tests/functional/faultkit.py \
 	tests/flows/00-language.yaml tests/flows/00-language.test.yaml tests/flows/01-orders.yaml tests/flows/01-orders.test.yaml tests/flows/02-returns.yaml tests/flows/03-hours.yaml \
 	tests/flows/03-hours.test.yaml tests/flows/06-handover.yaml tests/pictures/thirty.yaml
