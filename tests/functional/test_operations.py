@@ -275,7 +275,8 @@ def test_refused_reload_keeps_the_old_generation():
         daemon.write("rules.yaml", RULES.replace("order", "parcel"))
         daemon.send_signal(signal.SIGHUP)
         wait_reloads(daemon, 2)
-        assert reloads(daemon) == (1, 1) and daemon.page("/readyz") == (200, "ready\n")
+        assert reloads(daemon) == (1, 1)
+        wait_for(lambda: daemon.page("/readyz") == (200, "ready\n"), "being ready")
         daemon.tap("track:2")
         assert texts(sim, 2) == ["order 1", "parcel 2"]
 
@@ -489,6 +490,7 @@ def test_metrics_are_complete_and_well_formed():
     with Sim() as sim, Daemon(sim, RULES) as daemon:
         daemon.tap("track:1")
         daemon.tap("no such thing")
+        daemon.wait_metric('callbackd_unmatched_total{source="intercom"}', 1)
         assert daemon.post_intercom(intercom_replied("track:1"), secret="wrong") == 401
         sim.wait_sends(1)
         wait_for(lambda: daemon.metric('callbackd_runs{state="done"}') == 1)
@@ -527,12 +529,17 @@ def test_metrics_are_complete_and_well_formed():
 
 @test
 def test_stop_lets_a_slow_send_finish():
-    with Sim() as sim, Daemon(sim, RULES) as daemon:
-        sim.fault(delay_ms=700)
+    with Sim() as sim, Daemon(sim, RULES, config={"drain": "1m"}) as daemon:
+        sim.fault(hold=True)
         daemon.tap("track:1")
         sim.wait_requests(1, SEND)
         daemon.tap("track:2")  # waits behind it
-        assert daemon.terminate() == 0
+        runs(daemon, "ready", 2)
+        daemon.send_signal(signal.SIGTERM)
+        daemon.wait_log("msg=stopping")
+        assert daemon.process.poll() is None
+        sim.release()
+        assert daemon.process.wait(PATIENCE) == 0
         first, second = [daemon.run("queue", "show", str(i["id"]))[1] for i in sorted(daemon.queue("--all"), key=lambda i: i["id"])
                          if i["kind"] == "run"]
         assert "ok, attempts: 1" in first and "send 0.0" not in second, (first, second)
@@ -572,8 +579,8 @@ def test_second_signal_stops_at_once():
 
 @test
 def test_no_webhook_is_taken_while_stopping():
-    with Sim() as sim, Daemon(sim, RULES) as daemon:
-        sim.fault(delay_ms=1500)
+    with Sim() as sim, Daemon(sim, RULES, config={"drain": "1m"}) as daemon:
+        sim.fault(hold=True)
         daemon.tap("track:1")
         sim.wait_requests(1, SEND)
         daemon.send_signal(signal.SIGTERM)
@@ -583,6 +590,7 @@ def test_no_webhook_is_taken_while_stopping():
         except OSError:
             status = 0
         assert status in (0, 503), status
+        sim.release()
         assert daemon.process.wait(PATIENCE) == 0
         assert [i.get("rule") for i in daemon.queue("--all") if i["kind"] == "run"] == ["track"]
 
@@ -740,7 +748,7 @@ def test_queue_of_ids_that_are_not_there():
 def test_entry_without_an_address_waits_for_a_person():
     with Sim() as sim, Daemon(sim, RULES) as daemon:
         daemon.tap("track:1", user="dana@example.com")
-        entry = wait_for(daemon.queue, "the entry")[0]
+        entry = wait_for(lambda: [i for i in daemon.queue() if i["kind"] == "entry"], "the entry")[0]
         assert (entry["kind"], entry["state"]) == ("entry", "unaddressed") and "user id" in entry["reason"], entry
         assert change(daemon, "drop", entry["id"])[0] == 0
         assert daemon.queue() == [] and sim.requests(SEND) == []
@@ -751,7 +759,7 @@ def test_explain():
     with Sim() as sim, Daemon(sim, RULES) as daemon:
         daemon.tap("<p>track:<b>77</b></p>", conversation="4711", part="4712")
         daemon.tap("where is it?", user="700000002")
-        ids = {i["id"] for i in daemon.queue("--all") if i["kind"] == "notification"}
+        ids = {i["id"] for i in daemon.settled() if i["kind"] == "notification"}
         assert len(ids) == 2
         first, second = [callbackd("explain", "-c", daemon.path("callbackd.yaml"), str(i), env=plain_env()) for i in sorted(ids)]
         assert first[0] == 0 and second[0] == 0, (first, second)
