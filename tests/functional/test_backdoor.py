@@ -12,7 +12,7 @@ SEND = "/api/v1/telegram/interactive"
 RULES = "rules:\n  - { name: track, tap: 'track:(?<id>.*)', dedup: 0s, entry: true, final: true, reply: { text: 'order ${id}' } }\n"
 ORDER = """\
 lookups:
-  order: { url: '%s/shop/orders/${id}', headers: { Authorization: 'Bearer ${secret.SHOP}' }, timeout: 2s, sample: { status: sent } }
+  order: { url: '%s/shop/orders/${id}', headers: { Authorization: 'Bearer ${secret.SHOP}' }, timeout: 30s, sample: { status: sent } }
 rules:
   - { name: ask, tap: 'ask:(?<id>.*)', entry: true, final: true, lookup: order, reply: { text: '${order.status}' }, on_error: { reply: { text: down } } }
 """
@@ -40,7 +40,7 @@ class Trap:
             except OSError:
                 return
             self.calls += 1
-            peer.settimeout(5)
+            peer.settimeout(PATIENCE)
             try:
                 if self.context:
                     peer = self.context.wrap_socket(peer, server_side=True)
@@ -131,7 +131,7 @@ PRIVATE = ["127.0.0.1", "127.9.9.9", "localhost", "0.0.0.0", "0", "127.1", "2130
 def test_no_lookup_goes_inside():
     """All of them at once: a lookup for each address, of which the trap hears nothing."""
     with Trap(family=socket.AF_INET, host="0.0.0.0") as trap, Sim() as sim, Daemon(sim, start=False) as daemon:
-        lookups = "".join(f"  l{n}: {{ url: 'http://{host}:{trap.port}/x', timeout: 2s, sample: {{ status: sent }} }}\n"
+        lookups = "".join(f"  l{n}: {{ url: 'http://{host}:{trap.port}/x', timeout: 30s, sample: {{ status: sent }} }}\n"
                           for n, host in enumerate(PRIVATE))
         rules = "".join(f"  - {{ name: r{n}, tap: 'ask:{n}', lookup: l{n}, reply: {{ text: '${{l{n}.status}}' }}, "
                         f"on_error: {{ reply: {{ text: down }} }} }}\n" for n in range(len(PRIVATE)))

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Lookups: what rules ask the shop, and whatever the shop answers."""
 
+import signal
+
 from harness import *
 
 TOKEN = "shop-secret-7d1f"
@@ -10,12 +12,13 @@ RULES = """\
 lookups:
   orders:
     url: '%(shop)s/api/customers/${customer}/orders'
+    timeout: 30s
     headers: { Authorization: 'Bearer ${secret.SHOP_TOKEN}', X-Customer: '${customer}' }
     fields: { list.*.id: 'ORD-[0-9]{4,12}' }
     sample: { list: [ { id: ORD-1001, total: 4990 } ] }
   order:
     url: '%(shop)s/api/orders/${id}'
-    timeout: 1s
+    timeout: %(timeout)s
     hosts: [ '*.dhl.de' ]
     sample: %(sample)s
   kept:
@@ -26,7 +29,7 @@ lookups:
   return:
     url: '%(shop)s/api/returns'
     method: POST
-    timeout: 1s
+    timeout: %(timeout)s
     body: { order: '${id}', note: 'by "${source}"', quantity: 1, gift: false }
     sample: { number: RET-1 }
 rules:
@@ -95,9 +98,22 @@ rules:
 """
 
 
-def start(sim, shop=None, private=("127.0.0.1",), **config):
+def rules(sim, shop=None, timeout="30s"):
+    return RULES % {"shop": shop or sim.url + "/shop", "sample": SAMPLE, "timeout": timeout}
+
+
+def start(sim, shop=None, private=("127.0.0.1",), timeout="30s", **config):
+    """A lookup is given up in `timeout`: what answers has all the time, and only tests of what does not have little."""
     config = {"secrets": {"SHOP_TOKEN": "env:SHOP_TOKEN"}, "private_hosts": list(private), **config}
-    return Daemon(sim, RULES % {"shop": shop or sim.url + "/shop", "sample": SAMPLE}, config=config, env={"SHOP_TOKEN": TOKEN})
+    return Daemon(sim, rules(sim, shop, timeout), config=config, env={"SHOP_TOKEN": TOKEN})
+
+
+def be_patient(sim, daemon):
+    """From now on a lookup has all the time it needs."""
+    before = daemon.metric("callbackd_reloads_total")
+    daemon.write("rules.yaml", rules(sim))
+    daemon.send_signal(signal.SIGHUP)
+    wait_for(lambda: daemon.metric("callbackd_reloads_total") == before + 1, "the reload")
 
 
 @test
@@ -166,28 +182,30 @@ ODD = [
     ({"status": 200, "body": "[" * 200 + "]" * 200}, None),
     ({"status": 200, "body": "{\"a\":" * 200 + "1" + "}" * 200}, None),
     ({"status": 200, "body": "{\"status\":\"" + "x" * 10_000_000 + "\"}"}, "larger than 128 KiB"),
-    ({"hang": True}, None),
     ({"close": "before"}, None),
     ({"close": "reset"}, None),
     ({"close": "mid"}, None),
-    ({"delay_ms": 4000}, None),
 ]
+LATE = [({"hang": True}, None), ({"hold": True}, None)]
 
 
 @test
 def test_whatever_the_shop_answers_the_customer_gets_an_answer():
-    with Sim() as sim, start(sim) as daemon:
-        for i, (fault, _) in enumerate(ODD):
+    for odd, timeout in ((ODD, "30s"), (LATE, "500ms")):
+        with Sim() as sim, start(sim, timeout=timeout) as daemon:
+            for i, (fault, _) in enumerate(odd):
+                sim.control("DELETE", "faults")
+                sim.fault(path="/shop", times=-1, **fault)
+                assert taps(daemon, sim, "track:ORD-1001") == ["The shop is down."], fault
+                # a GET is asked once
+                daemon.wait_metric('callbackd_lookups_total{lookup="order",result="failed"}', i + 1)
+            reasons = [r["reason"] for r in sorted(runs(daemon, "done", len(odd)), key=lambda r: int(r["id"]))]
+            for reason, (fault, expected) in zip(reasons, odd):
+                assert reason.startswith("lookup order: ") and (expected or "") in reason, (reason, expected)
             sim.control("DELETE", "faults")
-            sim.fault(path="/shop", times=-1, **fault)
-            assert taps(daemon, sim, "track:ORD-1001") == ["The shop is down."], fault
-            # a GET is asked once
-            daemon.wait_metric('callbackd_lookups_total{lookup="order",result="failed"}', i + 1)
-        reasons = [r["reason"] for r in sorted(runs(daemon, "done", len(ODD)), key=lambda r: int(r["id"]))]
-        for reason, (fault, expected) in zip(reasons, ODD):
-            assert reason.startswith("lookup order: ") and (expected or "") in reason, (reason, expected)
-        sim.control("DELETE", "faults")
-        assert taps(daemon, sim, "track:ORD-1001") == ["Order ORD-1001 is shipped."]
+            be_patient(sim, daemon)
+            sim.control("POST", "release")  # an answer that nobody waits for any more
+            assert taps(daemon, sim, "track:ORD-1001") == ["Order ORD-1001 is shipped."]
 
 
 @test
@@ -265,11 +283,12 @@ def test_a_post_is_made_once_however_often_it_is_repeated():
 
 @test
 def test_a_post_that_never_gets_an_answer_is_given_up_and_given_back():
-    with Sim() as sim, start(sim) as daemon:
+    with Sim() as sim, start(sim, timeout="500ms") as daemon:
         sim.fault(path="/shop/api/returns", accept_then="hang", times=-1)
         assert taps(daemon, sim, "offer:ORD-1001", "return:ORD-1001") == ["Sure?", "not booked"]
         assert len(keys(sim)) == 3 and len(set(keys(sim))) == 1, keys(sim)
         sim.control("DELETE", "faults")
+        be_patient(sim, daemon)
         assert taps(daemon, sim, "return:ORD-1001")[0].startswith("Booked: RET-")
 
 
@@ -313,12 +332,15 @@ def test_only_public_addresses_unless_they_are_allowed():
 @test
 def test_a_slow_shop_holds_up_nobody_else():
     with Sim() as sim, start(sim, limits={"lookups": 2}) as daemon:
-        sim.fault(path="/shop/api/customers", delay_ms=1500, times=-1)
+        sim.fault(path="/shop/api/customers", hold=True, times=-1)
         for i in range(4):
             daemon.tap("<p>orders:77</p>", f"70000010{i}")
         sim.wait_requests(1, "/shop/api/customers")
         # another lookup has places of its own, and who asks nobody needs none
         assert taps(daemon, sim, "track:ORD-1001", "offer:1", user="700000200") == ["Order ORD-1001 is shipped.", "Sure?"]
+        assert len(sim.requests("/shop/api/customers")) == 1  # of one name half of the places
+        sim.control("DELETE", "faults")
+        sim.release()
         assert texts(sim, 6)[2:] == ["3 orders"] * 4
         at = sorted(r["seq"] for r in sim.requests("/shop/api/customers"))
         assert len(at) == 4
