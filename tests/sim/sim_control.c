@@ -20,7 +20,7 @@
                   /-/users/ID                       { state: blocked | unknown | deactivated | ok }
        A name of `*` stands for every one that has none of its own.
    GET /-/shop/returns                              what was booked
-   GET /-/requests[?since=SEQ][&path=PREFIX]        recorded requests, oldest first
+   GET /-/requests[?since=SEQ][&path=PREFIX]        recorded requests, oldest first; `waiting`: how many had no answer then
    GET /-/count[?path=PREFIX][&accepted=1]          their number; `accepted`: of Octopods messages that were taken
    DELETE /-/requests                               forgets them
    POST /-/faults                                   one fault, or an array of them, the first that fits is applied:

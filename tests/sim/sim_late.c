@@ -196,3 +196,13 @@ int64_t late_release(struct sim_late_list *list)
     }
     return n;
 }
+
+int64_t late_count(const struct sim_late_list *list)
+{
+    const struct late *late;
+    int64_t n = 0;
+
+    TAILQ_FOREACH(late, &list->waiting, link)
+    n++;
+    return n;
+}

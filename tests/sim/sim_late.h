@@ -27,3 +27,5 @@ void late_end(struct sim_late_list *list, struct evhttp_request *http, enum sim_
               int status, struct text body);
 /* late_release: what is held ends now; returns how many. */
 int64_t late_release(struct sim_late_list *list);
+/* late_count: requests that have no answer yet. */
+int64_t late_count(const struct sim_late_list *list);

@@ -2,6 +2,7 @@
 
 #include "base/now.h"
 #include "sim_http.h"
+#include "sim_late.h"
 #include "sim_shelf.h"
 
 #include <errno.h>
@@ -183,6 +184,7 @@ static struct json_object *line_of(int64_t seq, const struct sim_call *call, int
     json_object_object_add(line, "seq", json_object_new_int64(seq));
     json_object_object_add(line, "time", json_object_new_int64(now_wall_ms()));
     json_object_object_add(line, "conn", json_object_new_int64(connection_of(call)));
+    json_object_object_add(line, "waiting", json_object_new_int64(late_count(call->sim->late)));
     json_object_object_add(line, "method", json_object_new_string(call->method));
     json_object_object_add(line, "uri", json_object_new_string(uri));
     json_object_object_add(line, "headers", headers_of(call));

@@ -447,6 +447,7 @@ def answers_that_are_held_until_they_are_released():
                 equal(s.recv(100), "nothing yet")
             except BlockingIOError:
                 s.settimeout(20)
+        equal([r["waiting"] for r in sim.requests()], [0, 1, 2, 3])
         equal(sim.control("POST", "release"), 4)
         for s, start in zip(held[1:], (b"HTTP/1.1 200", b"HTTP/1.1 422", b"")):
             equal(s.recv(12), start)
