@@ -44,7 +44,8 @@ def count_runs(daemon, state):
 def two_channels(**channel):
     """The daemon with a channel that will have its troubles, and `car`, which has none."""
     with Sim() as sim, Sim() as car, Daemon(sim, RULES, channel=channel, start=False) as daemon:
-        daemon.config["channels"]["car"] = {**daemon.config["channels"]["shop"], "url": car.url}
+        shop = {key: value for key, value in daemon.config["channels"]["shop"].items() if key != "timeout"}
+        daemon.config["channels"]["car"] = {**shop, "url": car.url}
         daemon.config["sources"].append({**daemon.config["sources"][0], "name": "cars", "path": "/webhooks/cars", "channel": "car"})
         daemon.config["limits"] = {"sends": 8}
         daemon.write_config()
@@ -94,10 +95,11 @@ def test_io_errors():
             with Sim() as sim, Daemon(sim, RULES, start=False) as daemon:
                 trouble = Trouble(daemon)
                 daemon.serve()
-                sim.fault(delay_ms=200)
+                sim.fault(hold=True)
                 assert post(daemon, 1) == 200
-                sim.wait_requests(1, SEND)  # its answer comes while the disk fails
+                sim.wait_requests(1, SEND)
                 trouble.set(**fault)
+                sim.release()  # its answer comes while the disk fails
                 for number in range(2, 12):
                     assert post(daemon, number) == 503, fault
                 expect_refusal(daemon)
@@ -114,9 +116,10 @@ def test_io_errors():
                 unknown = sorted(int(i["chat"]) for i in daemon.queue("--all", "--state", "unknown") if i["kind"] == "run")
                 left = numbers_of(sim.requests(SEND))
                 assert sorted({*left, *unknown}) == list(range(1, 12)) and len(left) == len(set(left)), (fault, left, unknown)
-                # Without the crash the result was kept. With it nobody knows, and a transaction whose sync failed may be there
-                # after all: what was to leave after it is unknown, too.
-                assert unknown in ([[1], [1, 11]] if crash else [[]]), (fault, unknown)
+                # Without the crash the result was kept. With it nobody knows; but the last transaction whose sync failed may be
+                # there after all, with the result in it, and with what was to leave after it.
+                possible = [[]] if not crash else [[1]] if fault.get("write") else [[], [1], [11], [1, 11]]
+                assert unknown in possible, (fault, unknown)
 
 
 @test
@@ -328,20 +331,22 @@ def test_octopods_in_trouble():
               "429, 1 s": {"status": 429, "headers": {"Retry-After": "1"}}, "500": {"status": 500, "html": True},
               "502": {"status": 502}, "503": {"status": 503}, "the key is revoked": {"status": 401}}
     for name, fault in faults.items():
-        with two_channels(timeout="300ms") as (sim, car, daemon):
+        maybe = fault.get("status") == 502 or not fault.get("status")
+        # What answers has all the time it needs.
+        with two_channels(timeout="1m" if fault.get("status") else "300ms") as (sim, car, daemon):
             daemon.serve()
             sim.fault(times=-1, **fault)
             numbers = pour(daemon, 1, 30)
             expect_other_channel(car, numbers)
             sim.wait_requests(1, SEND)
             sim.control("DELETE", "faults")
+            in_trouble = {int(r["body"]["destination_user_id"]) for r in sim.requests(SEND)}
             if fault.get("status") == 401:
                 wait_for(lambda: daemon.metric('callbackd_paused{channel="shop"}') == 1, "the pause")
                 assert daemon.run("queue", "release", "--channel", "shop")[0] == 0
             unknown = expect_end(sim, daemon, numbers)
-            maybe = fault.get("status") == 502 or not fault.get("status")
             assert maybe or not unknown, (name, unknown)
-            assert len(unknown) < 15, (name, unknown)  # those that were under way, and probes
+            assert len(in_trouble.intersection(unknown)) < 15, (name, unknown)  # those that were under way, and probes
             wait_for(lambda: daemon.page("/readyz") == (200, "ready\n"), f"the end of: {name}")
 
 

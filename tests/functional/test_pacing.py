@@ -33,7 +33,7 @@ def test_breaker_opens_and_what_waits_costs_nothing():
             daemon.tap("one:a", user=str(user + 1))
         wait_for(lambda: broken(daemon) == 1, "the open breaker")
         assert "BREAKER OPEN" in daemon.log_text() and "HTTP 500" in daemon.log_text()
-        status, page = daemon.page("/readyz")
+        status, page = wait_for(lambda: "breaker" in daemon.page("/readyz")[1] and daemon.page("/readyz"), "that on /readyz")
         assert status == 200 and "breaker: channel shop does not answer" in page and "HTTP 500" in page, (status, page)
         before = len(sim.requests(SEND))
         for user in range(3, 103):
@@ -61,15 +61,18 @@ def test_a_host_that_hangs_takes_few_messages_with_it():
         sim.wait_requests(5, SEND)
         sim.control("DELETE", "faults")
         wait_for(lambda: in_state(daemon, "done") + in_state(daemon, "unknown") == 60, "the end of all runs")
-        assert 3 <= in_state(daemon, "unknown") < 20, in_state(daemon, "unknown")
-        assert len(sim.sends()) == in_state(daemon, "done")
-        hung = [r for r in sim.requests(SEND) if not r.get("accepted")]
-        assert len(hung) == in_state(daemon, "unknown")
+        asked = [r["body"]["destination_user_id"] for r in sim.requests(SEND)]
+        assert len(asked) == len(set(asked)), asked  # nothing is sent again
+        hung = {r["body"]["destination_user_id"] for r in sim.requests(SEND) if not r["accepted"]}
+        unknown = {i["chat"] for i in daemon.queue("--all", "--state", "unknown") if i["kind"] == "run"}
+        # An answer that comes too late with so short a timeout is one that did not come: that is not for the breaker.
+        assert 3 <= len(hung) < 20 and hung <= unknown, (hung, unknown)
+        assert len(unknown - hung) + in_state(daemon, "done") == len(sim.sends())
 
 
 @test
 def test_a_channel_that_hangs_leaves_the_others_their_places():
-    with Sim() as sim, Sim() as other, Daemon(sim, RULES, start=False) as daemon:
+    with Sim() as sim, Sim() as other, Daemon(sim, RULES, start=False, channel={"timeout": "1m"}) as daemon:
         daemon.config["channels"]["car"] = {**daemon.config["channels"]["shop"], "url": other.url}
         daemon.config["sources"].append({**daemon.config["sources"][0], "name": "cars", "path": "/webhooks/cars", "channel": "car"})
         daemon.config["limits"] = {"sends": 8}
@@ -103,7 +106,7 @@ def test_fresh_taps_are_not_behind_what_is_tried_again():
         assert texts(other, 1) == ["one fresh"]
         assert texts(sim, 1) == ["one fresh"]
         users = [r["body"]["destination_user_id"] for r in sim.requests(SEND)][before:]
-        assert users.index("999") < 40, users  # those that were under way, and a probe or two
+        assert users.index("999") < 100, users  # those that were under way (64 at most), and some probes
         wait_for(lambda: in_state(daemon, "ready") == 300, "300 runs that wait")
         sim.control("DELETE", "faults")
         sim.wait_sends(301)
