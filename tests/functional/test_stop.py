@@ -46,7 +46,7 @@ def stored(daemon):
 
 @test
 def test_everything_stored_is_acknowledged():
-    with Sim() as sim, Daemon(sim) as daemon:
+    with Sim() as sim, Daemon(sim, config={"drain": "1m"}) as daemon:
         for _ in range(5):
             senders = [Sender(daemon, Counter.next()) for _ in range(8)]
             wait_for(lambda: all(len(s.answers) > 5 for s in senders), "load")
@@ -95,7 +95,7 @@ def arrive_with_the_signal(daemon, number, context=None):
 
 @test
 def test_requests_that_arrive_with_the_signal():
-    with Sim() as sim, Daemon(sim) as daemon:
+    with Sim() as sim, Daemon(sim, config={"drain": "1m"}) as daemon:
         for number in range(5):
             arrive_with_the_signal(daemon, number)
             daemon.serve()
@@ -103,7 +103,7 @@ def test_requests_that_arrive_with_the_signal():
 
 @test
 def test_the_same_through_tls():
-    with Sim() as sim, Daemon(sim, config={"tls": {"cert": "cert.pem", "key": "key.pem"}}, start=False) as daemon:
+    with Sim() as sim, Daemon(sim, config={"tls": {"cert": "cert.pem", "key": "key.pem"}, "drain": "1m"}, start=False) as daemon:
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
                         "-days", "30", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1",
                         "-keyout", daemon.path("key.pem"), "-out", daemon.path("cert.pem")], check=True, capture_output=True)
