@@ -390,18 +390,20 @@ def test_reload_changes_rules_for_new_taps():
 @test
 def test_waiting_run_keeps_its_rules_over_reload_and_restart():
     with Sim() as sim, Daemon(sim, version("old")) as daemon:
-        sim.fault(status=503, times=-1)
+        paused = 'callbackd_sends_total{channel="shop",outcome="paused"}'
+        sim.fault(status=401, times=-1)
         daemon.tap("track:1")
-        sim.wait_requests(1)
+        daemon.wait_metric(paused, 1)
         daemon.tap("track:2")  # waits behind the first, not rendered yet
         wait_for(lambda: daemon.metric('callbackd_runs{state="ready"}') == 2)
         reload_rules(daemon, version("new"))
+        daemon.wait_metric(paused, 2)  # the reload opened it; from here on nothing is under way
         daemon.tap("track:3")
         wait_for(lambda: daemon.metric('callbackd_runs{state="ready"}') == 3)
         daemon.send_signal(signal.SIGKILL)
         daemon.process.wait()
-        daemon.serve()
         sim.control("DELETE", "faults")
+        daemon.serve()
         assert texts(sim, 3) == ["old 1", "old 2", "new 3"]
         assert len(runs(daemon, "done", 3)) == 3
 
