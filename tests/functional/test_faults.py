@@ -75,8 +75,8 @@ def expect_end(sim, daemon, numbers):
     assert len(delivered) == len(set(delivered)), delivered
     lost = set(numbers) - set(delivered) - set(unknown)
     assert not lost, (lost, unknown)
-    assert count_runs(daemon, "done") == len(set(delivered) - set(unknown)) + len(numbers)
-    assert count_runs(daemon, "unknown") == len(unknown)
+    daemon.wait_metric('callbackd_runs{state="done"}', len(set(delivered) - set(unknown)) + len(numbers))
+    daemon.wait_metric('callbackd_runs{state="unknown"}', len(unknown))
     return unknown
 
 
@@ -360,8 +360,10 @@ def test_an_hour_of_503():
         for second in range(0, 3601, 2):
             trouble.set(boot_ms=1000 * second, clock_ms=1000 * second)
             if second % 180 == 0:
+                before = len(sim.requests(SEND))
                 numbers += pour(daemon, second + 1, 2)
                 expect_other_channel(car, numbers)
+                sim.wait_requests(before + 1, SEND)  # a probe: its time has come
         tries = len(sim.requests(SEND))
         assert 20 < tries < 3600 + len(numbers), tries  # probes, one at a time, and seldom
         wait_for(lambda: count_runs(daemon, "ready") == len(numbers), "all runs waiting")
@@ -426,7 +428,8 @@ def test_certificate_that_has_expired():
             expect_other_channel(car, numbers)
             wait_for(lambda: daemon.metric('callbackd_sends_total{channel="shop",outcome="retry"}') >= 3, "tries")
             assert ("certificate has expired" if trusted else "certificate") in daemon.log_text()
-            assert sim.requests() == [] and "breaker: channel shop" in daemon.page("/readyz")[1]
+            assert sim.requests() == []
+            wait_for(lambda: "breaker: channel shop" in daemon.page("/readyz")[1], "the open breaker")
             tls.use(daemon.path("300.pem"))  # it is renewed
             if not trusted:
                 daemon.config["channels"]["shop"]["url"] = sim.url
@@ -482,7 +485,8 @@ def test_hubspot_is_down_while_webhooks_pour_in():
             assert acknowledged == 50
             assert post(daemon, 500001, "cars") == 200 and post(daemon, 200) == 200  # others go on
             assert numbers_of(car.wait_sends(1)) == [500001] and numbers_of(sim.wait_sends(1)) == [200]
-            assert daemon.metric('callbackd_waiting{kind="fetches"}') >= (20 if fault.get("delay_ms") else 100)
+            least = 20 if fault.get("delay_ms") else 100
+            wait_for(lambda: daemon.metric('callbackd_waiting{kind="fetches"}') >= least, f"{least} fetches that wait")
             if fault.get("hang"):
                 daemon.kill()  # what hangs is given up after a while only; a restart asks anew
             sim.control("DELETE", "faults")

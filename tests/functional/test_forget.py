@@ -195,7 +195,7 @@ def test_a_source_has_its_own_retention():
         daemon.serve()
         of_intercom = [("entry", "intercom"), ("notification", "intercom"), ("run", "intercom")]
         wait_for(lambda: left() == of_intercom, "the desk's things being gone")
-        assert daemon.metric('callbackd_runs{state="done"}') == 1
+        daemon.wait_metric('callbackd_runs{state="done"}', 1)
         assert daemon.terminate() == 0
         grow_older(2)
         daemon.serve()

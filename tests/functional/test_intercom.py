@@ -488,7 +488,7 @@ def test_contact_refused_pauses_the_source():
         _, page = wait_for(lambda: "paused" in daemon.page("/readyz")[1] and daemon.page("/readyz"), "the pause")
         assert "source intercom" in page and "401" in page, page
         assert [i["state"] for i in daemon.queue("--all") if i["kind"] == "entry"] == ["fetch"]
-        assert "SOURCE PAUSED" in daemon.log_text()
+        daemon.wait_log("SOURCE PAUSED")
         # What comes meanwhile is stored and waits, without a request to the inbox.
         accept(daemon, intercom_replied("x:2", user="2"))
         wait_for(lambda: [i["state"] for i in daemon.queue("--all") if i["kind"] == "entry"] == ["fetch"] * 2)
@@ -499,7 +499,7 @@ def test_contact_refused_pauses_the_source():
         daemon.send_signal(signal.SIGHUP)
         sim.wait_sends(2)
         assert sorted(texts(sim)) == ["[x:1]", "[x:2]"]
-        assert daemon.page("/readyz") == (200, "ready\n")
+        wait_for(lambda: daemon.page("/readyz") == (200, "ready\n"), "the end of the pause")
 
 
 # --- once ------------------------------------------------------------------------------------------------------------------
