@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PATIENCE 5000 /* pumps */
-#define UNHEARD 500   /* until a sender gives up on an answer */
+#define PATIENCE 15000 /* pumps */
+#define UNHEARD 250    /* idle pumps until a sender gives up on an answer */
 
 static const char config[] =
     "listen: 127.0.0.1:0\n"
@@ -338,6 +338,7 @@ void kit_pump(struct kit *kit)
     if (kit->stepped)
         step(kit);
     mail = mailbox_take(kit->out, SIZE_MAX, SIZE_MAX, kit->stepped ? 0 : 2);
+    kit->idle += !mail && mailbox_waiting(kit->in) == 0;
     if (!mail && !kit->stepped)
         post_word(kit, MAIL_RELOADED); /* means nothing to the engine */
     while (mail) {
@@ -352,8 +353,9 @@ void kit_deliver(struct kit *kit, const char *source, const char *body)
 {
     for (int i = 0; i < 20; i++) {
         uint64_t request = kit_post(kit, source, body);
+        size_t until = kit->idle + UNHEARD;
 
-        for (int j = 0; j < UNHEARD && !kit->status[request]; j++)
+        for (int j = 0; j < PATIENCE && kit->idle < until && !kit->status[request]; j++)
             kit_pump(kit);
         if (kit->status[request] == 200)
             return;

@@ -26,6 +26,7 @@ struct kit {
     uint64_t request;           /* the last one posted */
     int status[KIT_REQUESTS];   /* what each was answered: 200, 503, or 0 */
     struct request_mail *first; /* requests that came and were not taken, oldest first */
+    size_t idle;    /* pumps in which nothing came though the engine had taken all that it was told */
     size_t unheard; /* of kit_deliver: neither taken nor refused, as when memory is out for the answer */
     bool ended, stored, reloaded;
     bool

@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#define PATIENCE_MS 5000
+#define PATIENCE_MS 30000
 
 typedef size_t run_fn(struct kit *kit);
 

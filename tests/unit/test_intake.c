@@ -26,8 +26,8 @@
 #define BODY_MAX 65536
 static const struct intake_limits easy_limits = { .body = BODY_MAX,
                                                   .headers = 4096,
-                                                  .request_ms = 5000,
-                                                  .idle_ms = 5000,
+                                                  .request_ms = 60000,
+                                                  .idle_ms = 60000,
                                                   .connections = 1000,
                                                   .per_address = 1000 };
 
@@ -294,12 +294,16 @@ static void idle_is_closed(void **state)
     (void)state;
     limits.idle_ms = 40;
     struct kit *kit = kit_start("127.0.0.1:0", &limits);
-    int fd = kit_connect(kit);
-    kit_say(fd, GET("/i"));
-    assert_true(kit_hear(fd, "GET /i 0\n", out, sizeof(out)));
-    assert_true(kit_hear(fd, NULL, out, sizeof(out)));
-    assert_string_equal(out, "");
-    (void)close(fd);
+    for (bool heard = false; !heard;) { /* on a busy machine it may be over before anything was said */
+        int fd = kit_connect(kit);
+        kit_say(fd, GET("/i"));
+        heard = kit_hear(fd, "GET /i 0\n", out, sizeof(out));
+        if (heard) {
+            assert_true(kit_hear(fd, NULL, out, sizeof(out)));
+            assert_string_equal(out, "");
+        }
+        (void)close(fd);
+    }
     kit_stop(kit);
 }
 
@@ -386,7 +390,7 @@ static void pipelining_without_reading(void **state)
         assert_true(sent < (32u << 20));
         assert_true(!MEASURES_MEMORY || resident_kb() < before + 16384);
         if (held)
-            assert_int_equal(kit_on_loop(kit, kit_held), 1);
+            kit_until(kit, kit_held, 1);
         (void)close(fd);
         (void)kit_on_loop(kit, kit_answer_held);
         kit_stop(kit);
