@@ -24,7 +24,8 @@ functional_tests = \
 	tests/functional/test_sending.py \
 	tests/functional/test_stop.py \
 	tests/functional/test_store.py \
-	tests/functional/test_tools.py
+	tests/functional/test_tools.py \
+	tests/functional/test_ugly_tls.py
 if HAVE_PYTHON
 TESTS += $(functional_tests)
 endif
