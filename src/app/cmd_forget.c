@@ -8,6 +8,8 @@
 #include <stdlib.h>
 
 #define ARENA_MAX ((size_t)64 << 20)
+/* A customer who says something each time is forgotten in one piece, while the daemon waits. */
+#define FINDS_MAX 10
 
 struct forget {
     struct store *store;
@@ -67,27 +69,36 @@ static void note_waiting(const struct forget *forget)
 }
 
 /* Nothing is printed during the transaction: a terminal that is stopped would hold up the daemon. */
-static enum store_status remove_chat(struct forget *forget, bool *free_to_go, struct fault *fault)
+static enum store_status remove_chat(struct forget *forget, enum store_forget *done, struct fault *fault)
 {
     struct text channel = forget->channel ? text_of(forget->channel) : TEXT_NONE;
-    enum store_status status = store_begin(forget->store, fault);
+    enum store_status status = STORE_OK;
 
-    if (status != STORE_OK)
-        return status;
-    *free_to_go = store_forget_chat(forget->store, channel, text_of(forget->chat), &forget->gone);
-    return store_commit(forget->store, fault);
+    *done = STORE_FORGET_AGAIN;
+    for (int finds = 0; status == STORE_OK && *done == STORE_FORGET_AGAIN; finds++) {
+        if (finds < FINDS_MAX)
+            store_forget_find(forget->store, channel, text_of(forget->chat));
+        if (store_failed(forget->store))
+            return store_commit(forget->store, fault);
+        status = store_begin(forget->store, fault);
+        if (status != STORE_OK)
+            return status;
+        *done = store_forget_chat(forget->store, channel, text_of(forget->chat), &forget->gone);
+        status = store_commit(forget->store, fault);
+    }
+    return status;
 }
 
 static int run(struct forget *forget)
 {
-    bool free_to_go = false;
+    enum store_forget done;
     struct fault fault = { "" };
 
-    if (remove_chat(forget, &free_to_go, &fault) != STORE_OK) {
+    if (remove_chat(forget, &done, &fault) != STORE_OK) {
         fprintf(stderr, "callbackd: the store failed, nothing was removed: %s\n", fault.text);
         return EXIT_TROUBLE;
     }
-    if (!free_to_go)
+    if (done == STORE_FORGET_BUSY)
         return busy(forget);
     if (!forget->gone.chats)
         return unknown(forget);

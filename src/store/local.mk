@@ -20,5 +20,6 @@ src_libstore_a_SOURCES = \
 	src/store/store_mem_upkeep.c \
 	src/store/store_sqlite.c src/store/store_sqlite.h \
 	src/store/store_sqlite_db.c src/store/store_sqlite_db.h \
+	src/store/store_sqlite_forget.c \
 	src/store/store_sqlite_schema.c \
 	src/store/store_sqlite_sql.c

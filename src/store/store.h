@@ -389,14 +389,22 @@ struct store_forgotten {
     int64_t bodies;        /* of notifications that have entries of others, too: only the body went */
 };
 
+enum store_forget {
+    STORE_FORGOTTEN,
+    STORE_FORGET_BUSY, /* a send of the customer is on its way, or the store failed: try again when its result is there */
+    STORE_FORGET_AGAIN, /* the customer said something since store_forget_find: from there once more */
+};
+
 /* store_forget_chat: removes all that is kept of the customer: the chats of the user id (channel.p == NULL: of all channels),
    what hangs on them, the entries behind their runs, and all entries of the same conversations, which no rule may have
    taken. A notification goes with its last entry; one that has others', too, loses its body, which nothing needs once it
    is extracted. What stays: keys of `seen` (hashes; a webhook that comes again would else bring the customer back),
-   notifications that are not extracted yet, entries of conversations that never had a run. Reads whole tables: for the command
-   line. False: a send of the customer is on its way, nothing was changed; try again when its result is there. */
-bool store_forget_chat(struct store *store, struct text channel, struct text user_id,
-                       struct store_forgotten *counts) CHECKED;
+   notifications that are not extracted yet, entries of conversations that never had a run. All goes, or nothing. */
+enum store_forget store_forget_chat(struct store *store, struct text channel, struct text user_id,
+                                    struct store_forgotten *counts) CHECKED;
+/* store_forget_find: reads whole tables, for the command line, which others write to meanwhile; then the next store_forget_chat of
+   the same customer takes no longer than what it removes. Without it that reads them while others wait. */
+void store_forget_find(struct store *store, struct text channel, struct text user_id);
 /* store_clear_log: what was removed is gone from the tables' file with the commit; this takes it out of the write-ahead log, too.
    Outside of a transaction. False: the log is in use; what it holds is written over in time. */
 bool store_clear_log(struct store *store) CHECKED;

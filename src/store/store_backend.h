@@ -109,6 +109,10 @@ struct store_backend {
     bool (*clear_log)(struct store *store); /* NULL: there is none */
     bool (*forget_chat)(struct store *store, struct text channel, struct text user_id,
                         struct store_forgotten *counts);
+    /* Both NULL: there is nothing to gain. forget_found is called instead of forget_chat. */
+    void (*forget_find)(struct store *store, struct text channel, struct text user_id);
+    enum store_forget (*forget_found)(struct store *store, struct text channel, struct text user_id,
+                                      struct store_forgotten *counts);
 
     size_t (*list)(struct store *store, const struct store_filter *filter, const struct store_masks *masks,
                    size_t limit, struct arena *arena, struct store_item **items);

@@ -432,12 +432,25 @@ bool store_changed(struct store *store)
     return store_may_read(store) && store->backend->changed(store);
 }
 
-bool store_forget_chat(struct store *store, struct text channel, struct text user_id,
-                       struct store_forgotten *counts)
+void store_forget_find(struct store *store, struct text channel, struct text user_id)
 {
+    if (store_may_read(store) && store->backend->forget_find)
+        store->backend->forget_find(store, channel, user_id);
+}
+
+enum store_forget store_forget_chat(struct store *store, struct text channel, struct text user_id,
+                                    struct store_forgotten *counts)
+{
+    enum store_forget done = STORE_FORGET_BUSY;
+
     *counts = (struct store_forgotten){ 0 };
-    return may_write(store) && store->backend->forget_chat(store, channel, user_id, counts) &&
-           !store_failed(store);
+    if (!may_write(store))
+        return done;
+    if (store->backend->forget_found)
+        done = store->backend->forget_found(store, channel, user_id, counts);
+    else if (store->backend->forget_chat(store, channel, user_id, counts))
+        done = STORE_FORGOTTEN;
+    return store_failed(store) ? STORE_FORGET_BUSY : done;
 }
 
 bool store_clear_log(struct store *store)

@@ -85,6 +85,8 @@ static const struct store_backend backend = {
     .close = backend_close,
     .changed = backend_changed,
     .clear_log = backend_clear_log,
+    .forget_find = sqlite_forget_find,
+    .forget_found = sqlite_forget_found,
     DB_BACKEND,
 };
 

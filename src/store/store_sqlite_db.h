@@ -12,6 +12,7 @@ struct sqlite_db {
     char *path;
     int lock; /* the descriptor that holds PATH.lock; -1: not ours to hold */
     int64_t data_version;
+    bool forget_found;                   /* sqlite_forget_find has been there */
     sqlite3_stmt *statements[SQL_COUNT]; /* prepared when first used */
 };
 
@@ -33,5 +34,9 @@ bool sqlite_run_sql(struct sqlite_db *db, const char *sql) CHECKED;
 bool sqlite_check_schema(struct sqlite_db *db, int *version) CHECKED;
 /* sqlite_migrate: from `version` (0: empty) to ours, each step in a transaction. */
 bool sqlite_migrate(struct sqlite_db *db, int version) CHECKED;
+/* The calls of store.h. */
+void sqlite_forget_find(struct store *store, struct text channel, struct text user_id);
+enum store_forget sqlite_forget_found(struct store *store, struct text channel, struct text user_id,
+                                      struct store_forgotten *counts);
 /* sqlite_newest_version: what this program knows. */
 int sqlite_newest_version(void);

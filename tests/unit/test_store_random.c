@@ -309,10 +309,12 @@ static void step_chat(struct side *s, const struct world *w)
 
 static void forget(struct side *s, const struct world *w)
 {
+    const struct text channel = w->r[0] % 2 ? PICK(channels, w->r[1]) : TEXT_NONE;
     struct store_forgotten counts;
 
-    say_int(s, store_forget_chat(s->store, w->r[0] % 2 ? PICK(channels, w->r[1]) : TEXT_NONE,
-                                 PICK(users, w->r[2]), &counts));
+    if (w->r[3] % 2)
+        store_forget_find(s->store, channel, PICK(users, w->r[2]));
+    say_int(s, store_forget_chat(s->store, channel, PICK(users, w->r[2]), &counts));
     for (size_t i = 0; i < sizeof(counts) / sizeof(int64_t); i++)
         say_int(s, ((const int64_t *)&counts)[i]);
 }
