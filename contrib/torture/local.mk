@@ -9,7 +9,8 @@ contrib/torture/killpoint.so: $(srcdir)/contrib/torture/killpoint.c
 	$(AM_V_GEN)$(MKDIR_P) contrib/torture && $(CC) -D_GNU_SOURCE $(CPPFLAGS) $(WARN_CFLAGS) $(SQLITE_CFLAGS) $(CFLAGS) \
 		-fPIC -shared $(LDFLAGS) -o $@ $(srcdir)/contrib/torture/killpoint.c -ldl
 
-# TORTURE_FLAGS: --kills N, ... (see torture.py --help)
+# TORTURE_FLAGS: --kills N, ... (see torture.py --help). In a build with sanitizers their reports are findings, too.
 torture: callbackd tests/sim/callbackd-sim contrib/torture/killpoint.so
-	$(PYTHON) $(srcdir)/contrib/torture/torture.py $(TORTURE_FLAGS)
+	TSAN_OPTIONS='suppressions=$(abs_top_srcdir)/tests/threads.supp' \
+		$(PYTHON) $(srcdir)/contrib/torture/torture.py $(TORTURE_FLAGS)
 .PHONY: torture

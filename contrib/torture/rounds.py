@@ -127,7 +127,8 @@ class Round:
 
     def live_and_die(self):
         plan = self.plans.next()
-        environment = {"LD_PRELOAD": KILLPOINT, "TORTURE_LOG": self.daemon.path("kills")}
+        environment = {"LD_PRELOAD": KILLPOINT, "TORTURE_LOG": self.daemon.path("kills"),  # then for a build with sanitizers
+                       "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
         if plan.point:
             environment["TORTURE_KILL"] = plan.point
             if self.random.random() < 0.4:

@@ -7,6 +7,9 @@ From the build folder:
     make torture TORTURE_FLAGS='--kills 10000'      long; figures of such a run are in RESULTS
     make torture TORTURE_FLAGS='--plants'           the planted faults alone
 
+In a folder that was configured with --enable-sanitizers, or --enable-sanitizers=thread, the same commands look for what these find, too:
+a life that ends by a report is a finding ("broken").
+
 Several daemons run side by side, each in a temporary folder with a simulator of its own. In a round a daemon is started on one
 store, killed, started, killed ..., up to twelve times; then it is started once more and finishes. While it lives (and while it
 does not) four customers of Intercom and one of HubSpot tap and write, and the helpdesk delivers each webhook until it gets a 200,
