@@ -6,8 +6,10 @@ import random
 import re
 import signal
 import socket
+import ssl
 import subprocess
 
+from faultkit import make_certificate
 from harness import *
 
 SRC = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
@@ -158,9 +160,18 @@ def filter_of(name, seen=None):
     return seen
 
 
+def tap_by_tls(daemon, data):
+    body = json.dumps(intercom_replied(data)).encode()
+    connection = http.client.HTTPSConnection(*daemon.intake, context=ssl._create_unverified_context(), timeout=PATIENCE)
+    connection.request("POST", "/webhooks/intercom", body, {"X-Hub-Signature": intercom_signature(body, SECRETS["INTERCOM_SECRET"])})
+    assert connection.getresponse().status == 200
+    connection.close()
+
+
 @test
 def test_the_unit_allows_what_the_daemon_does():
-    for tool in ("systemd-analyze", "strace"):
+    """TLS and names, too. HACKING says how the unit itself was run."""
+    for tool in ("systemd-analyze", "strace", "openssl"):
         if not shutil.which(tool):
             raise Skip(tool + " is not installed")
     with open(UNIT) as file:
@@ -170,10 +181,11 @@ def test_the_unit_allows_what_the_daemon_does():
         for name in line.lstrip("~").split():
             allowed = allowed - filter_of(name) if line.startswith("~") else allowed | filter_of(name)
     assert {"read", "prlimit64"} <= allowed and "setuid" not in allowed and "mount" not in allowed, sorted(allowed)
-    config = {"admin": "unix:admin.sock"}
+    config = {"admin": "unix:admin.sock", "tls": {"cert": "cert.pem", "key": "cert.pem"}}
     if not os.geteuid():
         config["user"] = NOBODY  # root does more, as the unit does not start it
-    with Sim() as sim, Daemon(sim, RULES, start=False, config=config) as daemon:
+    with Sim() as sim, Daemon(sim, RULES, start=False, config=config, channel={"url": sim.url.replace("127.0.0.1", "localhost")}) as daemon:
+        make_certificate(daemon.path("cert.pem"), 30)
         if not os.geteuid():
             give_to(daemon, NOBODY)
         daemon.env["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"  # which works by ptrace, too
@@ -182,12 +194,17 @@ def test_the_unit_allows_what_the_daemon_does():
         daemon.wait_log("callbackd serves")
         with open(daemon.path("bound")) as file:
             daemon.intake = split_address(file.readline().split()[1])
-        daemon.tap("track:1")
+        tap_by_tls(daemon, "track:1")
         sim.wait_sends(1)
         with open(daemon.path("trace")) as file:
             pid = int(file.readline().split()[0])
+        make_certificate(daemon.path("cert.pem"), 60)
+        if not os.geteuid():
+            give_to(daemon, NOBODY)
         os.kill(pid, signal.SIGHUP)
         daemon.wait_log("msg=reloaded")
+        tap_by_tls(daemon, "track:2")
+        sim.wait_sends(2)
         os.kill(pid, signal.SIGTERM)
         daemon.process.wait(PATIENCE)
         daemon.wait_log("msg=stopped")
