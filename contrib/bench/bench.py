@@ -452,7 +452,7 @@ def read_options():
     parser.add_argument('--troubles', action='store_true', help='only acknowledgements while something fails')
     parser.add_argument('--yardsticks', action='store_true', help='without callbackd')
     options = parser.parse_args()
-    options.rounds = options.rounds or (1 if options.quick else 5)
+    options.rounds = options.rounds or (1 if options.quick or options.troubles else 5)
     options.seconds = options.seconds or (2 if options.quick else 5)
     options.waiting = options.waiting or (20000 if options.quick else 100000)
     return options
