@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -70,6 +71,11 @@ def split_address(text):
         return None
     host, port = text.rsplit(":", 1)
     return host.strip("[]"), int(port)
+
+
+def has_thread_sanitizer():
+    with open(CALLBACKD, "rb") as file:
+        return b"__tsan_init" in file.read()
 
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -218,6 +224,18 @@ class Daemon(Process):
             lines = dict(line.split() for line in file)
         self.intake = split_address(lines["intake"])
         self.admin = split_address(lines["admin"]) if "admin" in lines else None
+        if has_thread_sanitizer():
+            self.wait_loop()
+
+    def wait_loop(self):
+        """Until the loop has gone round once. ThreadSanitizer makes what it needs for a thread's signals when the thread first
+        waits, and loses a signal that comes while it does."""
+        with socket.create_connection(self.intake, PATIENCE) as client:
+            client.sendall(b"hello?\r\n\r\n")
+            try:
+                client.recv(1)  # a refusal, or the end: by HTTP and by TLS alike
+            except ConnectionResetError:
+                pass
 
     def send_signal(self, number):
         self.process.send_signal(number)
