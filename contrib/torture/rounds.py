@@ -82,7 +82,7 @@ class Round:
         # Ids of messages tell rounds apart, so users may be the same in all of them.
         users = [str(700000001 + n) for n in range(CHATS)]
         config = {"private_hosts": [self.sim.address[0]], "drain": "1s"}
-        channel = {"timeout": "700ms", "connect_timeout": "500ms", "loop_guard": 0,
+        channel = {"timeout": "2s", "connect_timeout": "2s", "loop_guard": 0,
                    "chat_rate": self.random.choice(["off", "30/s"])}
         intercom = {"token": "env:INTERCOM_TOKEN", "admin_id": "814860"}
         with harness.Daemon(self.sim, "", config, start=False, channel=channel, intercom=intercom) as self.daemon:
