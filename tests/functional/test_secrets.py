@@ -106,6 +106,8 @@ def echoes(sim, daemon):
         sim.control("DELETE", "faults")
         wait_for(lambda: sends_that_ended(daemon) >= len(sim.requests(SEND)), "the outcome")
         daemon.run("queue", "release", "--channel", "shop")  # where that paused it
+        # What is tried again is through with it: else it would take the next fault.
+        wait_for(lambda: daemon.metric('callbackd_runs{state="ready"}') == 0, "the end of the run")
     sim.fault(path="/shop", status=200, body='{"status":"%s"}' % escaped(VALUES["LOOKUP_TOKEN"])[1])
     sim.fault(path="/shop", status=500, body=echo(VALUES["LOOKUP_TOKEN"]))
     for number in (1, 2):
