@@ -87,6 +87,12 @@ class Elsewhere(Scene):
         place.use(self.url)
 
 
+class NoNames(Scene):
+    def before(self, place):
+        place.daemon.prefix = place.open.enter_context(faultkit.no_names(place.daemon.folder)) or []
+        place.use('http://octopods.example')
+
+
 class Expired(Scene):
     """A certificate that was good for a day, two days ago."""
 
@@ -197,6 +203,7 @@ SCENES = (
     Octopods('  resets the connection', close='reset'),
     Dead('  refuses connections'),
     Elsewhere('  has a name that is not found', 'http://octopods.invalid'),
+    NoNames('  has a name, and the name server never answers'),
     Expired('  has a certificate that has expired'),
     Octopods('  answers 500', status=500),
     Hour('  answers 503, since an hour', status=503),

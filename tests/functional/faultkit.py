@@ -81,7 +81,27 @@ def make_certificate(path, days):
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 
 
-def trusting(bundle):
-    """What runs a program with these authorities alone; None where nobody may hang a file over another."""
-    command = ["unshare", "-m" if os.geteuid() == 0 else "-rm", "sh", "-c", f'mount --bind "$0" {BUNDLE} && exec "$@"', bundle]
+def covering(path, target):
+    """What runs a program that sees this file in the place of another one; None where nobody may hang a file over another."""
+    command = ["unshare", "-m" if os.geteuid() == 0 else "-rm", "sh", "-c", 'mount --bind "$0" "$1" && shift && exec "$@"', path, target]
     return command if subprocess.run([*command, "true"], capture_output=True).returncode == 0 else None
+
+
+def trusting(bundle):
+    """What runs a program with these authorities alone, or None."""
+    return covering(bundle, BUNDLE)
+
+
+@contextlib.contextmanager
+def no_names(folder):
+    """What runs a program whose name server never answers, or None."""
+    path, address = os.path.join(folder, "resolv.conf"), "127.0.77.53"
+    with open(path, "w") as file:
+        file.write(f"nameserver {address}\n")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        try:
+            server.bind((address, 53))
+        except OSError:
+            yield None
+        else:
+            yield covering(path, "/etc/resolv.conf")

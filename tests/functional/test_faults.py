@@ -402,6 +402,25 @@ def test_name_that_is_not_found():
         assert expect_end(sim, daemon, numbers) == []
 
 
+@test
+def test_name_server_that_does_not_answer():
+    with two_channels() as (sim, car, daemon), no_names(daemon.folder) as prefix:
+        if not prefix:
+            raise Skip("only root can be a name server, and hang a file over another")
+        daemon.prefix = prefix
+        daemon.config["channels"]["shop"].update(url="http://octopods.example", connect_timeout="500ms")
+        daemon.write_config()
+        daemon.serve()
+        numbers = pour(daemon, 1)
+        expect_other_channel(car, numbers)
+        wait_for(lambda: daemon.metric('callbackd_sends_total{channel="shop",outcome="retry"}') >= 3, "tries")
+        assert "esolv" in daemon.log_text() and daemon.metric('callbackd_sends_total{channel="shop",outcome="unknown"}') == 0
+        daemon.config["channels"]["shop"]["url"] = sim.url
+        daemon.write_config()
+        daemon.send_signal(signal.SIGHUP)
+        assert expect_end(sim, daemon, numbers) == []
+
+
 # --- certificates ----------------------------------------------------------------------------------------------------------
 
 @test
