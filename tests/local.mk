@@ -12,7 +12,7 @@ thread_tests = tests/unit/test_base tests/unit/test_engine tests/unit/test_xfer 
 thread-tests:
 	@printf '%s\n' '$(thread_tests)'
 .PHONY: thread-tests
-EXTRA_DIST += tests/threads.supp
+EXTRA_DIST += tests/threads.supp tests/postgres.py
 
 # Both drivers read TAP: cmocka's output for the unit tests, the functional tests' own.
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh

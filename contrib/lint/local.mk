@@ -8,7 +8,7 @@ EXTRA_DIST += $(lints) contrib/lint/lintlib.py
 
 # How `headers` compiles.
 AM_TESTS_ENVIRONMENT += \
-	LINT_CC='$(CC) $(DEFS) $(DEFAULT_INCLUDES) $(HARDEN_CPPFLAGS) $(CPPFLAGS) $(WARN_CFLAGS) $(HARDEN_CFLAGS) $(CFLAGS) $(EVENT_CFLAGS) $(CURL_CFLAGS) $(JSON_CFLAGS) $(PCRE2_CFLAGS) $(YAML_CFLAGS) $(SQLITE_CFLAGS) $(CRYPTO_CFLAGS)'; \
+	LINT_CC='$(CC) $(DEFS) $(DEFAULT_INCLUDES) $(HARDEN_CPPFLAGS) $(CPPFLAGS) $(WARN_CFLAGS) $(HARDEN_CFLAGS) $(CFLAGS) $(EVENT_CFLAGS) $(CURL_CFLAGS) $(JSON_CFLAGS) $(PCRE2_CFLAGS) $(YAML_CFLAGS) $(SQLITE_CFLAGS) $(PQ_CFLAGS) $(CRYPTO_CFLAGS)'; \
 	export LINT_CC;
 
 # clang-tidy with the checks of .clang-tidy; takes minutes.
@@ -16,7 +16,7 @@ JOBS = 1
 tidy:
 	find $(srcdir)/src -name '*.c' | sort | xargs -n 4 -P $(JOBS) sh -c 'clang-tidy --quiet "$$@" -- $(DEFS) $(DEFAULT_INCLUDES) \
 		-iquote $(srcdir)/src -std=gnu11 $(EVENT_CFLAGS) $(CURL_CFLAGS) $(JSON_CFLAGS) $(PCRE2_CFLAGS) $(YAML_CFLAGS) \
-		$(SQLITE_CFLAGS) $(CRYPTO_CFLAGS)' sh
+		$(SQLITE_CFLAGS) $(PQ_CFLAGS) $(CRYPTO_CFLAGS)' sh
 .PHONY: tidy
 
 # The tests that `contrib/check` runs once more from the tarball: all but the functional ones, which take long.

@@ -124,13 +124,14 @@ static bool read_buttons(struct store *store, struct flow_against *flow, struct 
 static void check_chats(struct flow_against *flow, const struct generation *generation,
                         struct findings *findings)
 {
-    char *url = configfile_store(generation->config);
     struct arena *arena = arena_new(PAGE_BYTES);
     enum store_status status;
     struct fault fault;
+    char *url = configfile_store(generation->config, &fault);
     struct store *store = NULL;
 
-    fault_set(&fault, "out of memory");
+    if (!arena)
+        fault_set(&fault, "out of memory");
     if (url && arena)
         store = store_open(url, STORE_OPERATE, &status, &fault);
     if (!store)
@@ -141,7 +142,7 @@ static void check_chats(struct flow_against *flow, const struct generation *gene
         say_unread(generation, "reading it failed", findings);
     store_close(store);
     arena_free(arena);
-    free(url);
+    configfile_free_store(url);
 }
 
 void against_check(const struct against *against, const struct generation *generation,

@@ -135,16 +135,16 @@ void cmdline_findings(struct findings *findings, bool to_stdout)
 
 static struct store *open_store(const struct config *config, int *code)
 {
-    char *url = configfile_store(config);
     enum store_status status;
     struct fault fault;
+    char *url = configfile_store(config, &fault);
     struct store *store = url ? store_open(url, STORE_OPERATE, &status, &fault) : NULL;
 
     if (!store) {
-        fprintf(stderr, "callbackd: %s\n", url ? fault.text : "out of memory");
+        fprintf(stderr, "callbackd: %s\n", fault.text);
         *code = EXIT_TROUBLE;
     }
-    free(url);
+    configfile_free_store(url);
     return store;
 }
 

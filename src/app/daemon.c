@@ -166,7 +166,7 @@ static void take_mail(void *arg)
 
 static bool make_engine(struct daemon *daemon, struct fault *fault)
 {
-    char *url = configfile_store(daemon->generation->config);
+    char *url = configfile_store(daemon->generation->config, fault);
     struct engine_setup setup = { .store_url = url,
                                   .generation = daemon->generation,
                                   .in = daemon->to_engine,
@@ -176,7 +176,7 @@ static bool make_engine(struct daemon *daemon, struct fault *fault)
 
     if (url)
         daemon->engine = engine_new(&setup, fault);
-    free(url);
+    configfile_free_store(url);
     return daemon->engine != NULL;
 }
 

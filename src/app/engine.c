@@ -229,6 +229,7 @@ static bool open_store(struct engine *engine, struct fault *fault)
         schedule_start_at(&engine->schedule, engine->setup.start_at);
     else
         schedule_start(&engine->schedule, newest_at, newest_id);
+    engine_keep_time(engine);
     engine->now = schedule_now(&engine->schedule);
     engine->first_id = engine->owner = schedule_id(&engine->schedule, engine->now);
     return true;
@@ -283,6 +284,7 @@ void engine_free(struct engine *engine)
         pthread_join(engine->thread, NULL);
     mail_free_all(engine->outbox.head);
     engine_batch_forget(engine);
+    doubts_end(engine);
     for (int i = 0; i < OLD_RULESETS; i++)
         ruleset_free(engine->old[i].ruleset);
     store_close(engine->store);

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#define TRIES_AGAIN 5      /* of a transaction that another node was in the way of */
 #define ASKED_AT_ONCE 256  /* the same, where most are answered */
 #define COMPLAIN_MS 10000  /* between two lines about a store that does not work */
 #define SPIN_MS 20         /* due work that cannot be claimed just now is looked at again after this */
@@ -40,6 +41,7 @@ static int64_t background_until(const struct engine *engine, const struct batch 
 
 static void run_stages(struct engine *engine, const struct batch *batch)
 {
+    stage_doubts(engine);
     stage_settle(engine, batch);
     stage_accept(engine, batch);
     if (engine->entered.source)
@@ -144,6 +146,7 @@ static void committed(struct engine *engine)
     }
     for (size_t i = 0; i < engine->n_channels; i++)
         engine->channels[i].dirty = false;
+    doubts_end(engine);
     if (engine->storing_hash)
         engine->stored_hash = engine->storing_hash;
     count(engine);
@@ -158,7 +161,8 @@ static enum store_status commit(struct engine *engine, struct fault *fault)
     return status;
 }
 
-static enum store_status transaction(struct engine *engine, const struct batch *batch, struct fault *fault)
+static enum store_status try_transaction(struct engine *engine, const struct batch *batch,
+                                         struct fault *fault)
 {
     const unsigned long memory = memory_failures();
     enum store_status status = store_begin(engine->store, fault);
@@ -169,6 +173,7 @@ static enum store_status transaction(struct engine *engine, const struct batch *
     engine->work = (struct work){ WORK_NONE };
     engine->storing_hash = NULL;
     if (status == STORE_OK) {
+        engine_keep_time(engine);
         run_stages(engine, batch);
         if (!engine->more)
             due = next_due(engine);
@@ -177,12 +182,32 @@ static enum store_status transaction(struct engine *engine, const struct batch *
         status = commit(engine, fault);
     }
     engine_tally_end(engine, status == STORE_OK);
+    if (status == STORE_IN_DOUBT)
+        doubts_keep(engine);
     if (status == STORE_OK)
         committed(engine);
     else
         undo(engine);
     if (status == STORE_OK && due)
         engine_wake(engine, due > engine->now ? due : engine->now + SPIN_MS);
+    return status;
+}
+
+/* What the transaction did not come to is looked for once more. */
+static void look_again(struct engine *engine)
+{
+    engine->look_for_new = engine->look_for_fetches = engine->look_for_strays = engine->recount = true;
+}
+
+/* Another node was in the way: by the next try it is past. */
+static enum store_status transaction(struct engine *engine, const struct batch *batch, struct fault *fault)
+{
+    enum store_status status = try_transaction(engine, batch, fault);
+
+    for (int i = 0; status == STORE_AGAIN && i < TRIES_AGAIN; i++) {
+        look_again(engine);
+        status = try_transaction(engine, batch, fault);
+    }
     return status;
 }
 
@@ -223,7 +248,7 @@ void engine_batch_store_works(struct engine *engine)
     if (!engine->store_down)
         return;
     engine->store_down = false;
-    engine->look_for_new = engine->look_for_fetches = engine->look_for_strays = engine->recount = true;
+    look_again(engine);
     log_warn("the store works again", log_num("results_kept", (int64_t)engine->n_results));
     health_set(engine->setup.health, HEALTH_STORE, NULL);
 }
@@ -339,7 +364,7 @@ static enum store_status replay(struct engine *engine, struct fault *fault)
     if (status == STORE_OK)
         status = replay_accepts(engine, fault);
     engine->careful = false;
-    engine->look_for_new = engine->look_for_fetches = engine->look_for_strays = engine->recount = true;
+    look_again(engine);
     if (status == STORE_OK)
         status = transaction(engine, &nothing, fault);
     if (status == STORE_BAD_DATA && engine->work.kind != WORK_NONE)

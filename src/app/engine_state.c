@@ -8,6 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+void engine_keep_time(struct engine *engine)
+{
+    int64_t clock = store_clock(engine->store);
+
+    if (!clock)
+        return;
+    schedule_follow(&engine->schedule, clock);
+    engine->now = schedule_now(&engine->schedule);
+}
+
 struct channel_state *engine_channel(struct engine *engine, struct text name)
 {
     for (size_t i = 0; i < engine->n_channels; i++)

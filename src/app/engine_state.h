@@ -123,6 +123,9 @@ struct engine {
     size_t n_results, room_results;
     struct entered entered; /* handed in by engine_enter */
     struct outbox outbox;
+    /* What was not handed over because nobody knows whether the transaction that decided on it is stored. */
+    struct job *doubts;
+    size_t n_doubts;
     struct tally *tallies;
     size_t resumed; /* how many runs went on that had begun before */
     int sends_in_flight, lookups_in_flight, lookups_of[LOOKUP_KINDS];
@@ -155,6 +158,8 @@ struct engine {
 
 /* --- engine_state.c --------------------------------------------------------------------------------------------------- */
 
+/* engine_keep_time: the store's clock is the time, where it has one. */
+void engine_keep_time(struct engine *engine);
 /* engine_ruleset: what the run began with; NULL: it cannot be had. */
 const struct ruleset *engine_ruleset(struct engine *engine, const struct run_row *run);
 struct channel_state *engine_channel(struct engine *engine, struct text name);
@@ -290,6 +295,11 @@ void inbox_settle(struct engine *engine, const struct result_mail *result);
 void stage_send(struct engine *engine);
 /* stage_send_room: how many sends of the channel may begin now; if it lets none through, wakes the engine when it does. */
 int stage_send_room(struct engine *engine, const struct channel_state *state);
+/* doubts_keep: the transaction is in doubt: notes what it would have handed over. stage_doubts, in the next one: what the store says
+   is under way, and is not, is ready again. doubts_end: that is stored. */
+void doubts_keep(struct engine *engine);
+void stage_doubts(struct engine *engine);
+void doubts_end(struct engine *engine);
 /* stage_settle (T5): the results of sends and fetches. */
 void stage_settle(struct engine *engine, const struct batch *batch);
 /* settle_go_on: the chat's next step, if the chat is ours. */

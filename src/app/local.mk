@@ -45,6 +45,7 @@ src_libapp_a_SOURCES = \
 	src/app/secrets.c src/app/secrets.h \
 	src/app/show.c src/app/show.h \
 	src/app/stage_accept.c \
+	src/app/stage_doubts.c \
 	src/app/stage_extract.c \
 	src/app/stage_fetch.c \
 	src/app/stage_guard.c \

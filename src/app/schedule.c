@@ -14,6 +14,7 @@ void schedule_start(struct schedule *schedule, int64_t newest_stored_ms, int64_t
 
     *schedule = (struct schedule){ .base_ms = wall > newest_stored_ms ? wall : newest_stored_ms,
                                    .base_boot_ms = now_boot_ms(),
+                                   .newest_ms = newest_stored_ms,
                                    .last_id = newest_id };
     schedule->drift_ms = wall - schedule->base_ms;
     if (schedule->drift_ms < -JUMP_MS)
@@ -31,6 +32,42 @@ void schedule_advance(struct schedule *schedule, int64_t ms)
     schedule->base_ms += ms;
 }
 
+static void set_time(struct schedule *schedule, int64_t now)
+{
+    schedule->base_ms = schedule->followed_ms = now;
+    schedule->base_boot_ms = now_boot_ms();
+}
+
+static void begin_to_follow(struct schedule *schedule, int64_t server_ms)
+{
+    int64_t off = server_ms - now_wall_ms();
+
+    schedule->follows = true;
+    set_time(schedule, server_ms > schedule->newest_ms ? server_ms : schedule->newest_ms);
+    schedule->drift_ms = server_ms - schedule->base_ms;
+    if (off > JUMP_MS || off < -JUMP_MS)
+        log_warn("the clocks of this machine and of the store's server differ; the server's counts",
+                 log_num("server_ahead_ms", off));
+}
+
+void schedule_follow(struct schedule *schedule, int64_t server_ms)
+{
+    int64_t now = schedule_now(schedule), off = server_ms - now - schedule->drift_ms;
+
+    if (schedule->stands)
+        return;
+    if (!schedule->follows) {
+        begin_to_follow(schedule, server_ms);
+        return;
+    }
+    if (off > JUMP_MS || off < -JUMP_MS) {
+        log_warn("the server's clock jumped; scheduling does not follow", log_num("jump_ms", off));
+        schedule->drift_ms += off;
+    } else {
+        set_time(schedule, now + off > schedule->followed_ms ? now + off : schedule->followed_ms);
+    }
+}
+
 int64_t schedule_now(struct schedule *schedule)
 {
     int64_t now, drift;
@@ -38,6 +75,8 @@ int64_t schedule_now(struct schedule *schedule)
     if (schedule->stands)
         return schedule->base_ms;
     now = schedule->base_ms + now_boot_ms() - schedule->base_boot_ms;
+    if (schedule->follows)
+        return now;
     drift = now_wall_ms() - now;
     if (drift - schedule->drift_ms > JUMP_MS || schedule->drift_ms - drift > JUMP_MS) {
         log_warn("the wall clock jumped; scheduling does not follow",

@@ -6,18 +6,24 @@
 #include <stdint.h>
 
 /* Scheduling time is the later of the wall clock and the newest stored time at start, and from then on counts
-   CLOCK_BOOTTIME: it never jumps. */
+   CLOCK_BOOTTIME: it never jumps. Where several nodes have one server, it is the server's clock. */
 struct schedule {
     int64_t base_ms, base_boot_ms;
     int64_t drift_ms; /* of the wall clock, as last logged */
     int64_t last_id;
-    bool stands; /* only schedule_advance moves it */
+    int64_t newest_ms;   /* what the store had at the start: time does not begin before it */
+    bool follows;        /* the server's clock */
+    int64_t followed_ms; /* the time when it was looked at last */
+    bool stands;         /* only schedule_advance moves it */
 };
 
 void schedule_start(struct schedule *schedule, int64_t newest_stored_ms, int64_t newest_id);
 /* schedule_start_at: time stands at this moment, and only schedule_advance moves it: for the sandbox. */
 void schedule_start_at(struct schedule *schedule, int64_t ms);
 void schedule_advance(struct schedule *schedule, int64_t ms);
+/* schedule_follow: the server's clock is this. From the first time on it is the time; later it is followed, as such clocks drift, but
+   not backwards, and not over a jump of 5 s or more, which is logged: the other nodes do not follow it, either. */
+void schedule_follow(struct schedule *schedule, int64_t server_ms);
 /* schedule_now: in ms. Logs, and does not follow, a jump of the wall clock over 5 s. */
 int64_t schedule_now(struct schedule *schedule);
 /* schedule_id: 41 bits of milliseconds, 10 of node number (0 here), 12 of counter; never backwards, never twice. */

@@ -369,13 +369,13 @@ static struct text key_before(struct text line, size_t i)
     return text_make(line.p + i, end - i);
 }
 
-/* Where the value of a key that has a secret begins; SIZE_MAX: there is no such key. */
+/* Where the value of a key that has a secret begins, or a URL with a password; SIZE_MAX: there is none. */
 static size_t secret_from(struct text line)
 {
     for (size_t i = 0; i < line.n; i++)
         if (line.p[i] == ':' && tree_is_secret(key_before(line, i)))
             return i + 1;
-    return SIZE_MAX;
+    return tree_password_from(line);
 }
 
 static size_t indent_of(struct text line)

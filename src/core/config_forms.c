@@ -1,5 +1,8 @@
 #include "core/config_forms.h"
 
+#include "core/secret.h"
+#include "core/tree.h"
+
 #include <string.h>
 
 #define DIGITS "0123456789"
@@ -152,14 +155,31 @@ struct text config_url_host(struct text url)
     return scheme && is_host(host) && is_port(port, 1) ? host : TEXT_NONE;
 }
 
+static bool check_postgresql(struct text url, struct fault *fault)
+{
+    if (tree_password_from(url) != SIZE_MAX)
+        return fault_set(
+            fault,
+            "a password does not stand in the file; write where the whole URL is: env:NAME, file:PATH or "
+            "credential:NAME");
+    return is_printable(url) || fault_set(fault, "postgresql://USER@HOST/DATABASE is expected here");
+}
+
 bool config_check_store(struct text text, struct fault *fault)
 {
+    static const char *const references[] = { "env:", "file:", "credential:" };
+
     if (text_starts(text, "sqlite:") && is_printable(text_make(text.p + 7, text.n - 7)))
         return true;
-    if (text_starts(text, "postgresql:") || text_starts(text, "postgres:"))
-        return fault_set(fault, "postgresql:// is not supported by this version of callbackd yet; write "
-                                "sqlite:PATH");
-    return fault_set(fault, "a store is expected here: sqlite:PATH, such as sqlite:var/callbackd.db");
+    if (text_starts(text, "postgresql://") || text_starts(text, "postgres://"))
+        return check_postgresql(text, fault);
+    for (size_t i = 0; i < sizeof(references) / sizeof(references[0]); i++)
+        if (text_starts(text, references[i]))
+            return secret_check(text, fault);
+    return fault_set(
+        fault,
+        "a store is expected here: sqlite:PATH, such as sqlite:var/callbackd.db, "
+        "postgresql://USER@HOST/DATABASE, or where such a URL is: env:NAME, file:PATH or credential:NAME");
 }
 
 bool config_check_path(struct text text, struct fault *fault)

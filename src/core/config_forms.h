@@ -22,7 +22,7 @@ bool config_check_url(struct text text, struct fault *fault);
 bool config_check_host(struct text text, struct fault *fault);
 /* config_url_host: the host of an http(s) URL, in its brackets if it has some; p == NULL: it is not plain enough to tell. */
 struct text config_url_host(struct text url);
-/* config_check_store: sqlite:PATH. */
+/* config_check_store: sqlite:PATH, a URL of PostgreSQL without a password, or a reference to one with it. */
 bool config_check_store(struct text text, struct fault *fault);
 /* config_check_path: of a file: not empty, printable. */
 bool config_check_path(struct text text, struct fault *fault);

@@ -127,7 +127,9 @@ static const struct schema_key keys[] = {
     { "bound_file", &path, .help = "file that gets the addresses in use" },
     { "public_url", &url, .help = "this server's address as the helpdesks know it; HubSpot signs it" },
     { "tls", &tls, .help = "certificate and key of the intake; plain HTTP without" },
-    { "store", &store, .help = "sqlite:PATH; sqlite:callbackd.db by default" },
+    { "store", &store,
+      .help = "sqlite:PATH, postgresql://USER@HOST/DATABASE, or where that is: env:NAME, file:PATH, "
+              "credential:NAME; sqlite:callbackd.db by default" },
     { "rules", &rules, .help = "folders and files of rules; rules/ by default" },
     { "limits", &limits, .help = "of memory, time and connections" },
     { "sources", &sources, true, .help = "a list of where webhooks come from" },

@@ -186,6 +186,26 @@ bool tree_is_secret(struct text key)
     return false;
 }
 
+static size_t find(struct text text, size_t from, const char *what)
+{
+    const size_t n = strlen(what);
+
+    for (; from <= text.n && n <= text.n - from; from++)
+        if (memcmp(text.p + from, what, n) == 0)
+            return from;
+    return SIZE_MAX;
+}
+
+size_t tree_password_from(struct text text)
+{
+    const size_t scheme = find(text, 0, "postgres"), end = find(text, scheme, "://"),
+                 from = end == SIZE_MAX ? text.n : end + 3, colon = find(text, from, ":");
+
+    if (colon != SIZE_MAX && find(text, colon, "@") != SIZE_MAX)
+        return from;
+    return find(text, from, "password=") != SIZE_MAX ? from : SIZE_MAX;
+}
+
 static void conceal_value(struct tree *tree, const struct node *value)
 {
     struct fault fault;
@@ -199,7 +219,8 @@ static void conceal_value(struct tree *tree, const struct node *value)
 /* Somebody may have written a secret where only a reference may stand; no finding on that line is to show it. */
 static void conceal(struct tree *tree, const struct node *key, const struct node *value)
 {
-    if (tree_is_secret(key->text))
+    if (tree_is_secret(key->text) ||
+        (value->kind == NODE_SCALAR && tree_password_from(value->text) != SIZE_MAX))
         conceal_value(tree, value);
 }
 

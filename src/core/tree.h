@@ -39,6 +39,8 @@ struct node *tree_close(struct tree *tree) CHECKED;
 bool tree_repeat(struct tree *tree, struct node *node, struct place at) CHECKED;
 /* tree_is_secret: does a key of this name have a secret, or in a configuration a reference of one? */
 bool tree_is_secret(struct text key);
+/* tree_password_from: where in the text a URL of PostgreSQL begins, behind its "://", that has a password; SIZE_MAX: none has. */
+size_t tree_password_from(struct text text);
 /* tree_wants_key: will the next node be a key of a map? */
 bool tree_wants_key(const struct tree *tree);
 /* tree_key: the key whose value comes next, NULL if there is none. */

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "store/store_backend.h"
 
 #include <stdarg.h>
@@ -131,6 +133,20 @@ size_t store_list(struct store *store, const struct store_filter *filter, size_t
 
 /* --- open and close ------------------------------------------------------------------------------------------- */
 
+#if HAVE_LIBPQ
+#define open_pgsql store_pgsql_open
+#else
+static struct store *open_pgsql(const char *url, enum store_access access, enum store_status *status,
+                                struct fault *fault)
+{
+    (void)url;
+    (void)access;
+    (void)status;
+    fault_set(fault, "store: this callbackd was built without PostgreSQL (configure --with-postgresql)");
+    return NULL;
+}
+#endif
+
 struct store *store_open(const char *url, enum store_access access, enum store_status *status,
                          struct fault *fault)
 {
@@ -139,12 +155,14 @@ struct store *store_open(const char *url, enum store_access access, enum store_s
     *status = STORE_TEMPFAIL;
     if (text_starts(text, "sqlite:") && text.n > strlen("sqlite:"))
         return store_sqlite_open(url + strlen("sqlite:"), access, status, fault);
+    if (text_starts(text, "postgresql://") || text_starts(text, "postgres://"))
+        return open_pgsql(url, access, status, fault);
     if (text_is(text, "memory:") && access == STORE_SERVE)
         return store_mem_open(status, fault);
     if (text_is(text, "memory:"))
         fault_set(fault, "store memory: lives inside the daemon only");
     else /* not the URL itself: it may hold a password */
-        fault_set(fault, "store: only sqlite:PATH and memory: are known");
+        fault_set(fault, "store: only sqlite:PATH and postgresql://... are known");
     return NULL;
 }
 

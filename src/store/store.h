@@ -1,10 +1,11 @@
 #pragma once
 
-/* The durable queue: the only door to it. Backends: store_sqlite.c, store_mem.c.
+/* The durable queue: the only door to it. Backends: store_sqlite.c, store_pgsql.c, store_mem.c.
 
    One thread at a time. All changes happen between store_begin and store_commit. Errors stick: after the first failing
    call of a transaction the rest do nothing and give nothing back, and store_commit tells. So a stage of the engine
-   reads as what it does, and is checked once.
+   reads as what it does, and is checked once. A change of which nothing comes back may be found to have failed only by a
+   later call; but not so in the transactions that follow one that was STORE_BAD_DATA, so that replaying them shows which it was.
 
    Times are milliseconds of scheduling time, 0 where there is none. Ids are made by the caller. Texts handed in are
    borrowed for the call; texts handed out live in the arena given. Arrays of rows are taken as they are, in order.
@@ -26,6 +27,8 @@ enum store_status {
     STORE_TEMPFAIL, /* full, locked, I/O error, server away: nothing of the transaction is stored; try again later */
     STORE_BAD_DATA, /* a row cannot be stored as it is: replay the batch item by item */
     STORE_BROKEN,   /* corrupt, or not a database of ours: nothing was changed; a person must look */
+    STORE_AGAIN, /* another node was in the way: nothing of the transaction is stored; the same once more goes well */
+    STORE_IN_DOUBT, /* only of store_commit: the server went away before it said whether the transaction is stored */
 };
 
 enum notification_state { NOTIFICATION_NEW, NOTIFICATION_DONE, NOTIFICATION_STUCK };
@@ -148,12 +151,12 @@ struct channel_row {
 /* --- open and close ------------------------------------------------------------------------------------------- */
 
 enum store_access {
-    STORE_SERVE,   /* the daemon: alone (flock on DB.lock), creates and migrates */
+    STORE_SERVE,   /* the daemon: alone (flock on DB.lock, or an advisory lock), creates and migrates */
     STORE_OPERATE, /* the command line beside it: must exist at this version; short writes */
 };
 
-/* store_open: "sqlite:PATH" or "memory:". NULL with a fault; *status says why (TEMPFAIL: locked by another daemon, no
-   such folder, ...; BROKEN: corrupt or newer than this program). */
+/* store_open: "sqlite:PATH", "postgresql://..." or "memory:". NULL with a fault that has nothing of the URL in it; *status says why
+   (TEMPFAIL: locked by another daemon, no such folder, no server, ...; BROKEN: corrupt or newer than this program). */
 struct store *store_open(const char *url, enum store_access access, enum store_status *status,
                          struct fault *fault) CHECKED;
 void store_close(struct store *store);
@@ -161,12 +164,14 @@ void store_close(struct store *store);
 /* --- transactions --------------------------------------------------------------------------------------------- */
 
 enum store_status store_begin(struct store *store, struct fault *fault) CHECKED;
-/* store_commit: STORE_OK: all of it is on disk. Else: none of it is (the transaction is over either way). Without a
-   transaction: STORE_TEMPFAIL. */
+/* store_commit: STORE_OK: all of it is on disk. Else: none of it is, unless STORE_IN_DOUBT (the transaction is over either way).
+   Without a transaction: STORE_TEMPFAIL. */
 enum store_status store_commit(struct store *store, struct fault *fault) CHECKED;
 void store_rollback(struct store *store);
 /* store_give_up: the caller cannot go on (memory is out): the transaction fails with STORE_TEMPFAIL. */
 void store_give_up(struct store *store, const char *why);
+/* store_clock: what the server's clock said when the transaction began, in Unix milliseconds; 0: the store has no clock of its own. */
+int64_t store_clock(struct store *store);
 /* store_failed: has a call of this transaction failed? For loops that would go on for nothing. */
 bool store_failed(const struct store *store);
 
@@ -378,7 +383,7 @@ void store_count(struct store *store, struct store_counts *counts);
 void store_newest(struct store *store, int64_t *id, int64_t *stored_at);
 /* store_next_due: when the first chat of these channels is due that has no owner and is not held; 0 if there is none. */
 int64_t store_next_due(struct store *store, const struct text *channels, size_t n);
-/* store_changed: has another process committed since the last call? */
+/* store_changed: has the command line committed a change since the last call? (SQLite: any other process.) */
 bool store_changed(struct store *store);
 
 /* --- forgetting a customer ----------------------------------------------------------------------------------------- */

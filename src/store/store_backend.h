@@ -105,6 +105,7 @@ struct store_backend {
     void (*newest)(struct store *store, int64_t *id, int64_t *stored_at);
     int64_t (*next_due)(struct store *store, const struct text *channels, size_t n);
     bool (*changed)(struct store *store);
+    int64_t (*clock)(struct store *store); /* NULL: it has none */
 
     bool (*clear_log)(struct store *store); /* NULL: there is none */
     bool (*forget_chat)(struct store *store, struct text channel, struct text user_id,
@@ -160,4 +161,7 @@ const char *store_state_name(enum store_kind kind, int state);
 /* The backends' constructors. */
 struct store *store_sqlite_open(const char *path, enum store_access access, enum store_status *status,
                                 struct fault *fault) CHECKED;
+/* Only with libpq (HAVE_LIBPQ). */
+struct store *store_pgsql_open(const char *url, enum store_access access, enum store_status *status,
+                               struct fault *fault) CHECKED;
 struct store *store_mem_open(enum store_status *status, struct fault *fault) CHECKED;

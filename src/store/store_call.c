@@ -432,6 +432,11 @@ bool store_changed(struct store *store)
     return store_may_read(store) && store->backend->changed(store);
 }
 
+int64_t store_clock(struct store *store)
+{
+    return store->backend->clock ? store->backend->clock(store) : 0;
+}
+
 void store_forget_find(struct store *store, struct text channel, struct text user_id)
 {
     if (store_may_read(store) && store->backend->forget_find)

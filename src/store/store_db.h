@@ -230,7 +230,7 @@ size_t db_notification_entries(struct store *store, int64_t notification, struct
                                struct entry_row **rows);
 size_t db_entry_runs(struct store *store, int64_t entry, struct arena *arena, struct run_row **rows);
 
-/* Their places in the table; begin, commit, rollback, close and changed are each one's own. */
+/* Their places in the table; begin, commit, rollback, close, changed and count are each one's own. */
 #define DB_BACKEND                                                                                          \
     .add_notification = db_add_notification, .new_notifications = db_new_notifications,                     \
     .end_notification = db_end_notification, .try_notification = db_try_notification, .seen = db_seen,      \
@@ -250,6 +250,6 @@ size_t db_entry_runs(struct store *store, int64_t entry, struct arena *arena, st
     .drop_notification = db_drop_notification, .drop_entry = db_drop_entry, .prune = db_prune,              \
     .sweep = db_sweep, .put_ruleset = db_put_ruleset, .prune_rulesets = db_prune_rulesets,                  \
     .get_ruleset = db_get_ruleset, .put_channel = db_put_channel, .channels = db_channels,                  \
-    .count = db_count, .newest = db_newest, .next_due = db_next_due, .forget_chat = db_forget_chat,         \
-    .list = db_list, .get_notification = db_get_notification,                                               \
-    .notification_entries = db_notification_entries, .entry_runs = db_entry_runs
+    .newest = db_newest, .next_due = db_next_due, .forget_chat = db_forget_chat, .list = db_list,           \
+    .get_notification = db_get_notification, .notification_entries = db_notification_entries,               \
+    .entry_runs = db_entry_runs

@@ -7,6 +7,10 @@ enum sql {
     SQL_BEGIN,
     SQL_COMMIT,
     SQL_DATA_VERSION, /* SQLite's only */
+    SQL_ROLLBACK,     /* this and the next three: PostgreSQL's only */
+    SQL_CLOCK,
+    SQL_PATIENCE,
+    SQL_NOTIFY,
     SQL_ADD_NOTIFICATION,
     SQL_NEW_NOTIFICATIONS,
     SQL_END_NOTIFICATION,
@@ -111,3 +115,6 @@ enum sql {
     SQL_ENTRY_RUNS,
     SQL_COUNT
 };
+
+/* As SQLite says them; store_pgsql_sql.c has those that PostgreSQL says otherwise. */
+extern const char *const db_texts[SQL_COUNT];

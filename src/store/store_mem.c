@@ -11,8 +11,12 @@ static bool backend_begin(struct store *store)
 
 static bool backend_commit(struct store *store)
 {
-    mem_keep(mem_of(store));
-    return true;
+    struct mem *mem = mem_of(store);
+    bool doubt = mem->doubt_in > 0 && --mem->doubt_in == 0;
+
+    if (!doubt || mem->doubt_keeps)
+        mem_keep(mem);
+    return !doubt || store_fail(store, STORE_IN_DOUBT, "a doubt that a test asked for");
 }
 
 static void backend_rollback(struct store *store)
@@ -47,6 +51,12 @@ void store_mem_fail(struct store *store, int nth, enum store_status status)
 {
     mem_of(store)->fail_in = nth;
     mem_of(store)->fail_status = status;
+}
+
+void store_mem_doubt(struct store *store, int nth, bool kept)
+{
+    mem_of(store)->doubt_in = nth;
+    mem_of(store)->doubt_keeps = kept;
 }
 
 static const struct store_backend backend = {

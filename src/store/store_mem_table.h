@@ -59,6 +59,8 @@ struct mem {
     struct mem_change *log;
     size_t n_log, cap_log;
     uint32_t random;
+    int doubt_in; /* commits until one is in doubt; 0: none */
+    bool doubt_keeps;
     int fail_in; /* calls until one fails; 0: at the commit; below: never */
     enum store_status fail_status;
 };

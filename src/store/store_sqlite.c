@@ -84,6 +84,7 @@ static const struct store_backend backend = {
     .rollback = backend_rollback,
     .close = backend_close,
     .changed = backend_changed,
+    .count = db_count,
     .clear_log = backend_clear_log,
     .forget_find = sqlite_forget_find,
     .forget_found = sqlite_forget_found,

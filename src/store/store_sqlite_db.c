@@ -30,8 +30,7 @@ static sqlite3_stmt *prepared(struct sqlite_db *db, enum sql sql)
     sqlite3_stmt **slot = &db->statements[sql];
 
     if (!*slot) {
-        int code =
-            sqlite3_prepare_v3(db->handle, sqlite_texts[sql], -1, SQLITE_PREPARE_PERSISTENT, slot, NULL);
+        int code = sqlite3_prepare_v3(db->handle, db_texts[sql], -1, SQLITE_PREPARE_PERSISTENT, slot, NULL);
 
         if (code != SQLITE_OK)
             sqlite_fail(db, code, "preparing a statement");

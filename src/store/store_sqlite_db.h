@@ -17,7 +17,6 @@ struct sqlite_db {
 };
 
 extern const struct db_driver sqlite_driver;
-extern const char *const sqlite_texts[SQL_COUNT];
 
 static inline struct sqlite_db *sqlite_of(struct store *store)
 {

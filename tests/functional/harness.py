@@ -98,6 +98,48 @@ class Process:
         self.process.wait()
 
 
+class Postgres:
+    """A server of its own: see tests/postgres.py. It ends with this process, however that ends."""
+
+    def __init__(self):
+        script = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "postgres.py")
+        self.process = subprocess.Popen([sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                        start_new_session=True)
+        self.url = self.process.stdout.readline().strip()
+        self.databases = 0
+        if not self.url.startswith("postgresql:"):
+            self.process.wait()
+            raise Skip(self.url or "tests/postgres.py failed")
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+    def ask(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline().strip()
+
+    def do(self, word):
+        """stop, start, kill, freeze, thaw"""
+        answer = self.ask(word)
+        assert answer == "done", answer
+
+    def sql(self, statement, database):
+        rows = json.loads(self.ask(f"sql {database} {statement}"))
+        assert not rows or not rows[0].startswith("ERROR"), rows
+        return rows
+
+    def fresh(self):
+        """The URL of an empty database."""
+        self.databases += 1
+        self.sql(f"CREATE DATABASE store{self.databases}", "postgres")
+        return self.url.rsplit("/", 1)[0] + f"/store{self.databases}"
+
+
+STORE_SERVER = None  # where the daemons' stores are; None: each has a file
+
+
 class Sim(Process):
     """callbackd-sim: see tests/sim/sim_control.c for what it can be told."""
 
@@ -168,8 +210,12 @@ class Daemon(Process):
                  "token": "env:HUBSPOT_TOKEN", "channel": "shop", "api": url, **(hubspot or {})}],
             "channels": {"shop": {"url": url, "key": "env:SHOP_KEY", "rate": "off", "chat_rate": "off", "loop_guard": 0,
                                   **(channel or {})}}}
-        self.config.update(config or {})
         self.env = {**os.environ, **SECRETS, **(env or {})}
+        if STORE_SERVER and "STORE_URL" not in (env or {}):
+            self.env["STORE_URL"] = STORE_SERVER.fresh()
+        if STORE_SERVER:
+            self.config["store"] = "env:STORE_URL"
+        self.config.update(config or {})
         self.prefix = []  # a command that the daemon is run by
         self.write("rules.yaml", rules)
         self.write_config()
@@ -407,6 +453,23 @@ class Skip(Exception):
     """This test cannot run here; says why."""
 
 
+def use_postgres():
+    """All daemons' stores are in a PostgreSQL of this program's own. Where there is none, and none is wanted, it ends here."""
+    global STORE_SERVER
+    try:
+        with Daemon(config={"store": "postgresql://h/d"}, start=False) as daemon:
+            if "built without PostgreSQL" in daemon.run("check")[1]:
+                raise Skip("callbackd was built without libpq")
+        STORE_SERVER = Postgres()
+    except Skip as why:
+        if os.environ.get("CALLBACKD_NEED_POSTGRES"):
+            print(f"Bail out! PostgreSQL is wanted here: {why}")
+            sys.exit(1)
+        print(f"1..0 # SKIP {why}")
+        sys.exit(0)
+    return STORE_SERVER
+
+
 tests = []
 
 
@@ -430,4 +493,6 @@ def main():
             failed += 1
             print("".join("# " + line + "\n" for line in traceback.format_exc().splitlines()), end="")
             print(f"not ok {number} - {function.__name__}", flush=True)
+    if STORE_SERVER:
+        STORE_SERVER.end()
     sys.exit(1 if failed else 0)

@@ -130,7 +130,14 @@ static void test_every_key(void **state)
         { "tls: { cert: a.pem }", "'key' is missing here" },
         { "tls: { key: a.pem }", "'cert' is missing here" },
         { "store: sqlite:var/x.db", NULL },
-        { "store: postgresql://db/x", "not supported by this version of callbackd yet" },
+        { "store: postgresql://db/x", NULL },
+        { "store: postgres://u@db:5433,other/x?sslmode=verify-full", NULL },
+        { "store: env:STORE_URL", NULL },
+        { "store: file:store.url", NULL },
+        { "store: credential:store", NULL },
+        { "store: 'env:'", "behind env:" },
+        { "store: postgresql://u:hidden@db/x", "a password does not stand in the file" },
+        { "store: postgresql://db/x?user=u&password=hidden", "a password does not stand in the file" },
         { "store: var/x.db", "sqlite:PATH" },
         { "store: 'sqlite:'", "sqlite:PATH" },
         { "rules: [ rules/, more.yaml ]", NULL },
@@ -386,7 +393,7 @@ static void test_whole_file(void **state)
           "  - { name: a, kind: intercom, path: /a, channel: shpo }\n"
           "  - { name: a, kind: hubspot, path: /a, channel: shop }\n"
           "channels: { shop: { key: env:K }, Big: { key: env:K } }\n"
-          "store: postgres://x\n",
+          "store: postgres://u:hid@x/y\n",
           "c.yaml:2:51: error: no channel is called 'shpo'; did you mean 'shop'?\n"
           "   2 |   - { name: a, kind: intercom, path: /a, channel: shpo }\n"
           "     |                                                   ^~~~\n"
@@ -408,10 +415,10 @@ static void test_whole_file(void **state)
           "   4 | channels: { shop: { key: env:K }, Big: { key: env:K } }\n"
           "     |                                   ^~~\n"
           "     = small letters, digits and '-', at most 64\n"
-          "c.yaml:5:8: error: postgresql:// is not supported by this version of callbackd yet; write "
-          "sqlite:PATH\n"
-          "   5 | store: postgres://x\n"
-          "     |        ^~~~~~~~~~~~\n" },
+          "c.yaml:5:8: error: a password does not stand in the file; write where the whole URL is: env:NAME, "
+          "file:PATH or credential:NAME\n"
+          "   5 | store: ********************\n"
+          "     |        ^~~~~~~~~~~~~~~~~~~~\n" },
     };
 
     (void)state;

@@ -81,6 +81,35 @@ static void time_does_not_follow_a_jump(void **state)
     assert_true(schedule_now(&schedule) < before);
 }
 
+/* The server's clock is the time from the first look at it on, and does not go back. */
+static void time_is_the_servers(void **state)
+{
+    const int64_t hour = 3600000, server = now_wall_ms() - hour;
+    struct schedule schedule;
+    int64_t now;
+
+    (void)state;
+    log_setup(LOG_ERROR, false);
+    schedule_start(&schedule, 0, 0);
+    schedule_follow(&schedule, server);
+    now = schedule_now(&schedule);
+    assert_in_range(now, server, server + hour / 2);
+    schedule_follow(&schedule, now + 4000); /* it drifts */
+    assert_true(schedule_now(&schedule) >= now + 4000);
+    now = schedule_now(&schedule);
+    schedule_follow(&schedule, now - 3000);
+    assert_true(schedule_now(&schedule) >= now);
+    assert_true(schedule_now(&schedule) < now + 2000);
+    schedule_follow(&schedule, now + hour); /* it jumps, and goes on from there */
+    assert_true(schedule_now(&schedule) < now + hour / 2);
+    now = schedule_now(&schedule);
+    schedule_follow(&schedule, now + hour + 4000);
+    assert_in_range(schedule_now(&schedule), now + 1000, now + hour / 2);
+    schedule_start(&schedule, server + 2 * hour, 0); /* the store has been further */
+    schedule_follow(&schedule, server);
+    assert_true(schedule_now(&schedule) >= server + 2 * hour);
+}
+
 /* --- pacing ------------------------------------------------------------------------------------------------------------- */
 
 /* Takes as soon as it may, from time 0 on. */
@@ -173,6 +202,7 @@ int main(void)
         cmocka_unit_test(ids_of),
         cmocka_unit_test(time_begins_at_the_later),
         cmocka_unit_test(time_does_not_follow_a_jump),
+        cmocka_unit_test(time_is_the_servers),
         cmocka_unit_test(times_of_sends),
         cmocka_unit_test(tokens_can_be_taken),
         cmocka_unit_test(rates_are_kept),

@@ -212,10 +212,43 @@ static void store_beside_the_configuration(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct config config = { .path = cases[i].path, .store = cases[i].store };
-        char *url = configfile_store(&config);
+        struct fault fault;
+        char *url = configfile_store(&config, &fault);
 
         assert_string_equal(url, cases[i].url);
-        free(url);
+        configfile_free_store(url);
+    }
+}
+
+/* The URL of a server may hold a password: then it is a secret like others. */
+static void store_is_a_secret(void **state)
+{
+    static const struct {
+        const char *store, *content, *url, *fault; /* url: NULL when there is the fault */
+    } cases[] = {
+        { "file:url", "postgresql://u:hidden@h/db\n", "postgresql://u:hidden@h/db", NULL },
+        { "file:url", "postgres://h/db", "postgres://h/db", NULL },
+        { "postgresql://u@h/db", "", "postgresql://u@h/db", NULL },
+        { "file:url", "hidden", NULL, "what file:url has is not postgresql://" },
+        { "file:url", "", NULL, "store: secret file:url: it is empty" },
+        { "env:NO_SUCH_STORE", "", NULL, "the environment has no NO_SUCH_STORE" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct config config = { .path = config_path, .store = cases[i].store };
+        struct fault fault = { "" };
+        char *url;
+
+        put("url", cases[i].content, strlen(cases[i].content));
+        url = configfile_store(&config, &fault);
+        if (cases[i].url)
+            assert_string_equal(url, cases[i].url);
+        else
+            assert_null(url);
+        assert_true(cases[i].url || strstr(fault.text, cases[i].fault));
+        assert_null(strstr(fault.text, "hidden"));
+        configfile_free_store(url);
     }
 }
 
@@ -227,6 +260,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(no_credentials_folder, set_up, tear_down),
         cmocka_unit_test_setup_teardown(rule_files_in_order, set_up, tear_down),
         cmocka_unit_test(store_beside_the_configuration),
+        cmocka_unit_test_setup_teardown(store_is_a_secret, set_up, tear_down),
     };
 
     return cmocka_run_group_tests_name("secrets", tests, NULL, NULL);

@@ -1,6 +1,6 @@
 #pragma once
 
-/* What the parts of test_store share. Each test gets a fresh store of the backend that its name begins with. */
+/* What the parts of test_store and test_store_pgsql share. Each test gets a fresh store of the backend that its name begins with. */
 
 #include "base/arena.h"
 #include "store/store.h"
@@ -12,9 +12,12 @@
 
 #include <cmocka.h>
 
+enum backend { MEMORY, SQLITE, PGSQL };
+
 struct fixture {
-    bool sqlite;
-    char folder[64], path[128], url[160];
+    enum backend backend;
+    bool (*clear)(void); /* NULL: the store is a file or nothing */
+    char folder[64], path[128], url[512];
     struct store *store;
     struct arena *arena;
     int64_t id; /* the last one made */
@@ -25,9 +28,16 @@ struct store_test {
     void (*run)(struct fixture *f);
 };
 
-/* The tables of the parts, ended by a NULL name. `file` is for SQLite only. */
-extern const struct store_test intake_tests[], run_tests[], chat_tests[], upkeep_tests[], file_tests[],
-    random_tests[];
+/* The tables of the parts, ended by a NULL name. `file` is for SQLite only, `memory` for the memory store, `same` for the others. */
+extern const struct store_test common_tests[], intake_tests[], run_tests[], chat_tests[], upkeep_tests[],
+    file_tests[], memory_tests[], same_tests[];
+
+/* add_tests: the table's tests with stores of this backend; `clear` empties the server's. */
+void add_tests(const struct store_test *table, enum backend backend, bool (*clear)(void));
+int run_added_tests(void);
+
+/* renew: an empty store instead of the fixture's. */
+void renew(struct fixture *f);
 
 void begin(struct fixture *f);
 void commit(struct fixture *f);

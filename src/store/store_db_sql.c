@@ -1,43 +1,19 @@
-#include "store/store_sqlite_db.h"
+#include "store/store_db_sql.h"
+#include "store/store_backend.h"
+#include "store/store_db_words.h"
 
 /* States stand as numbers, because a partial index is used only where the statement repeats its condition literally:
    notification 0 new, 1 done, 2 stuck; entry 0 fetch, 1 done, 2 unaddressed, 3 expired, 4 stuck; run 0 ready, 1 held,
    from 2 ends; send 0 ready, 1 sending, 2 ok, 5 unknown. */
 
 /* clang-format off */
-#define NOTIFICATION "id, source, state, reason, tries, stored_at, headers, body"
-#define ENTRY "id, notification, n, state, reason, tries, due_at, said_at, stored_at, source, conversation, message, doc"
-#define CHAT "id, channel, user_id, next_seq, due_at, owner, not_before, held"
-#define RUN \
-    "id, entry, rule, chat, seq, ruleset, state, reason, step, begun, doc, said_at, stored_at, expires_at, ended_at"
-#define SEND \
-    "run, step, n, kind, channel, body, state, attempt, due_at, sent_at, reply_id, status_url, reason"
-/* Where the data is not what comes back, a column holds it. */
-#define ISSUED "chat, run, step, n, token, data, at, until, spent_by"
-
-/* A customer's chats, and the entries that are theirs. The entries are found by the runs: those go last. */
-#define CHATS_OF "(SELECT id FROM chat WHERE user_id = ?2 AND (?1 IS NULL OR channel = ?1))"
-#define ENTRIES_OF \
-    "(SELECT id FROM entry WHERE id IN (SELECT entry FROM run WHERE chat IN " CHATS_OF ") OR (conversation <> ''" \
-    " AND (source, conversation) IN (SELECT e.source, e.conversation FROM run JOIN entry AS e ON e.id = run.entry" \
-    " WHERE run.chat IN " CHATS_OF ")))"
-#define NOTIFICATIONS_OF "(SELECT notification FROM entry WHERE id IN " ENTRIES_OF ")"
-#define OTHERS_IN "(SELECT notification FROM entry WHERE id NOT IN " ENTRIES_OF ")"
-
-/* A number of store.h in a statement. */
-#define NUMBER(n) NUMBER_OF(n)
-#define NUMBER_OF(n) #n
-
 /* The runs that came out of a source's notifications, the oldest first. */
 #define RUNS_OF_SOURCE \
     "notification AS n CROSS JOIN entry AS e ON e.notification = n.id CROSS JOIN run AS r ON r.entry = e.id"
 #define SOURCE_ENDED \
     "n.state <> 0 AND n.state = 1 AND n.source = ?3 AND n.stored_at < ?1 AND r.ended_at < ?1"
 
-/* A chat's ready runs, head first; run_head has this order. */
-#define READY_OF(chat) "FROM run WHERE chat = " chat " AND state = 0 ORDER BY begun DESC, said_at, seq LIMIT 1"
-
-const char *const sqlite_texts[SQL_COUNT] = {
+const char *const db_texts[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
     [SQL_COMMIT] = "COMMIT",
     [SQL_DATA_VERSION] = "PRAGMA data_version",
@@ -212,7 +188,7 @@ const char *const sqlite_texts[SQL_COUNT] = {
         " ORDER BY until, chat, name LIMIT ?2)",
 
     /* The last chat, and the last key, of those that are next. */
-    [SQL_SWEEP_CHATS] = "SELECT max(id), count(*) FROM (SELECT id FROM chat WHERE id > ?1 ORDER BY id LIMIT ?2)",
+    [SQL_SWEEP_CHATS] = "SELECT max(id), count(*) FROM (SELECT id FROM chat WHERE id > ?1 ORDER BY id LIMIT ?2) AS page",
     [SQL_SWEEP_TAPS] = "DELETE FROM tap WHERE chat > ?1 AND chat <= ?2 AND stored_at < ?3",
     [SQL_SWEEP_BUTTONS] = "DELETE FROM issued WHERE chat > ?1 AND chat <= ?2 AND until < ?3",
     [SQL_SWEEP_KEYS] = "SELECT key FROM seen WHERE key > ?1 ORDER BY key LIMIT 1 OFFSET ?2",
@@ -266,12 +242,12 @@ const char *const sqlite_texts[SQL_COUNT] = {
 
     [SQL_LIST] =
         "SELECT 0, id, stored_at, state, reason, source, NULL, NULL, NULL, 0 FROM notification"
-        " WHERE ?1 <> 0 AND id > ?4 AND (?1 >> state) & 1 AND (?5 IS NULL OR source = ?5)"
+        " WHERE ?1 <> 0 AND id > ?4 AND (?1 >> CAST(state AS INTEGER)) & 1 <> 0 AND (?5 IS NULL OR source = ?5)"
         " UNION ALL SELECT 1, id, stored_at, state, reason, source, NULL, NULL, NULL, 0 FROM entry"
-        " WHERE ?2 <> 0 AND id > ?4 AND (?2 >> state) & 1 AND (?5 IS NULL OR source = ?5)"
+        " WHERE ?2 <> 0 AND id > ?4 AND (?2 >> CAST(state AS INTEGER)) & 1 <> 0 AND (?5 IS NULL OR source = ?5)"
         " UNION ALL SELECT 2, r.id, r.stored_at, r.state, r.reason, e.source, c.channel, c.user_id, r.rule, r.expires_at"
         " FROM run AS r LEFT JOIN chat AS c ON c.id = r.chat LEFT JOIN entry AS e ON e.id = r.entry"
-        " WHERE ?3 <> 0 AND r.id > ?4 AND (?3 >> r.state) & 1 AND (?5 IS NULL OR e.source = ?5)"
+        " WHERE ?3 <> 0 AND r.id > ?4 AND (?3 >> CAST(r.state AS INTEGER)) & 1 <> 0 AND (?5 IS NULL OR e.source = ?5)"
         " AND (?6 IS NULL OR c.channel = ?6) AND (?7 IS NULL OR c.user_id = ?7) AND (?8 IS NULL OR r.rule = ?8)"
         " ORDER BY 2, 1 LIMIT ?9",
     [SQL_GET_NOTIFICATION] = "SELECT " NOTIFICATION " FROM notification WHERE id = ?1",

@@ -1,0 +1,70 @@
+/* What is done about a commit of which nobody knows whether it happened, because the store's server went away meanwhile.
+
+   It need not be known. Notifications are answered 503 and come again, where their keys make them one; results are kept and settled again,
+   where their attempt does. But requests that were decided on have not been handed over: if the commit did happen, the store says that
+   they are under way. */
+
+#include "app/stage_run.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+
+#include <stdlib.h>
+
+void doubts_keep(struct engine *engine)
+{
+    const size_t more = engine->results_due; /* those of this transaction are among them */
+    struct job *grown = realloc(engine->doubts, (engine->n_doubts + more + 1) * sizeof(*grown));
+
+    if (!grown) {
+        memory_failed();
+        log_error("no memory for what is in doubt: it stays as it is until the next start",
+                  log_num("requests", (int64_t)more));
+        return;
+    }
+    engine->doubts = grown;
+    for (const struct mail *mail = engine->outbox.head; mail; mail = mail->next)
+        if (mail->kind == MAIL_REQUEST)
+            grown[engine->n_doubts++] = ((const struct request_mail *)mail)->job;
+}
+
+/* Its attempt is that of the request, or somebody else has dealt with it. */
+static void undo_send(struct engine *engine, const struct job *job)
+{
+    struct send_row row = run_send_of(job);
+
+    row.state = SEND_READY;
+    row.due_at = engine->now;
+    if (!store_settle_send(engine->store, &row))
+        return;
+    log_warn("a request that was stored did not leave, and is made now", log_num("run", job->run),
+             log_num("attempt", job->attempt));
+    settle_go_on(engine, job->chat);
+}
+
+static void undo_fetch(struct engine *engine, const struct job *job)
+{
+    struct entry_row row;
+
+    if (!store_get_entry(engine->store, job->entry, engine->arena, &row) || row.state != ENTRY_FETCH)
+        return;
+    row.due_at = engine->now;
+    store_update_entry(engine->store, &row);
+    engine->look_for_fetches = true;
+}
+
+void stage_doubts(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->n_doubts && !store_failed(engine->store); i++)
+        if (engine->doubts[i].kind == JOB_FETCH)
+            undo_fetch(engine, &engine->doubts[i]);
+        else
+            undo_send(engine, &engine->doubts[i]);
+}
+
+void doubts_end(struct engine *engine)
+{
+    free(engine->doubts);
+    engine->doubts = NULL;
+    engine->n_doubts = 0;
+}

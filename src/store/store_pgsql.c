@@ -1,0 +1,149 @@
+#include "store/store_pgsql.h"
+
+#include "store/store_pgsql_db.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PATIENCE_MS 590000
+
+/* --- transactions --------------------------------------------------------------------------------------------- */
+
+static void read_number(struct db_cursor *cursor, void *out)
+{
+    *(int64_t *)out = db_next_int(cursor);
+}
+
+static const struct db_shape one_number = { sizeof(int64_t), read_number };
+
+static bool begin_once(struct pgsql_db *db)
+{
+    return pgsql_connected(db) && pgsql_send(db, SQL_BEGIN, DB_NOTHING) &&
+           db_one(&db->db, SQL_CLOCK, DB_NOTHING, &one_number, NULL, &db->clock);
+}
+
+/* A connection that the server closed meanwhile is noticed here, where nothing is lost with it. */
+static bool backend_begin(struct store *store)
+{
+    struct pgsql_db *db = pgsql_of(store);
+    bool had = db->conn, begun;
+
+    db->wrote = db->patient = false;
+    pgsql_take_news(db);
+    db->beginning = true;
+    begun = begin_once(db);
+    if (!begun && had && !db->conn && db->retry_at == 0) {
+        store->status = STORE_OK;
+        begun = begin_once(db);
+    }
+    if (!begun && db->conn)
+        pgsql_give_up(db);
+    db->beginning = false;
+    return begun;
+}
+
+/* The nodes' own commits are no news to each other: what the command line does is. */
+static bool backend_commit(struct store *store)
+{
+    struct pgsql_db *db = pgsql_of(store);
+    PGresult *result = NULL;
+    bool done;
+
+    if (!db->conn)
+        return pgsql_drop(db, NULL);
+    db->committing = true;
+    if ((db->access == STORE_SERVE || !db->wrote || pgsql_send(db, SQL_NOTIFY, DB_NOTHING)) &&
+        pgsql_send(db, SQL_COMMIT, DB_NOTHING))
+        result = pgsql_collect(db);
+    db->committing = false;
+    done = result && strcmp(PQcmdStatus(result), "COMMIT") == 0;
+    PQclear(result);
+    if (done && db->careful)
+        db->careful--;
+    return done || store_fail(store, STORE_TEMPFAIL, "PostgreSQL: the transaction had failed");
+}
+
+static void backend_rollback(struct store *store)
+{
+    pgsql_give_up(pgsql_of(store));
+}
+
+static bool backend_changed(struct store *store)
+{
+    struct pgsql_db *db = pgsql_of(store);
+    bool news;
+
+    pgsql_take_news(db);
+    news = db->news;
+    db->news = false;
+    return news;
+}
+
+static int64_t backend_clock(struct store *store)
+{
+    return pgsql_of(store)->clock;
+}
+
+static void backend_close(struct store *store)
+{
+    pgsql_free(pgsql_of(store));
+}
+
+/* Whole tables are read: that may take longer than anything else that the daemon does. */
+static void backend_count(struct store *store, struct store_counts *counts)
+{
+    struct pgsql_db *db = pgsql_of(store);
+
+    db->patient = store->open;
+    if (!store->open || pgsql_send(db, SQL_PATIENCE, DB_VALUES(db_int(PATIENCE_MS))))
+        db_count(store, counts);
+}
+
+static const struct store_backend backend = {
+    DB_BACKEND,
+    .begin = backend_begin,
+    .commit = backend_commit,
+    .rollback = backend_rollback,
+    .close = backend_close,
+    .changed = backend_changed,
+    .clock = backend_clock,
+    .count = backend_count,
+};
+
+/* --- open ----------------------------------------------------------------------------------------------------- */
+
+struct store *store_pgsql_open(const char *url, enum store_access access, enum store_status *status,
+                               struct fault *fault)
+{
+    struct pgsql_db *db = calloc(1, sizeof(*db));
+
+    *status = STORE_TEMPFAIL;
+    if (!db) {
+        fault_set(fault, "store: out of memory");
+        return NULL;
+    }
+    db->db.store.backend = &backend;
+    db->db.driver = &pgsql_driver;
+    db->db.name = "PostgreSQL";
+    db->access = access;
+    if (pgsql_take_url(db, url) && pgsql_connected(db)) {
+        *status = STORE_OK;
+        return &db->db.store;
+    }
+    *status = db->db.store.status;
+    *fault = db->db.store.fault;
+    pgsql_free(db);
+    return NULL;
+}
+
+/* --- for tests ------------------------------------------------------------------------------------------------ */
+
+unsigned long store_pgsql_trips(const struct store *store)
+{
+    return ((const struct pgsql_db *)store)->trips;
+}
+
+void store_pgsql_be_impatient(struct store *store, int64_t ms)
+{
+    pgsql_of(store)->impatient_us = ms * 1000;
+}

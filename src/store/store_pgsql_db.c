@@ -1,0 +1,396 @@
+#include "store/store_pgsql_db.h"
+
+#include "base/now.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SERVE_US INT64_C(10000000)
+#define OPERATE_US INT64_C(600000000)
+#define VALUES_MAX 16
+#define CAREFUL 2000 /* transactions: a batch that is replayed item by item has fewer */
+
+/* Types of parameters, as PostgreSQL numbers them. */
+#define OID_INT8 20
+#define OID_TEXT 25
+#define OID_BYTEA 17
+
+int64_t pgsql_patience_us(const struct pgsql_db *db)
+{
+    if (db->impatient_us)
+        return db->impatient_us;
+    return db->access == STORE_SERVE && !db->patient ? SERVE_US : OPERATE_US;
+}
+
+/* --- what an error means -------------------------------------------------------------------------------------------- */
+
+static bool of_class(const char *state, const char *class)
+{
+    return strncmp(state, class, strlen(class)) == 0;
+}
+
+/* 40001, 40P01: others were in the way. 22, 23, 54: this row. 42, XX: the tables are not as they should be, but for rights (42501). */
+static enum store_status status_of(const char *state)
+{
+    if (of_class(state, "40"))
+        return STORE_AGAIN;
+    if (of_class(state, "22") || of_class(state, "23") || of_class(state, "54"))
+        return STORE_BAD_DATA;
+    if ((of_class(state, "42") && !of_class(state, "42501")) || of_class(state, "XX001") ||
+        of_class(state, "XX002"))
+        return STORE_BROKEN;
+    return STORE_TEMPFAIL;
+}
+
+/* Of the server's words only the first line: its details repeat what stands in the row. */
+static void fail_by(struct pgsql_db *db, const PGresult *result)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+
+    if (!state) { /* libpq's own: the connection, or memory */
+        pgsql_drop(db, PQresultErrorMessage(result));
+        return;
+    }
+    /* After a failover the other one may be written to; a server that goes down comes back, or another does. */
+    if (of_class(state, "25006") || of_class(state, "57P"))
+        pgsql_drop(db, text);
+    store_fail(&db->db.store, status_of(state), "PostgreSQL: %s (%s)", text ? text : "an error", state);
+}
+
+/* --- waiting -------------------------------------------------------------------------------------------------------- */
+
+bool pgsql_wait(struct pgsql_db *db, bool write, int64_t until_us)
+{
+    struct pollfd fd = { .fd = PQsocket(db->conn), .events = (short)(write ? POLLIN | POLLOUT : POLLIN) };
+    int64_t left = until_us - now_mono_us();
+    int rc = left > 0 ? poll(&fd, 1, (int)(left / 1000) + 1) : 0;
+
+    if (rc > 0 || (rc < 0 && errno == EINTR))
+        return true;
+    return pgsql_drop(db, rc == 0 ? "no answer in time" : strerror(errno));
+}
+
+static bool flush(struct pgsql_db *db, int64_t until_us)
+{
+    int rc;
+
+    while ((rc = PQflush(db->conn)) == 1)
+        if (!pgsql_wait(db, true, until_us) || (!PQconsumeInput(db->conn) && !pgsql_drop(db, NULL)))
+            return false;
+    return rc == 0 || pgsql_drop(db, NULL);
+}
+
+/* The next result, when it is there. NULL behind the last one of a statement; false: the connection is gone. */
+static bool next_result(struct pgsql_db *db, int64_t until_us, PGresult **result)
+{
+    *result = NULL;
+    while (PQisBusy(db->conn))
+        if (!pgsql_wait(db, false, until_us) || (!PQconsumeInput(db->conn) && !pgsql_drop(db, NULL)))
+            return false;
+    *result = PQgetResult(db->conn);
+    return true;
+}
+
+void pgsql_take_news(struct pgsql_db *db)
+{
+    PGnotify *note;
+
+    if (!db->conn)
+        return;
+    PQconsumeInput(db->conn); /* a lost connection shows at the next statement */
+    while ((note = PQnotifies(db->conn)) != NULL) {
+        db->news = db->news || note->be_pid != PQbackendPID(db->conn);
+        PQfreemem(note);
+    }
+}
+
+/* --- simple SQL, before the pipeline --------------------------------------------------------------------------------- */
+
+static void first_number(const PGresult *result, int64_t *out)
+{
+    int64_t number;
+
+    if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) > 0 && PQnfields(result) > 0 &&
+        text_i64(text_of(PQgetvalue(result, 0, 0)), &number))
+        *out = number;
+}
+
+bool pgsql_sql(struct pgsql_db *db, const char *sql, int64_t wait_us, int64_t *out)
+{
+    const int64_t until = now_mono_us() + wait_us;
+    PGresult *result;
+
+    db->trips++;
+    if (!PQsendQuery(db->conn, sql))
+        return pgsql_drop(db, NULL);
+    if (!flush(db, until))
+        return false;
+    while (db->conn && next_result(db, until, &result) && result) {
+        ExecStatusType status = PQresultStatus(result);
+
+        if (out)
+            first_number(result, out);
+        if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && status != PGRES_EMPTY_QUERY)
+            fail_by(db, result);
+        PQclear(result);
+    }
+    return db->conn && !store_failed(&db->db.store);
+}
+
+bool pgsql_enter(struct pgsql_db *db)
+{
+    db->pipeline = PQenterPipelineMode(db->conn) == 1;
+    return db->pipeline || pgsql_drop(db, NULL);
+}
+
+/* --- the pipeline ---------------------------------------------------------------------------------------------------- */
+
+/* A statement's parameters as libpq wants them: all binary. */
+struct parameters {
+    Oid types[VALUES_MAX];
+    const char *values[VALUES_MAX];
+    int lengths[VALUES_MAX], formats[VALUES_MAX];
+    unsigned char numbers[VALUES_MAX][8];
+};
+
+static void put_number(int64_t number, unsigned char *out)
+{
+    for (int i = 0; i < 8; i++)
+        out[i] = (unsigned char)((uint64_t)number >> (56 - 8 * i));
+}
+
+static void fill(struct parameters *p, size_t i, const struct db_value *value)
+{
+    static const Oid types[] = { [DB_INT] = OID_INT8, [DB_TEXT] = OID_TEXT, [DB_BLOB] = OID_BYTEA };
+
+    p->types[i] = types[value->kind];
+    p->formats[i] = 1;
+    p->values[i] = NULL;
+    p->lengths[i] = 0;
+    if (value->null)
+        return;
+    if (value->kind == DB_INT) {
+        put_number(value->number, p->numbers[i]);
+        p->values[i] = (const char *)p->numbers[i];
+        p->lengths[i] = 8;
+    } else {
+        p->values[i] = value->text.p ? value->text.p : "";
+        p->lengths[i] = (int)value->text.n;
+    }
+}
+
+/* SQLite's ?1 is $1 here. */
+static bool prepare(struct pgsql_db *db, enum sql sql, const char *name, size_t n, const Oid *types)
+{
+    const char *text = pgsql_texts[sql] ? pgsql_texts[sql] : db_texts[sql];
+    char *copy = text_dup(text_of(text));
+    bool sent;
+
+    if (!copy)
+        return store_fail(&db->db.store, STORE_TEMPFAIL, "PostgreSQL: no memory for a statement");
+    for (char *c = copy; *c; c++)
+        if (*c == '?')
+            *c = '$';
+    sent = PQsendPrepare(db->conn, name, copy, (int)n, types);
+    free(copy);
+    return sent || pgsql_drop(db, NULL);
+}
+
+static bool remember(struct pgsql_db *db, enum sql sql, bool prepares)
+{
+    db->pending[db->n_pending++] = (struct pgsql_pending){ sql, prepares };
+    return true;
+}
+
+bool pgsql_send(struct pgsql_db *db, enum sql sql, struct db_values values)
+{
+    struct parameters p;
+    char name[16];
+
+    if (db->n_pending + 2 > PGSQL_PENDING) {
+        PQclear(pgsql_collect(db));
+        if (store_failed(&db->db.store))
+            return false;
+    }
+    for (size_t i = 0; i < values.n && i < VALUES_MAX; i++)
+        fill(&p, i, &values.at[i]);
+    snprintf(name, sizeof(name), "s%d", (int)sql);
+    if (!db->prepared[sql] && (!prepare(db, sql, name, values.n, p.types) || !remember(db, sql, true)))
+        return false;
+    db->prepared[sql] = true;
+    if (!PQsendQueryPrepared(db->conn, name, (int)values.n, p.values, p.lengths, p.formats, 1))
+        return pgsql_drop(db, NULL);
+    return remember(db, sql, false);
+}
+
+/* One statement's result. *ok: it went well. False: the connection is gone. */
+static bool take_result(struct pgsql_db *db, int64_t until_us, PGresult **result, bool *ok)
+{
+    PGresult *one;
+    ExecStatusType status;
+
+    *result = NULL;
+    *ok = true;
+    while (db->conn && next_result(db, until_us, &one)) {
+        if (!one)
+            return true;
+        status = PQresultStatus(one);
+        if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
+            PQclear(*result);
+            *result = one;
+            continue;
+        }
+        *ok = false;
+        if (status != PGRES_PIPELINE_ABORTED)
+            fail_by(db, one);
+        PQclear(one);
+    }
+    return false;
+}
+
+static bool take_sync(struct pgsql_db *db, int64_t until_us)
+{
+    PGresult *result;
+    bool ok;
+
+    if (!next_result(db, until_us, &result))
+        return false;
+    ok = result && PQresultStatus(result) == PGRES_PIPELINE_SYNC;
+    PQclear(result);
+    return ok || pgsql_drop(db, "an answer that does not fit");
+}
+
+PGresult *pgsql_collect(struct pgsql_db *db)
+{
+    const int64_t until = now_mono_us() + pgsql_patience_us(db);
+    PGresult *last = NULL;
+    bool good = true, ok;
+
+    db->trips++;
+    if ((!PQpipelineSync(db->conn) && !pgsql_drop(db, NULL)) || !flush(db, until))
+        return NULL;
+    for (size_t i = 0; i < db->n_pending; i++) {
+        PQclear(last);
+        if (!take_result(db, until, &last, &ok)) {
+            PQclear(last);
+            return NULL;
+        }
+        if (!ok && db->pending[i].prepares)
+            db->prepared[db->pending[i].sql] = false;
+        good = good && ok;
+    }
+    db->n_pending = 0;
+    if (take_sync(db, until) && good && !store_failed(&db->db.store))
+        return last;
+    PQclear(last);
+    return NULL;
+}
+
+/* What is pending comes first: after an error the server passes over all that was sent along. */
+void pgsql_give_up(struct pgsql_db *db)
+{
+    const enum store_status status = db->db.store.status;
+    const struct fault fault = db->db.store.fault;
+
+    if (status == STORE_BAD_DATA)
+        db->careful = CAREFUL;
+    if (db->conn && db->n_pending)
+        PQclear(pgsql_collect(db));
+    db->db.store.status = STORE_OK;
+    if (db->conn && pgsql_send(db, SQL_ROLLBACK, DB_NOTHING))
+        PQclear(pgsql_collect(db));
+    db->db.store.status = status;
+    db->db.store.fault = fault;
+}
+
+/* --- the driver ------------------------------------------------------------------------------------------------------- */
+
+static PGresult *ask_once(struct pgsql_db *db, enum sql sql, struct db_values values)
+{
+    return pgsql_send(db, sql, values) ? pgsql_collect(db) : NULL;
+}
+
+/* For an answer. Outside of a transaction a lost connection is made anew, also if it shows only now that it is lost. */
+static PGresult *ask(struct pgsql_db *db, enum sql sql, struct db_values values)
+{
+    PGresult *result;
+
+    if (db->db.store.open || db->beginning)
+        return db->conn || pgsql_drop(db, NULL) ? ask_once(db, sql, values) : NULL;
+    result = pgsql_connected(db) ? ask_once(db, sql, values) : NULL;
+    if (!result && !db->conn && db->retry_at == 0 && pgsql_connected(db))
+        result = ask_once(db, sql, values);
+    return result;
+}
+
+static int64_t run(struct db *base, enum sql sql, struct db_values values)
+{
+    struct pgsql_db *db = pgsql_of(&base->store);
+    PGresult *result = ask(db, sql, values);
+    int64_t changed = 0;
+
+    db->wrote = true;
+    if (result && !text_i64(text_of(PQcmdTuples(result)), &changed))
+        changed = 0;
+    PQclear(result);
+    return changed;
+}
+
+/* Nobody waits for it, so whoever wrote what is refused may be told only when the next one writes. After such a refusal they are told
+   at once for a while: the engine replays what it was item by item, and wants to know which. */
+static void write_rows(struct db *base, enum sql sql, struct db_values values)
+{
+    struct pgsql_db *db = pgsql_of(&base->store);
+
+    db->wrote = true;
+    if (db->careful)
+        run(base, sql, values);
+    else if (db->conn)
+        (void)!pgsql_send(db, sql, values);
+    else
+        pgsql_drop(db, NULL);
+}
+
+static bool open_rows(struct db_cursor *cursor, enum sql sql, struct db_values values)
+{
+    struct pgsql_db *db = pgsql_of(&cursor->db->store);
+
+    cursor->of = ask(db, sql, values);
+    cursor->row = -1;
+    return cursor->of;
+}
+
+static bool next_row(struct db_cursor *cursor)
+{
+    return ++cursor->row < PQntuples(cursor->of);
+}
+
+static void close_rows(struct db_cursor *cursor)
+{
+    PQclear(cursor->of);
+}
+
+static struct text bytes(struct db_cursor *cursor, int column)
+{
+    if (PQgetisnull(cursor->of, cursor->row, column))
+        return TEXT_NONE;
+    return text_make(PQgetvalue(cursor->of, cursor->row, column),
+                     (size_t)PQgetlength(cursor->of, cursor->row, column));
+}
+
+/* Of a number of any size, or a boolean. */
+static int64_t number(struct db_cursor *cursor, int column)
+{
+    struct text text = bytes(cursor, column);
+    uint64_t out = text.n && (text.p[0] & 0x80) ? UINT64_MAX : 0;
+
+    for (size_t i = 0; i < text.n && i < 8; i++)
+        out = out << 8 | (unsigned char)text.p[i];
+    return (int64_t)out;
+}
+
+const struct db_driver pgsql_driver = { run, write_rows, open_rows, next_row, close_rows, number, bytes };

@@ -1,0 +1,86 @@
+#include "store/store_pgsql_db.h"
+
+#include "store/store_db_words.h"
+
+/* What PostgreSQL says otherwise than store_db_sql.c: because the words differ, or because other nodes are at work on the same tables.
+   Whoever claims passes over what another one has locked; a CTE, because a subselect may be run more than once. */
+
+/* clang-format off */
+#define RUNS_OF_SOURCE \
+    "notification AS n JOIN entry AS e ON e.notification = n.id JOIN run AS r ON r.entry = e.id"
+#define SOURCE_ENDED "n.state = 1 AND n.source = ?3 AND n.stored_at < ?1 AND r.ended_at < ?1"
+#define DUE "channel = ?1 AND due_at <= ?2 AND owner IS NULL AND held IS NULL"
+/* An index takes 2704 bytes at most; what a customer types may be longer. */
+#define TAP_DATA "CASE WHEN length(?3) > 1000 THEN sha256(?3) ELSE ?3 END"
+
+const char *const pgsql_texts[SQL_COUNT] = {
+    [SQL_BEGIN] = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
+    [SQL_ROLLBACK] = "ROLLBACK",
+    [SQL_CLOCK] = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
+    [SQL_PATIENCE] = "SELECT set_config('statement_timeout', CAST(?1 AS TEXT), true)",
+    [SQL_NOTIFY] = "NOTIFY callbackd",
+
+    [SQL_CLAIM_ENTRIES] =
+        "WITH due AS MATERIALIZED (SELECT id FROM entry WHERE state = 0 AND owner IS NULL AND source = ?1 AND due_at <= ?2"
+        " ORDER BY id DESC LIMIT ?4 FOR UPDATE SKIP LOCKED)"
+        " UPDATE entry SET owner = ?3, tries = tries + 1 WHERE id IN (SELECT id FROM due) RETURNING " ENTRY,
+
+    /* The chat is locked from here to the commit: its numbers, taps and buttons are one node's at a time. */
+    [SQL_CHAT_SEQ] = "SELECT id, next_seq FROM chat WHERE channel = ?1 AND user_id = ?2 FOR NO KEY UPDATE",
+    [SQL_ADD_CHAT] =
+        "INSERT INTO chat(id, channel, user_id, next_seq, not_before) VALUES(?1, ?2, ?3, 1, 0)"
+        " ON CONFLICT(channel, user_id) DO NOTHING",
+    [SQL_TAP_NEAR] =
+        "SELECT 1 FROM tap WHERE chat = ?1 AND rule = ?2 AND data = " TAP_DATA " AND said_at > ?4 AND said_at < ?5 LIMIT 1",
+    [SQL_TAP] =
+        "INSERT INTO tap(chat, rule, data, said_at, stored_at) VALUES(?1, ?2, " TAP_DATA ", ?4, ?5)"
+        " ON CONFLICT(chat, rule, data, said_at) DO UPDATE SET stored_at = excluded.stored_at",
+    [SQL_CHAT_RUN] =
+        "UPDATE chat SET next_seq = greatest(next_seq, ?3 + 1), due_at = CASE WHEN owner IS NULL AND"
+        " (due_at IS NULL OR due_at > ?2) THEN ?2 ELSE due_at END WHERE id = ?1",
+
+    [SQL_CLAIM_CHATS] =
+        "WITH due AS MATERIALIZED (SELECT id FROM chat WHERE " DUE " ORDER BY due_at, id LIMIT ?4 FOR NO KEY UPDATE SKIP LOCKED)"
+        " UPDATE chat SET owner = ?3 WHERE id IN (SELECT id FROM due) RETURNING " CHAT,
+    [SQL_CLAIM_FRESH] =
+        "WITH late AS MATERIALIZED (SELECT id FROM chat WHERE " DUE " ORDER BY due_at DESC, id DESC"
+        " LIMIT " NUMBER(STORE_FRESH_MOST) "), due AS MATERIALIZED (SELECT id FROM chat WHERE id IN (SELECT id FROM late) AND " DUE
+        " AND NOT EXISTS (SELECT 1 FROM run WHERE chat = chat.id AND state = 0 AND begun = 1)"
+        " ORDER BY due_at DESC, id DESC LIMIT ?4 FOR NO KEY UPDATE SKIP LOCKED)"
+        " UPDATE chat SET owner = ?3 WHERE id IN (SELECT id FROM due) RETURNING " CHAT,
+    [SQL_UNSETTLED] =
+        "SELECT count(*) FILTER (WHERE state = 5), count(*) FILTER (WHERE state < 2) FROM send WHERE run = ?1",
+    [SQL_RELEASE_CHAT] =
+        "UPDATE chat SET owner = NULL, not_before = ?3, due_at = CASE WHEN ?2 <> 0 THEN ?2"
+        " ELSE (SELECT greatest(1, stored_at, ?3) " READY_OF("?1") ") END WHERE id = ?1",
+
+    [SQL_OLD_SENDS] =
+        "SELECT send.run, send.step, send.n, send.state, chat FROM run JOIN send ON send.run = run.id"
+        " WHERE ended_at < ?1 ORDER BY ended_at, expires_at, run.id, send.step, send.n LIMIT ?2",
+    [SQL_SOURCE_SENDS] =
+        "SELECT s.run, s.step, s.n, s.state, r.chat FROM " RUNS_OF_SOURCE " JOIN send AS s ON s.run = r.id"
+        " WHERE " SOURCE_ENDED " ORDER BY n.stored_at, n.id, e.n, r.rule, s.step, s.n LIMIT ?2",
+    [SQL_SOURCE_RUNS] =
+        "DELETE FROM run WHERE id IN (SELECT r.id FROM " RUNS_OF_SOURCE " WHERE " SOURCE_ENDED
+        " AND NOT EXISTS (SELECT 1 FROM send WHERE run = r.id) ORDER BY n.stored_at, n.id, e.n, r.rule LIMIT ?2)"
+        " RETURNING state",
+    [SQL_PRUNE_ENTRIES] =
+        "DELETE FROM entry WHERE id IN (SELECT e.id FROM notification AS n"
+        " JOIN entry AS e ON e.notification = n.id WHERE n.state = 1 AND n.source = ?3 AND n.stored_at < ?1"
+        " AND NOT EXISTS (SELECT 1 FROM entry AS o WHERE o.notification = n.id"
+        " AND (o.state = 0 OR EXISTS (SELECT 1 FROM run WHERE entry = o.id)))"
+        " ORDER BY n.stored_at, n.id, e.n LIMIT ?2)",
+
+    [SQL_NEWEST_ID] =
+        "SELECT greatest((SELECT max(id) FROM notification), (SELECT max(id) FROM entry), (SELECT max(id) FROM chat),"
+        " (SELECT max(id) FROM run), 0)",
+    [SQL_NEWEST_AT] =
+        "SELECT greatest((SELECT stored_at FROM notification ORDER BY id DESC LIMIT 1),"
+        " (SELECT stored_at FROM entry ORDER BY id DESC LIMIT 1), (SELECT stored_at FROM run ORDER BY id DESC LIMIT 1),"
+        " (SELECT max(ended_at) FROM run), 0)",
+    [SQL_NEXT_DUE] =
+        "SELECT greatest(1, due_at) FROM chat WHERE channel = ?1 AND due_at IS NOT NULL AND owner IS NULL AND held IS NULL"
+        " ORDER BY due_at LIMIT 1",
+    [SQL_FORGET_BODIES] =
+        "UPDATE notification SET body = '' WHERE id IN " NOTIFICATIONS_OF " AND id IN " OTHERS_IN " AND body <> ''",
+};

@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+"""The store in PostgreSQL: the main job and sending as with SQLite, and what happens when the server is in trouble."""
+
+import re
+import signal
+
+from harness import *
+
+import test_main_job  # noqa: F401 their tests run here, too, on PostgreSQL
+import test_sending  # noqa: F401
+
+
+def database(daemon):
+    return daemon.env["STORE_URL"].rsplit("/", 1)[1]
+
+
+def stored(daemon, what="count(*) FROM notification"):
+    return postgres.sql("SELECT " + what, database(daemon))[0]
+
+
+def statuses_of(daemon, user):
+    """What a webhook is answered now."""
+    return daemon.post_intercom(intercom_replied("<p>track:ORD-1001</p>", user))
+
+
+def ready(daemon):
+    return daemon.page("/readyz")[0] == 200
+
+
+@test
+def test_server_away_and_back():
+    with Sim() as sim, Daemon(sim) as daemon:
+        daemon.tap("<p>track:ORD-1001</p>")
+        sim.wait_sends(1)
+        for word in ("stop", "kill"):
+            sends = len(sim.sends())
+            postgres.do(word)
+            wait_for(lambda: statuses_of(daemon, "700000002") == 503, "a refusal")
+            assert not ready(daemon)
+            postgres.do("start")
+            daemon.tap("<p>track:ORD-1002</p>", "700000003")
+            sim.wait_sends(sends + 1)
+            wait_for(lambda: ready(daemon), "being ready")
+        assert "pg-secret" not in daemon.log_text(), daemon.log_text()
+        assert daemon.terminate() == 0
+
+
+@test
+def test_answers_that_come_while_the_server_is_away_are_kept():
+    with Sim() as sim, Daemon(sim) as daemon:
+        sim.fault(delay_ms=700)
+        daemon.tap("<p>track:ORD-1001</p>")
+        wait_for(lambda: stored(daemon, "count(*) FROM send WHERE state = 1") == "1", "the request under way")
+        postgres.do("stop")
+        sim.wait_sends(1)
+        wait_for(lambda: statuses_of(daemon, "700000009") == 503, "a refusal")
+        postgres.do("start")
+        daemon.settled()
+        assert [i["state"] for i in daemon.queue("--all") if i["kind"] == "run"][0] == "done"
+        assert len([s for s in sim.sends() if "ORD-1001" in text_of(s) and s["body"]["destination_user_id"] == "700000001"]) == 1
+
+
+@test
+def test_session_that_is_ended_costs_nobody_anything():
+    with Sim() as sim, Daemon(sim) as daemon:
+        for i in range(5):
+            postgres.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'callbackd'"
+                         f" AND datname = '{database(daemon)}' AND state = 'idle'", "postgres")
+            daemon.tap("<p>track:ORD-1001</p>", str(700000001 + i))
+            sim.wait_sends(i + 1)
+        daemon.settled()
+        assert len(sim.sends()) == 5
+
+
+@test
+def test_batch_that_is_in_the_way_of_another_is_repeated():
+    """40001 and 40P01 twice each, raised by a trigger that counts past any rollback."""
+    with Sim() as sim, Daemon(sim) as daemon:
+        for number, code in enumerate(("40001", "40P01")):
+            postgres.sql(
+                f"CREATE SEQUENCE tries{number}; CREATE FUNCTION fail{number}() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN"
+                f" IF nextval('tries{number}') < 3 THEN RAISE EXCEPTION 'later' USING ERRCODE = '{code}'; END IF; RETURN NEW; END $f$;"
+                f" CREATE TRIGGER fail{number} BEFORE INSERT ON run FOR EACH ROW EXECUTE FUNCTION fail{number}()", database(daemon))
+            assert statuses_of(daemon, str(700000001 + number)) == 200
+            sim.wait_sends(number + 1)
+            assert stored(daemon, f"last_value FROM tries{number}") == "3"
+        assert daemon.metric("callbackd_store_failures_total") == 0
+
+
+@test
+def test_commit_whose_result_is_lost():
+    """A deferred trigger ends the session while it commits: the next one finds out what there is."""
+    with Sim() as sim, Daemon(sim) as daemon:
+        postgres.sql("CREATE SEQUENCE tries; CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN"
+                     " IF nextval('tries') < 3 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF; RETURN NULL; END $f$;"
+                     " CREATE CONSTRAINT TRIGGER fail AFTER INSERT ON run DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"
+                     " EXECUTE FUNCTION fail()", database(daemon))
+        daemon.tap("<p>track:ORD-1001</p>")
+        sim.wait_sends(1)
+        daemon.settled()
+        assert len(sim.sends()) == 1
+        assert stored(daemon, "last_value FROM tries") == "3"
+
+
+@test
+def test_one_bad_row_is_set_aside():
+    """What the server refuses of one entry is no matter of the others in its batch."""
+    with Sim() as sim, Daemon(sim) as daemon:
+        postgres.sql("ALTER TABLE run ADD CONSTRAINT no_such_order CHECK (position('ORD-666' IN convert_from(doc, 'UTF8')) = 0)",
+                     database(daemon))
+        daemon.tap("<p>track:ORD-1001</p>", "700000001")
+        assert daemon.post_intercom(intercom_replied("<p>track:ORD-666666</p>", "700000002")) in (200, 503)
+        daemon.tap("<p>track:ORD-1002</p>", "700000003")
+        assert sorted(texts(sim, 2)) == ["Order ORD-1001 is on its way.", "Order ORD-1002 is on its way."]
+        wait_for(lambda: [i for i in daemon.queue("--state", "stuck")], "what is stuck")
+        assert "ORD-666" not in re.sub(r".*msg=(entry|notification).*", "", daemon.log_text())
+
+
+@test
+def test_only_one_daemon_serves():
+    with Sim() as sim, Daemon(sim) as daemon:
+        code, _, err = daemon.run("serve")
+        assert code == 4 and "another callbackd serves from this database" in err, (code, err)
+        assert "pg-secret" not in err
+        daemon.tap("<p>track:ORD-1001</p>")
+        sim.wait_sends(1)
+        daemon.send_signal(signal.SIGKILL)
+        daemon.process.wait()
+        daemon.serve()  # the server lets go of what a killed one held
+
+
+@test
+def test_queue_beside_the_daemon():
+    with Sim() as sim, Daemon(sim) as daemon:
+        sim.fault(status=400, body={"message": "no"})
+        daemon.tap("<p>track:ORD-1001</p>")
+        run = runs(daemon, "failed")[0]
+        code, _, err = daemon.run("queue", "retry", str(run["id"]))
+        assert code == 0, err
+        sim.wait_sends(1)  # the daemon heard of it
+        daemon.settled()
+        code, out, err = daemon.run("explain", str(daemon.queue("--all")[0]["id"]))
+        assert code == 0, err
+
+
+@test
+def test_trouble_at_the_start_is_told_without_the_password():
+    with Daemon(start=False) as daemon:
+        good = daemon.env["STORE_URL"]
+        for url, what in ((good.replace("pg-secret-", "pg-secret-x"), "authentication"),
+                          (good.rsplit("/", 1)[0] + "/none-such", "none-such"),
+                          (re.sub(r":[0-9]+/", ":1/", good), "onnection"),
+                          (good.replace("pg-secret-", "pg-secret-@"), "%40"),
+                          (good + "?no_such_word=1", "not a URL"), (good + "?target_session_attrs=any&sslmode=no", "ssl"),
+                          ("sqlite:x.db", "postgresql://"), ("", "empty")):
+            daemon.env["STORE_URL"] = url
+            code, out, err = daemon.run("serve")
+            assert code == 4 and what in err and "pg-secret" not in out + err, (url, code, err)
+            assert daemon.run("check")[0] == 0  # it reads no secret
+        daemon.env["STORE_URL"] = good
+        code, out, err = daemon.run("queue", "list")
+        assert code == 4 and "callbackd serve makes it" in err, err
+
+
+if __name__ == "__main__":
+    postgres = use_postgres()
+    main()

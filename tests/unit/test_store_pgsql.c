@@ -1,0 +1,414 @@
+/* test_store_pgsql: the store's promises, kept by PostgreSQL; and what only a server far away can do wrong. */
+
+#include "config.h"
+
+#include "pgkit.h"
+#include "test_store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#if HAVE_LIBPQ
+
+#include "store/store_pgsql.h"
+
+#include <libpq-fe.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char *server;
+
+/* In a session of its own. */
+static bool exec(const char *sql)
+{
+    PGconn *conn = PQconnectdb(server);
+    PGresult *result = PQexec(conn, sql);
+    bool ok = PQresultStatus(result) == PGRES_COMMAND_OK || PQresultStatus(result) == PGRES_TUPLES_OK;
+
+    if (!ok)
+        print_message("%s", PQerrorMessage(conn));
+    PQclear(result);
+    PQfinish(conn);
+    return ok;
+}
+
+static bool clear(void)
+{
+    return exec("SET client_min_messages = error; DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+}
+
+static void close_store(struct fixture *f)
+{
+    store_close(f->store);
+    f->store = NULL;
+}
+
+/* --- the tables ---------------------------------------------------------------------------------------------------- */
+
+static void test_reopen(struct fixture *f)
+{
+    int64_t chat = put_chat(f, "shop", "a"), run = put_run(f, chat, 10);
+    struct notification_row lost = a_notification(f, NOTIFICATION_NEW);
+    struct run_row row;
+
+    begin(f);
+    store_add_notifications(f->store, &lost, 1);
+    close_store(f); /* in the middle */
+    f->store = open_as(f, STORE_SERVE);
+    assert_true(store_get_run(f->store, run, f->arena, &row));
+    assert_text(row.rule, "r1");
+    assert_false(store_get_notification(f->store, lost.id, f->arena, &lost));
+}
+
+/* Each makes the tables, or waits until another has; and serves, when it is the only one. */
+static void test_many_start_together(struct fixture *f)
+{
+    pid_t children[6];
+    int status;
+
+    close_store(f);
+    assert_true(clear());
+    for (int i = 0; i < 6; i++) {
+        children[i] = fork();
+        if (children[i] == 0) {
+            struct fault fault = { "" };
+            enum store_status why;
+            struct store *store = store_open(f->url, STORE_SERVE, &why, &fault);
+
+            store_close(store);
+            if (!store)
+                print_message("# %s\n", fault.text);
+            _exit(store || strstr(fault.text, "another callbackd serves") ? 0 : 1);
+        }
+    }
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+        assert_int_equal(status, 0);
+    }
+    f->store = open_as(f, STORE_OPERATE);
+}
+
+static void test_not_ours(struct fixture *f)
+{
+    static const struct {
+        const char *sql;
+        enum store_status status;
+        const char *part_of_fault;
+    } cases[] = {
+        { "UPDATE meta SET v = '1000' WHERE k = 'version'", STORE_BROKEN, "made by a newer callbackd" },
+        { "DELETE FROM meta", STORE_BROKEN, "not callbackd's" },
+        { "DROP TABLE meta; CREATE TABLE meta(x INTEGER)", STORE_BROKEN, "does not exist" },
+        { "DROP TABLE meta", STORE_BROKEN, "already exists" },
+        { "SET client_min_messages = error; DROP SCHEMA public CASCADE", STORE_TEMPFAIL, "search_path" },
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        renew(f);
+        close_store(f);
+        assert_true(exec(cases[i].sql));
+        open_gives(f, STORE_SERVE, cases[i].status, cases[i].part_of_fault);
+    }
+    assert_true(exec("CREATE SCHEMA public"));
+    open_gives(f, STORE_OPERATE, STORE_TEMPFAIL, "callbackd serve makes it");
+}
+
+static void test_a_row_that_cannot_be(struct fixture *f)
+{
+    int64_t id = put_notification(f, NOTIFICATION_NEW);
+    struct notification_row row;
+
+    assert_true(exec("UPDATE notification SET state = 9"));
+    begin(f);
+    assert_false(store_get_notification(f->store, id, f->arena, &row));
+    commit_gives(f, STORE_BROKEN);
+}
+
+/* Texts are in the order of their bytes, whatever the server thinks of capitals; and no index is too small for what a customer types. */
+static void test_texts(struct fixture *f)
+{
+    const char *names[] = { "b", "B", "a", "\xc3\xa9", ":q" },
+               *sorted[] = { ":q", "B", "a", "b", "\xc3\xa9" };
+    int64_t chat = put_chat(f, "shop", "a");
+    struct variable_row *rows;
+    char *longest = malloc(100000);
+
+    begin(f);
+    for (size_t i = 0; i < 5; i++)
+        store_set_variable(f->store, chat, &(struct variable_row){ T(names[i]), T("v"), 1000, false });
+    assert_int_equal(store_variables(f->store, chat, 1, f->arena, &rows), 5);
+    for (size_t i = 0; i < 5; i++)
+        assert_text(rows[i].name, sorted[i]);
+    srand(1);
+    for (size_t i = 0; i < 100000; i++)
+        longest[i] = (char)rand();
+    assert_true(store_tap(f->store, chat, T("r"), text_make(longest, 100000), 100, 10, 100));
+    assert_false(store_tap(f->store, chat, T("r"), text_make(longest, 100000), 105, 10, 100));
+    assert_true(store_tap(f->store, chat, T("r"), text_make(longest, 99999), 105, 10, 100));
+    commit(f);
+    free(longest);
+}
+
+/* --- others on the same tables -------------------------------------------------------------------------------------- */
+
+static void test_beside(struct fixture *f)
+{
+    int64_t id = put_notification(f, NOTIFICATION_STUCK);
+    struct store *beside = open_as(f, STORE_OPERATE);
+    struct notification_row row;
+    struct fault fault;
+
+    assert_false(store_changed(f->store));
+    assert_true(store_get_notification(beside, id, f->arena, &row));
+    assert_false(store_changed(f->store)); /* looking is no change */
+    assert_int_equal(store_begin(beside, &fault), STORE_OK);
+    assert_true(store_rearm_notification(beside, id));
+    assert_int_equal(store_commit(beside, &fault), STORE_OK);
+    begin(f); /* whatever the server has to say it says now */
+    commit(f);
+    assert_true(store_changed(f->store));
+    assert_false(store_changed(f->store));
+    open_gives(f, STORE_SERVE, STORE_TEMPFAIL, "another callbackd serves from this database");
+    store_close(beside);
+}
+
+/* Whoever claims does not wait for a chat that somebody else has in hand, and does not get it. */
+static void test_claims_pass_over_what_is_locked(struct fixture *f)
+{
+    const int64_t chats[2] = { put_chat(f, "shop", "a"), put_chat(f, "shop", "b") };
+    PGconn *other = PQconnectdb(server);
+    struct chat_row *rows;
+
+    for (int i = 0; i < 2; i++)
+        put_run(f, chats[i], 10);
+    for (int order = STORE_LONGEST_DUE; order <= STORE_FRESH; order++) {
+        PQclear(PQexec(other, "BEGIN; SELECT 1 FROM chat WHERE user_id = 'a' FOR UPDATE"));
+        begin(f);
+        assert_int_equal(
+            store_claim_chats(f->store, T("shop"), 1000, 7, (enum store_order)order, 9, f->arena, &rows), 1);
+        assert_int_equal(rows[0].id, chats[1]);
+        assert_int_equal(rows[0].owner, 7);
+        store_rollback(f->store);
+        PQclear(PQexec(other, "ROLLBACK"));
+    }
+    PQfinish(other);
+}
+
+/* A trigger that fails so often, past any rollback. */
+static void fail_with(const char *code, const char *table)
+{
+    char sql[700];
+
+    snprintf(sql, sizeof(sql),
+             "CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN"
+             " RAISE EXCEPTION 'a test asked for it' USING ERRCODE = '%s'; END $f$;"
+             "CREATE OR REPLACE TRIGGER fail BEFORE INSERT ON %s FOR EACH ROW EXECUTE FUNCTION fail()",
+             code, table);
+    assert_true(exec(sql));
+}
+
+static void test_what_errors_mean(struct fixture *f)
+{
+    static const struct {
+        const char *code;
+        enum store_status status;
+    } cases[] = { { "40001", STORE_AGAIN },    { "40P01", STORE_AGAIN },    { "22003", STORE_BAD_DATA },
+                  { "23514", STORE_BAD_DATA }, { "54000", STORE_BAD_DATA }, { "53100", STORE_TEMPFAIL },
+                  { "55P03", STORE_TEMPFAIL }, { "57014", STORE_TEMPFAIL }, { "25006", STORE_TEMPFAIL },
+                  { "42501", STORE_TEMPFAIL }, { "42P01", STORE_BROKEN },   { "XX001", STORE_BROKEN } };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct notification_row row = a_notification(f, NOTIFICATION_NEW);
+
+        fail_with(cases[i].code, "notification");
+        begin(f);
+        store_add_notifications(f->store, &row, 1);
+        commit_gives(f, cases[i].status);
+        assert_true(exec("DROP TRIGGER fail ON notification"));
+        put_notification(f, NOTIFICATION_NEW); /* and it goes on */
+    }
+}
+
+/* Nobody waits for writes; but after one was refused, whoever replays them is told which. */
+static void test_refusals_are_told_at_once_when_it_matters(struct fixture *f)
+{
+    struct notification_row row = a_notification(f, NOTIFICATION_NEW), twice[2] = { row, row };
+
+    begin(f);
+    store_add_notifications(f->store, twice, 2);
+    assert_false(store_failed(f->store));
+    commit_gives(f, STORE_BAD_DATA);
+    begin(f);
+    store_add_notifications(f->store, twice, 1);
+    assert_false(store_failed(f->store));
+    store_add_notifications(f->store, twice, 1);
+    assert_true(store_failed(f->store));
+    commit_gives(f, STORE_BAD_DATA);
+}
+
+/* --- the server goes and comes ----------------------------------------------------------------------------------------- */
+
+static enum store_status try_once(struct fixture *f, int64_t *id)
+{
+    struct notification_row row = a_notification(f, NOTIFICATION_NEW);
+    struct fault fault;
+
+    *id = row.id;
+    if (store_begin(f->store, &fault) == STORE_OK)
+        store_add_notifications(f->store, &row, 1);
+    return store_commit(f->store, &fault);
+}
+
+static void until_it_works(struct fixture *f)
+{
+    int64_t id;
+
+    for (int i = 0; i < 3000 && try_once(f, &id) != STORE_OK; i++)
+        usleep(10000); /* as the engine: it comes again */
+    assert_int_equal(try_once(f, &id), STORE_OK);
+}
+
+static void test_server_goes_and_comes(struct fixture *f)
+{
+    static const char *const ends[] = { "stop", "kill" };
+    struct notification_row row, got;
+    struct fault fault;
+
+    for (size_t i = 0; i < 2; i++) {
+        row = a_notification(f, NOTIFICATION_NEW);
+        begin(f);
+        store_add_notifications(f->store, &row, 1);
+        assert_true(pgkit_say(ends[i]));
+        commit_gives(f, STORE_IN_DOUBT); /* the commit was on its way */
+        assert_int_equal(store_begin(f->store, &fault), STORE_TEMPFAIL);
+        assert_null(strstr(fault.text, "pg-secret"));
+        commit_gives(f, STORE_TEMPFAIL);
+        assert_true(pgkit_say("start"));
+        until_it_works(f);
+        assert_false(store_get_notification(f->store, row.id, f->arena, &got));
+    }
+}
+
+/* A server that closed the session while nothing was under way costs nothing. */
+static void test_idle_session_is_ended(struct fixture *f)
+{
+    const char *end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                      " WHERE application_name = 'callbackd' AND pid <> pg_backend_pid()";
+    struct notification_row row;
+    int64_t id;
+
+    for (int i = 0; i < 5; i++) {
+        assert_true(exec(end));
+        assert_int_equal(try_once(f, &id), STORE_OK);
+        assert_true(exec(end));
+        assert_true(store_get_notification(f->store, id, f->arena, &row)); /* outside of a transaction, too */
+    }
+}
+
+/* A server that says nothing any more is given up in the end. */
+static void test_frozen_server(struct fixture *f)
+{
+    struct fault fault;
+    int64_t id;
+
+    store_pgsql_be_impatient(f->store, 300);
+    assert_int_equal(try_once(f, &id), STORE_OK);
+    assert_true(pgkit_say("freeze"));
+    assert_int_equal(try_once(f, &id), STORE_TEMPFAIL);
+    assert_int_equal(store_begin(f->store, &fault), STORE_TEMPFAIL);
+    assert_true(pgkit_say("thaw"));
+    until_it_works(f);
+}
+
+/* After a failover the old server may be asked again: it is not written to. */
+static void test_server_that_may_not_be_written_to(struct fixture *f)
+{
+    close_store(f);
+    assert_true(exec("ALTER DATABASE postgres SET default_transaction_read_only = on"));
+    open_gives(f, STORE_SERVE, STORE_TEMPFAIL, "read-only");
+    assert_true(exec("SET TRANSACTION READ WRITE; ALTER DATABASE postgres RESET "
+                     "default_transaction_read_only"));
+    f->store = open_as(f, STORE_SERVE);
+}
+
+/* Acknowledged means on disk, and a server's default that says otherwise does not count. */
+static void test_commits_are_synchronous(struct fixture *f)
+{
+    struct store_counts counts;
+
+    close_store(f);
+    assert_true(exec("ALTER DATABASE postgres SET synchronous_commit = off"));
+    f->store = open_as(f, STORE_SERVE);
+    assert_true(
+        exec("CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN"
+             " IF current_setting('synchronous_commit') <> 'on' THEN RAISE EXCEPTION 'off'; END IF;"
+             " RETURN NEW; END $f$;"
+             "CREATE TRIGGER look BEFORE INSERT ON notification FOR EACH ROW EXECUTE FUNCTION look()"));
+    put_notification(f, NOTIFICATION_NEW);
+    assert_true(exec("ALTER DATABASE postgres RESET synchronous_commit"));
+    store_count(f->store, &counts);
+    assert_int_equal(counts.notifications_new, 1);
+}
+
+/* The server's clock, at each begin. */
+static void test_clock(struct fixture *f)
+{
+    int64_t first = store_clock(f->store);
+
+    assert_true(first > INT64_C(1700000000000));
+    begin(f);
+    commit(f);
+    assert_true(store_clock(f->store) >= first);
+}
+
+static const struct store_test server_tests[] = {
+    { "reopen", test_reopen },
+    { "many start together", test_many_start_together },
+    { "not ours", test_not_ours },
+    { "a row that cannot be", test_a_row_that_cannot_be },
+    { "texts", test_texts },
+    { "beside", test_beside },
+    { "claims pass over what is locked", test_claims_pass_over_what_is_locked },
+    { "what errors mean", test_what_errors_mean },
+    { "refusals are told at once when it matters", test_refusals_are_told_at_once_when_it_matters },
+    { "server goes and comes", test_server_goes_and_comes },
+    { "idle session is ended", test_idle_session_is_ended },
+    { "frozen server", test_frozen_server },
+    { "server that may not be written to", test_server_that_may_not_be_written_to },
+    { "commits are synchronous", test_commits_are_synchronous },
+    { "clock", test_clock },
+    { NULL, NULL },
+};
+
+/* --- the program --------------------------------------------------------------------------------------------------- */
+
+int main(void)
+{
+    static const struct store_test *const all[] = { common_tests, intake_tests, run_tests, chat_tests,
+                                                    upkeep_tests, server_tests, same_tests };
+    const char *why;
+    int failed;
+
+    server = pgkit_start(&why);
+    if (!server) {
+        printf("1..0 # SKIP %s\n", why);
+        pgkit_end();
+        return 0;
+    }
+    setenv("STORE_URL", server, 1);
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        add_tests(all[i], PGSQL, clear);
+    failed = run_added_tests();
+    pgkit_end();
+    return failed;
+}
+
+#else
+
+int main(void)
+{
+    printf("1..0 # SKIP built without libpq\n");
+    return getenv("CALLBACKD_NEED_POSTGRES") ? 1 : 0;
+}
+
+#endif
