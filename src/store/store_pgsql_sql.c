@@ -21,6 +21,7 @@ const char *const pgsql_texts[SQL_COUNT] = {
     [SQL_NOTIFY] = "NOTIFY callbackd",
 
     [SQL_CLAIM_ENTRIES] =
+        /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): as others it goes over several lines */
         "WITH due AS MATERIALIZED (SELECT id FROM entry WHERE state = 0 AND owner IS NULL AND source = ?1 AND due_at <= ?2"
         " ORDER BY id DESC LIMIT ?4 FOR UPDATE SKIP LOCKED)"
         " UPDATE entry SET owner = ?3, tries = tries + 1 WHERE id IN (SELECT id FROM due) RETURNING " ENTRY,
