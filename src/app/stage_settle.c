@@ -229,8 +229,24 @@ void settle_go_on(struct engine *engine, int64_t id)
         run_work(engine, &chat);
 }
 
+static void prefetch(struct engine *engine, const struct batch *batch)
+{
+    int64_t *chats = arena_array(engine->arena, batch->n_results + 1, sizeof(*chats));
+    size_t n = 0;
+
+    for (size_t i = 0; chats && i < batch->n_results; i++) {
+        const struct job *job = &engine->results[batch->first_result + i]->job;
+
+        if (job->kind != JOB_FETCH)
+            chats[n++] = job->chat;
+    }
+    if (n)
+        store_prefetch_chats(engine->store, chats, n);
+}
+
 void stage_settle(struct engine *engine, const struct batch *batch)
 {
+    prefetch(engine, batch);
     for (size_t i = 0; i < batch->n_results && !store_failed(engine->store); i++) {
         const struct result_mail *result = engine->results[batch->first_result + i];
 

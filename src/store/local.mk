@@ -28,6 +28,7 @@ pgsql_sources = \
 	src/store/store_pgsql.c src/store/store_pgsql.h \
 	src/store/store_pgsql_conn.c \
 	src/store/store_pgsql_db.c src/store/store_pgsql_db.h \
+	src/store/store_pgsql_image.c \
 	src/store/store_pgsql_schema.c \
 	src/store/store_pgsql_sql.c
 if HAVE_LIBPQ

@@ -267,6 +267,9 @@ size_t store_claim_chats(struct store *store, struct text channel, int64_t now, 
    owner and not held; false if there is none. */
 bool store_next_channel(struct store *store, struct text after, struct arena *arena,
                         struct text *channel) CHECKED;
+/* store_prefetch_chats: what comes next asks for these chats, their ready runs and the sends of those: a store that is far away fetches
+   them all at once, and keeps them until the end of the transaction. (For chats that it has just given to a claim it does so itself.) */
+void store_prefetch_chats(struct store *store, const int64_t *chats, size_t n);
 /* store_get_chat: by id; false if it is not there. */
 bool store_get_chat(struct store *store, int64_t id, struct arena *arena, struct chat_row *row) CHECKED;
 /* store_head_run: the chat's head: the ready run already begun, else the lowest ready one by (said_at, seq). False if

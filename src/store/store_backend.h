@@ -61,6 +61,7 @@ struct store_backend {
     bool (*next_channel)(struct store *store, struct text after, struct arena *arena, struct text *channel);
     size_t (*claim_chats)(struct store *store, struct text channel, int64_t now, int64_t owner,
                           enum store_order order, size_t limit, struct arena *arena, struct chat_row **rows);
+    void (*prefetch_chats)(struct store *store, const int64_t *chats, size_t n); /* NULL: it is near */
     bool (*get_chat)(struct store *store, int64_t id, struct arena *arena, struct chat_row *row);
     bool (*head_run)(struct store *store, int64_t chat, struct arena *arena, struct run_row *row);
     bool (*get_run)(struct store *store, int64_t id, struct arena *arena, struct run_row *row);

@@ -200,6 +200,12 @@ size_t store_claim_chats(struct store *store, struct text channel, int64_t now, 
                : 0;
 }
 
+void store_prefetch_chats(struct store *store, const int64_t *chats, size_t n)
+{
+    if (store->open && store_may_read(store) && store->backend->prefetch_chats)
+        store->backend->prefetch_chats(store, chats, n);
+}
+
 bool store_get_chat(struct store *store, int64_t id, struct arena *arena, struct chat_row *row)
 {
     return store_may_read(store) && store->backend->get_chat(store, id, arena, row);

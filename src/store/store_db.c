@@ -15,27 +15,33 @@ bool db_one(struct db *db, enum sql sql, struct db_values values, const struct d
     return found && !store_failed(&db->store);
 }
 
-void *db_rows(struct db *db, enum sql sql, struct db_values values, const struct db_shape *shape,
-              struct arena *arena, size_t *n)
+void *db_read_rows(struct db_cursor *cursor, const struct db_shape *shape, size_t *n)
 {
-    struct store_rows out = { .arena = arena, .size = shape->size };
-    struct db_cursor cursor = { .db = db, .arena = arena };
+    struct db *db = cursor->db;
+    struct store_rows out = { .arena = cursor->arena, .size = shape->size };
 
     *n = 0;
-    if (!db->driver->open(&cursor, sql, values))
-        return NULL;
-    while (!store_failed(&db->store) && db->driver->next(&cursor)) {
+    while (!store_failed(&db->store) && db->driver->next(cursor)) {
         void *row = store_rows_add(&db->store, &out);
 
-        cursor.column = 0;
+        cursor->column = 0;
         if (row)
-            shape->read(&cursor, row);
+            shape->read(cursor, row);
     }
-    db->driver->close(&cursor);
+    db->driver->close(cursor);
     if (store_failed(&db->store))
         return NULL;
     *n = out.n;
     return out.rows;
+}
+
+void *db_rows(struct db *db, enum sql sql, struct db_values values, const struct db_shape *shape,
+              struct arena *arena, size_t *n)
+{
+    struct db_cursor cursor = { .db = db, .arena = arena };
+
+    *n = 0;
+    return db->driver->open(&cursor, sql, values) ? db_read_rows(&cursor, shape, n) : NULL;
 }
 
 int64_t db_next_int(struct db_cursor *cursor)

@@ -22,7 +22,12 @@ struct db {
 
 /* A parameter of a statement. Names follow the column: db_int0 and db_text0 are for those that may be NULL. */
 struct db_value {
-    enum { DB_INT, DB_TEXT, DB_BLOB } kind;
+    enum {
+        DB_INT,
+        DB_TEXT,
+        DB_BLOB,
+        DB_INTS
+    } kind; /* DB_INTS: an array as text.p, of text.n numbers; PostgreSQL's only */
     bool null;
     int64_t number;
     struct text text;
@@ -148,6 +153,9 @@ bool db_one(struct db *db, enum sql sql, struct db_values values, const struct d
 void *db_rows(struct db *db, enum sql sql, struct db_values values, const struct db_shape *shape,
               struct arena *arena, size_t *n) CHECKED;
 
+/* db_read_rows: the same of a cursor that is open; closes it. */
+void *db_read_rows(struct db_cursor *cursor, const struct db_shape *shape, size_t *n) CHECKED;
+
 /* The functions of the backend, by topic. */
 void db_add_notification(struct store *store, const struct notification_row *row);
 size_t db_new_notifications(struct store *store, int64_t after, size_t limit, struct arena *arena,
@@ -230,26 +238,28 @@ size_t db_notification_entries(struct store *store, int64_t notification, struct
                                struct entry_row **rows);
 size_t db_entry_runs(struct store *store, int64_t entry, struct arena *arena, struct run_row **rows);
 
-/* Their places in the table; begin, commit, rollback, close, changed and count are each one's own. */
-#define DB_BACKEND                                                                                          \
-    .add_notification = db_add_notification, .new_notifications = db_new_notifications,                     \
-    .end_notification = db_end_notification, .try_notification = db_try_notification, .seen = db_seen,      \
-    .add_entry = db_add_entry, .claim_entries = db_claim_entries, .update_entry = db_update_entry,          \
-    .old_entries = db_old_entries, .next_seq = db_next_seq, .find_chat = db_find_chat, .tap = db_tap,       \
-    .add_run = db_add_run, .issue = db_issue, .find_issued = db_find_issued, .list_issued = db_list_issued, \
-    .spend = db_spend, .unspend = db_unspend, .variables = db_variables, .set_variable = db_set_variable,   \
-    .drop_variable = db_drop_variable, .touch_session = db_touch_session, .next_channel = db_next_channel,  \
-    .claim_chats = db_claim_chats, .get_chat = db_get_chat, .head_run = db_head_run, .get_run = db_get_run, \
-    .get_entry = db_get_entry, .begin_run = db_begin_run, .add_send = db_add_send,                          \
-    .step_sends = db_step_sends, .run_sends = db_run_sends, .unsettled = db_unsettled,                      \
-    .start_send = db_start_send, .keep_chat = db_keep_chat, .release_chat = db_release_chat,                \
-    .hold_chat = db_hold_chat, .settle_send = db_settle_send, .late_ok = db_late_ok,                        \
-    .drop_sends = db_drop_sends, .step_run = db_step_run, .set_run = db_set_run,                            \
-    .next_sending = db_next_sending, .disown = db_disown, .expired_runs = db_expired_runs,                  \
-    .rearm_run = db_rearm_run, .rearm_notification = db_rearm_notification, .rearm_entry = db_rearm_entry,  \
-    .drop_notification = db_drop_notification, .drop_entry = db_drop_entry, .prune = db_prune,              \
-    .sweep = db_sweep, .put_ruleset = db_put_ruleset, .prune_rulesets = db_prune_rulesets,                  \
-    .get_ruleset = db_get_ruleset, .put_channel = db_put_channel, .channels = db_channels,                  \
-    .newest = db_newest, .next_due = db_next_due, .forget_chat = db_forget_chat, .list = db_list,           \
-    .get_notification = db_get_notification, .notification_entries = db_notification_entries,               \
-    .entry_runs = db_entry_runs
+/* Their places in the table; begin, commit, rollback, close, changed and count are each one's own. PostgreSQL looks elsewhere first for
+   those about chats and runs. */
+#define DB_BACKEND_CHATS                                                                                    \
+    .add_run = db_add_run, .claim_chats = db_claim_chats, .get_chat = db_get_chat, .head_run = db_head_run, \
+    .get_run = db_get_run, .begin_run = db_begin_run, .add_send = db_add_send, .step_sends = db_step_sends, \
+    .run_sends = db_run_sends, .unsettled = db_unsettled, .start_send = db_start_send,                      \
+    .keep_chat = db_keep_chat, .release_chat = db_release_chat, .hold_chat = db_hold_chat,                  \
+    .settle_send = db_settle_send, .late_ok = db_late_ok, .drop_sends = db_drop_sends,                      \
+    .step_run = db_step_run, .set_run = db_set_run, .disown = db_disown, .rearm_run = db_rearm_run,         \
+    .prune = db_prune, .forget_chat = db_forget_chat
+#define DB_BACKEND                                                                                         \
+    .add_notification = db_add_notification, .new_notifications = db_new_notifications,                    \
+    .end_notification = db_end_notification, .try_notification = db_try_notification, .seen = db_seen,     \
+    .add_entry = db_add_entry, .claim_entries = db_claim_entries, .update_entry = db_update_entry,         \
+    .old_entries = db_old_entries, .next_seq = db_next_seq, .find_chat = db_find_chat, .tap = db_tap,      \
+    .issue = db_issue, .find_issued = db_find_issued, .list_issued = db_list_issued, .spend = db_spend,    \
+    .unspend = db_unspend, .variables = db_variables, .set_variable = db_set_variable,                     \
+    .drop_variable = db_drop_variable, .touch_session = db_touch_session, .next_channel = db_next_channel, \
+    .get_entry = db_get_entry, .next_sending = db_next_sending, .expired_runs = db_expired_runs,           \
+    .rearm_notification = db_rearm_notification, .rearm_entry = db_rearm_entry,                            \
+    .drop_notification = db_drop_notification, .drop_entry = db_drop_entry, .sweep = db_sweep,             \
+    .put_ruleset = db_put_ruleset, .prune_rulesets = db_prune_rulesets, .get_ruleset = db_get_ruleset,     \
+    .put_channel = db_put_channel, .channels = db_channels, .newest = db_newest, .next_due = db_next_due,  \
+    .list = db_list, .get_notification = db_get_notification,                                              \
+    .notification_entries = db_notification_entries, .entry_runs = db_entry_runs

@@ -7,10 +7,13 @@ enum sql {
     SQL_BEGIN,
     SQL_COMMIT,
     SQL_DATA_VERSION, /* SQLite's only */
-    SQL_ROLLBACK,     /* this and the next three: PostgreSQL's only */
+    SQL_ROLLBACK,     /* this and those up to SQL_LOAD_SENDS: PostgreSQL's only */
     SQL_CLOCK,
     SQL_PATIENCE,
     SQL_NOTIFY,
+    SQL_LOAD_CHATS,
+    SQL_LOAD_RUNS,
+    SQL_LOAD_SENDS,
     SQL_ADD_NOTIFICATION,
     SQL_NEW_NOTIFICATIONS,
     SQL_END_NOTIFICATION,

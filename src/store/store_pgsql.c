@@ -58,6 +58,7 @@ static bool backend_commit(struct store *store)
     db->committing = false;
     done = result && strcmp(PQcmdStatus(result), "COMMIT") == 0;
     PQclear(result);
+    pgsql_image_end(db);
     if (done && db->careful)
         db->careful--;
     return done || store_fail(store, STORE_TEMPFAIL, "PostgreSQL: the transaction had failed");
@@ -65,6 +66,7 @@ static bool backend_commit(struct store *store)
 
 static void backend_rollback(struct store *store)
 {
+    pgsql_image_end(pgsql_of(store));
     pgsql_give_up(pgsql_of(store));
 }
 
@@ -108,6 +110,30 @@ static const struct store_backend backend = {
     .changed = backend_changed,
     .clock = backend_clock,
     .count = backend_count,
+    .prefetch_chats = pgsql_prefetch_chats,
+    .claim_chats = pgsql_claim_chats,
+    .get_chat = pgsql_get_chat,
+    .head_run = pgsql_head_run,
+    .get_run = pgsql_get_run,
+    .add_run = pgsql_add_run,
+    .begin_run = pgsql_begin_run,
+    .step_run = pgsql_step_run,
+    .set_run = pgsql_set_run,
+    .rearm_run = pgsql_rearm_run,
+    .add_send = pgsql_add_send,
+    .step_sends = pgsql_step_sends,
+    .run_sends = pgsql_run_sends,
+    .unsettled = pgsql_unsettled,
+    .start_send = pgsql_start_send,
+    .settle_send = pgsql_settle_send,
+    .late_ok = pgsql_late_ok,
+    .drop_sends = pgsql_drop_sends,
+    .keep_chat = pgsql_keep_chat,
+    .release_chat = pgsql_release_chat,
+    .hold_chat = pgsql_hold_chat,
+    .disown = pgsql_disown,
+    .prune = pgsql_prune,
+    .forget_chat = pgsql_forget_chat,
 };
 
 /* --- open ----------------------------------------------------------------------------------------------------- */
@@ -126,12 +152,15 @@ struct store *store_pgsql_open(const char *url, enum store_access access, enum s
     db->db.driver = &pgsql_driver;
     db->db.name = "PostgreSQL";
     db->access = access;
-    if (pgsql_take_url(db, url) && pgsql_connected(db)) {
+    db->image = store_mem_open(status, fault);
+    if (db->image && pgsql_take_url(db, url) && pgsql_connected(db)) {
         *status = STORE_OK;
         return &db->db.store;
     }
-    *status = db->db.store.status;
-    *fault = db->db.store.fault;
+    if (db->image) {
+        *status = db->db.store.status;
+        *fault = db->db.store.fault;
+    }
     pgsql_free(db);
     return NULL;
 }

@@ -107,6 +107,7 @@ bool pgsql_drop(struct pgsql_db *db, const char *why)
 void pgsql_free(struct pgsql_db *db)
 {
     PQfinish(db->conn);
+    store_close(db->image);
     for (size_t i = 0; i < PGSQL_SECRETS; i++) {
         if (db->secrets[i])
             explicit_bzero(db->secrets[i], strlen(db->secrets[i]));

@@ -17,6 +17,7 @@
 #define OID_INT8 20
 #define OID_TEXT 25
 #define OID_BYTEA 17
+#define OID_INT8_ARRAY 1016
 
 int64_t pgsql_patience_us(const struct pgsql_db *db)
 {
@@ -155,6 +156,7 @@ struct parameters {
     const char *values[VALUES_MAX];
     int lengths[VALUES_MAX], formats[VALUES_MAX];
     unsigned char numbers[VALUES_MAX][8];
+    char *array; /* one of them at most is an array; for free(3) */
 };
 
 static void put_number(int64_t number, unsigned char *out)
@@ -163,9 +165,40 @@ static void put_number(int64_t number, unsigned char *out)
         out[i] = (unsigned char)((uint64_t)number >> (56 - 8 * i));
 }
 
+static void put_int4(uint32_t number, unsigned char *out)
+{
+    for (int i = 0; i < 4; i++)
+        out[i] = (unsigned char)(number >> (24 - 8 * i));
+}
+
+/* As the server sends and takes them: one dimension, no NULLs, the type; how many, the first one's number; each with its length. */
+static void fill_array(struct parameters *p, size_t i, const struct db_value *value)
+{
+    const int64_t *numbers = (const int64_t *)(const void *)value->text.p;
+    const size_t size = 20 + value->text.n * 12;
+    unsigned char *out = malloc(size);
+
+    p->array = (char *)out;
+    p->values[i] = p->array;
+    p->lengths[i] = (int)size;
+    if (!out)
+        return;
+    put_int4(1, out);
+    put_int4(0, out + 4);
+    put_int4(OID_INT8, out + 8);
+    put_int4((uint32_t)value->text.n, out + 12);
+    put_int4(1, out + 16);
+    for (size_t k = 0; k < value->text.n; k++) {
+        put_int4(8, out + 20 + 12 * k);
+        put_number(numbers[k], out + 24 + 12 * k);
+    }
+}
+
 static void fill(struct parameters *p, size_t i, const struct db_value *value)
 {
-    static const Oid types[] = { [DB_INT] = OID_INT8, [DB_TEXT] = OID_TEXT, [DB_BLOB] = OID_BYTEA };
+    static const Oid types[] = {
+        [DB_INT] = OID_INT8, [DB_TEXT] = OID_TEXT, [DB_BLOB] = OID_BYTEA, [DB_INTS] = OID_INT8_ARRAY
+    };
 
     p->types[i] = types[value->kind];
     p->formats[i] = 1;
@@ -177,6 +210,8 @@ static void fill(struct parameters *p, size_t i, const struct db_value *value)
         put_number(value->number, p->numbers[i]);
         p->values[i] = (const char *)p->numbers[i];
         p->lengths[i] = 8;
+    } else if (value->kind == DB_INTS) {
+        fill_array(p, i, value);
     } else {
         p->values[i] = value->text.p ? value->text.p : "";
         p->lengths[i] = (int)value->text.n;
@@ -206,25 +241,34 @@ static bool remember(struct pgsql_db *db, enum sql sql, bool prepares)
     return true;
 }
 
-bool pgsql_send(struct pgsql_db *db, enum sql sql, struct db_values values)
+static bool send_filled(struct pgsql_db *db, enum sql sql, size_t n, const struct parameters *p)
 {
-    struct parameters p;
     char name[16];
 
-    if (db->n_pending + 2 > PGSQL_PENDING) {
+    snprintf(name, sizeof(name), "s%d", (int)sql);
+    if (!db->prepared[sql] && (!prepare(db, sql, name, n, p->types) || !remember(db, sql, true)))
+        return false;
+    db->prepared[sql] = true;
+    if (!PQsendQueryPrepared(db->conn, name, (int)n, p->values, p->lengths, p->formats, 1))
+        return pgsql_drop(db, NULL);
+    return remember(db, sql, false);
+}
+
+bool pgsql_send(struct pgsql_db *db, enum sql sql, struct db_values values)
+{
+    struct parameters p = { .array = NULL };
+    bool sent;
+
+    if (db->n_pending + 2 * PGSQL_AT_ONCE > PGSQL_PENDING) {
         PQclear(pgsql_collect(db));
         if (store_failed(&db->db.store))
             return false;
     }
     for (size_t i = 0; i < values.n && i < VALUES_MAX; i++)
         fill(&p, i, &values.at[i]);
-    snprintf(name, sizeof(name), "s%d", (int)sql);
-    if (!db->prepared[sql] && (!prepare(db, sql, name, values.n, p.types) || !remember(db, sql, true)))
-        return false;
-    db->prepared[sql] = true;
-    if (!PQsendQueryPrepared(db->conn, name, (int)values.n, p.values, p.lengths, p.formats, 1))
-        return pgsql_drop(db, NULL);
-    return remember(db, sql, false);
+    sent = send_filled(db, sql, values.n, &p);
+    free(p.array);
+    return sent;
 }
 
 /* One statement's result. *ok: it went well. False: the connection is gone. */
@@ -264,30 +308,60 @@ static bool take_sync(struct pgsql_db *db, int64_t until_us)
     return ok || pgsql_drop(db, "an answer that does not fit");
 }
 
-PGresult *pgsql_collect(struct pgsql_db *db)
+/* Of the statements that were run, the last n ones' results. */
+static void keep_result(PGresult **results, size_t n, PGresult *one)
 {
-    const int64_t until = now_mono_us() + pgsql_patience_us(db);
-    PGresult *last = NULL;
+    PQclear(results[0]);
+    for (size_t i = 1; i < n; i++)
+        results[i - 1] = results[i];
+    results[n - 1] = one;
+}
+
+static bool take_all(struct pgsql_db *db, int64_t until_us, PGresult **results, size_t n)
+{
     bool good = true, ok;
 
-    db->trips++;
-    if ((!PQpipelineSync(db->conn) && !pgsql_drop(db, NULL)) || !flush(db, until))
-        return NULL;
     for (size_t i = 0; i < db->n_pending; i++) {
-        PQclear(last);
-        if (!take_result(db, until, &last, &ok)) {
-            PQclear(last);
-            return NULL;
+        const struct pgsql_pending pending = db->pending[i];
+        PGresult *one;
+
+        if (!take_result(db, until_us, &one, &ok)) {
+            PQclear(one);
+            return false;
         }
-        if (!ok && db->pending[i].prepares)
-            db->prepared[db->pending[i].sql] = false;
+        if (!ok && pending.prepares)
+            db->prepared[pending.sql] = false;
+        if (pending.prepares)
+            PQclear(one);
+        else
+            keep_result(results, n, one);
         good = good && ok;
     }
     db->n_pending = 0;
-    if (take_sync(db, until) && good && !store_failed(&db->db.store))
-        return last;
-    PQclear(last);
-    return NULL;
+    return take_sync(db, until_us) && good && !store_failed(&db->db.store);
+}
+
+bool pgsql_collect_last(struct pgsql_db *db, PGresult **results, size_t n)
+{
+    const int64_t until = now_mono_us() + pgsql_patience_us(db);
+    bool good;
+
+    memset(results, 0, n * sizeof(*results));
+    db->trips++;
+    good = (PQpipelineSync(db->conn) || pgsql_drop(db, NULL)) && flush(db, until) &&
+           take_all(db, until, results, n);
+    for (size_t i = 0; !good && i < n; i++) {
+        PQclear(results[i]);
+        results[i] = NULL;
+    }
+    return good;
+}
+
+PGresult *pgsql_collect(struct pgsql_db *db)
+{
+    PGresult *last;
+
+    return pgsql_collect_last(db, &last, 1) ? last : NULL;
 }
 
 /* What is pending comes first: after an error the server passes over all that was sent along. */
@@ -327,13 +401,17 @@ static PGresult *ask(struct pgsql_db *db, enum sql sql, struct db_values values)
     return result;
 }
 
+/* `known`: the image has said already that there is a row to change. */
 static int64_t run(struct db *base, enum sql sql, struct db_values values)
 {
     struct pgsql_db *db = pgsql_of(&base->store);
-    PGresult *result = ask(db, sql, values);
+    PGresult *result;
     int64_t changed = 0;
 
     db->wrote = true;
+    if (db->known && !db->careful)
+        return db->conn && pgsql_send(db, sql, values);
+    result = ask(db, sql, values);
     if (result && !text_i64(text_of(PQcmdTuples(result)), &changed))
         changed = 0;
     PQclear(result);

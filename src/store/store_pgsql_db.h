@@ -9,6 +9,8 @@
 
 #define PGSQL_PENDING 1024 /* statements on their way, at most */
 
+#define PGSQL_AT_ONCE 3
+#define PGSQL_READY_MOST 8 /* ready runs of a chat, for it to be in the image */
 #define PGSQL_SECRETS 2
 
 struct pgsql_db {
@@ -37,6 +39,8 @@ struct pgsql_db {
     bool committing;      /* whether it is on disk hangs on the answer that is waited for */
     int64_t clock;        /* the server's, when the transaction began */
     unsigned long trips;
+    struct store *image; /* see store_pgsql_image.c */
+    bool known;          /* what is changed now is in the image */
 };
 
 extern const struct db_driver pgsql_driver;
@@ -67,6 +71,9 @@ bool pgsql_wait(struct pgsql_db *db, bool write, int64_t until_us) CHECKED;
 bool pgsql_enter(struct pgsql_db *db) CHECKED;
 /* pgsql_sql: SQL without parameters, perhaps several statements, before pgsql_enter; the last one's first number comes in *out. */
 bool pgsql_sql(struct pgsql_db *db, const char *sql, int64_t wait_us, int64_t *out) CHECKED;
+/* pgsql_collect_last: waits for all that is pending. The results of the last n statements that were run, for PQclear; false: one of all
+   failed. n is at most PGSQL_AT_ONCE. */
+bool pgsql_collect_last(struct pgsql_db *db, PGresult **results, size_t n) CHECKED;
 /* pgsql_collect: waits for all that is pending. The last statement's result; NULL if one failed. */
 PGresult *pgsql_collect(struct pgsql_db *db) CHECKED;
 /* pgsql_send: a statement goes out; its answer is pending. */
@@ -81,3 +88,38 @@ void pgsql_take_news(struct pgsql_db *db);
 /* pgsql_prepare_tables: they are there, in this program's version; the daemon makes and migrates them, once however many nodes
    start together. False: STORE_BROKEN or TEMPFAIL stands in the store. */
 bool pgsql_prepare_tables(struct pgsql_db *db) CHECKED;
+
+/* --- store_pgsql_image.c ------------------------------------------------------------------------------------------ */
+
+/* pgsql_image_end: the transaction is over, or may have changed what is in the image. */
+void pgsql_image_end(struct pgsql_db *db);
+
+/* The calls of store.h that look into it. */
+void pgsql_prefetch_chats(struct store *store, const int64_t *chats, size_t n);
+size_t pgsql_claim_chats(struct store *store, struct text channel, int64_t now, int64_t owner,
+                         enum store_order order, size_t limit, struct arena *arena, struct chat_row **rows);
+bool pgsql_get_chat(struct store *store, int64_t id, struct arena *arena, struct chat_row *row);
+bool pgsql_head_run(struct store *store, int64_t chat, struct arena *arena, struct run_row *row);
+bool pgsql_get_run(struct store *store, int64_t id, struct arena *arena, struct run_row *row);
+bool pgsql_add_run(struct store *store, const struct run_row *row, int64_t now);
+void pgsql_begin_run(struct store *store, int64_t run);
+void pgsql_step_run(struct store *store, int64_t run, int step, struct text doc);
+bool pgsql_set_run(struct store *store, int64_t run, enum run_state state, struct text reason, int64_t now);
+bool pgsql_rearm_run(struct store *store, int64_t run, int64_t now, int64_t expires_at);
+void pgsql_add_send(struct store *store, const struct send_row *row);
+size_t pgsql_step_sends(struct store *store, int64_t run, int step, struct arena *arena,
+                        struct send_row **rows);
+size_t pgsql_run_sends(struct store *store, int64_t run, struct arena *arena, struct send_row **rows);
+void pgsql_unsettled(struct store *store, int64_t run, int64_t *unknown, int64_t *open);
+void pgsql_start_send(struct store *store, int64_t run, int step, int n, int attempt, int64_t owner,
+                      int64_t now);
+bool pgsql_settle_send(struct store *store, const struct send_row *row);
+bool pgsql_late_ok(struct store *store, const struct send_row *row);
+void pgsql_drop_sends(struct store *store, int64_t run, struct text reason);
+void pgsql_keep_chat(struct store *store, int64_t chat, int64_t not_before);
+void pgsql_release_chat(struct store *store, int64_t chat, int64_t due_at, int64_t not_before);
+void pgsql_hold_chat(struct store *store, int64_t chat, struct text reason, int64_t now);
+void pgsql_disown(struct store *store, int64_t now);
+size_t pgsql_prune(struct store *store, const struct store_keep *keep, size_t limit, int64_t *runs);
+bool pgsql_forget_chat(struct store *store, struct text channel, struct text user_id,
+                       struct store_forgotten *counts);

@@ -9,19 +9,28 @@
 #define RUNS_OF_SOURCE \
     "notification AS n JOIN entry AS e ON e.notification = n.id JOIN run AS r ON r.entry = e.id"
 #define SOURCE_ENDED "n.state = 1 AND n.source = ?3 AND n.stored_at < ?1 AND r.ended_at < ?1"
+/* A chat's ready runs, the head first, one more than are kept of it in an image. */
+#define READY_RUNS \
+    "(SELECT DISTINCT unnest(?1) AS id) AS c CROSS JOIN LATERAL (SELECT * FROM run WHERE chat = c.id AND state = 0" \
+    " ORDER BY begun DESC, said_at, seq LIMIT " NUMBER(PGSQL_READY_MOST) " + 1) AS r"
 #define DUE "channel = ?1 AND due_at <= ?2 AND owner IS NULL AND held IS NULL"
 /* An index takes 2704 bytes at most; what a customer types may be longer. */
 #define TAP_DATA "CASE WHEN length(?3) > 1000 THEN sha256(?3) ELSE ?3 END"
 
+/* NOLINTBEGIN(bugprone-suspicious-missing-comma): statements go over several lines */
 const char *const pgsql_texts[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
     [SQL_ROLLBACK] = "ROLLBACK",
     [SQL_CLOCK] = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
     [SQL_PATIENCE] = "SELECT set_config('statement_timeout', CAST(?1 AS TEXT), true)",
     [SQL_NOTIFY] = "NOTIFY callbackd",
+    [SQL_LOAD_CHATS] = "SELECT " CHAT " FROM chat WHERE id = ANY(?1) ORDER BY id FOR NO KEY UPDATE",
+    [SQL_LOAD_RUNS] =
+        "SELECT r.id, entry, rule, chat, seq, ruleset, state, reason, step, begun, doc, said_at, stored_at, expires_at, ended_at"
+        " FROM " READY_RUNS " ORDER BY chat",
+    [SQL_LOAD_SENDS] = "SELECT " SEND " FROM send WHERE run IN (SELECT r.id FROM " READY_RUNS ")",
 
     [SQL_CLAIM_ENTRIES] =
-        /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): as others it goes over several lines */
         "WITH due AS MATERIALIZED (SELECT id FROM entry WHERE state = 0 AND owner IS NULL AND source = ?1 AND due_at <= ?2"
         " ORDER BY id DESC LIMIT ?4 FOR UPDATE SKIP LOCKED)"
         " UPDATE entry SET owner = ?3, tries = tries + 1 WHERE id IN (SELECT id FROM due) RETURNING " ENTRY,
@@ -85,3 +94,4 @@ const char *const pgsql_texts[SQL_COUNT] = {
     [SQL_FORGET_BODIES] =
         "UPDATE notification SET body = '' WHERE id IN " NOTIFICATIONS_OF " AND id IN " OTHERS_IN " AND body <> ''",
 };
+/* NOLINTEND(bugprone-suspicious-missing-comma) */

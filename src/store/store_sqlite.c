@@ -89,6 +89,7 @@ static const struct store_backend backend = {
     .forget_find = sqlite_forget_find,
     .forget_found = sqlite_forget_found,
     DB_BACKEND,
+    DB_BACKEND_CHATS,
 };
 
 /* --- open ----------------------------------------------------------------------------------------------------- */

@@ -51,6 +51,7 @@ static int bind(sqlite3_stmt *statement, int i, const struct db_value *value)
     case DB_TEXT:
         return sqlite3_bind_text64(statement, i, p, value->text.n, SQLITE_STATIC, SQLITE_UTF8);
     case DB_BLOB:
+    case DB_INTS:
         break;
     }
     return sqlite3_bind_blob64(statement, i, p, value->text.n, SQLITE_STATIC);

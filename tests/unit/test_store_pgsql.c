@@ -361,6 +361,123 @@ static void test_clock(struct fixture *f)
     assert_true(store_clock(f->store) >= first);
 }
 
+/* --- round trips ------------------------------------------------------------------------------------------------------- */
+
+/* As stage_send does it: how often it waits for the server. */
+static unsigned long claim_all(struct fixture *f, size_t n)
+{
+    const unsigned long before = store_pgsql_trips(f->store);
+    struct chat_row *chats;
+    struct send_row *sends;
+    struct run_row run;
+
+    begin(f);
+    assert_int_equal(store_claim_chats(f->store, T("shop"), 1000, 7, STORE_LONGEST_DUE, n, f->arena, &chats),
+                     n);
+    for (size_t i = 0; i < n; i++) {
+        struct send_row send;
+
+        assert_true(store_head_run(f->store, chats[i].id, f->arena, &run));
+        send = a_send(run.id, 0, 0);
+        store_begin_run(f->store, run.id);
+        assert_int_equal(store_step_sends(f->store, run.id, 0, f->arena, &sends), 0);
+        store_add_sends(f->store, &send, 1);
+        store_start_send(f->store, run.id, 0, 0, 1, 7, 1000);
+        store_keep_chat(f->store, chats[i].id, 1000);
+    }
+    commit(f);
+    return store_pgsql_trips(f->store) - before;
+}
+
+/* As stage_settle does it. */
+static unsigned long settle_all(struct fixture *f, const int64_t *chats, const int64_t *runs, size_t n)
+{
+    const unsigned long before = store_pgsql_trips(f->store);
+    struct send_row *sends;
+    struct chat_row chat;
+    struct run_row run;
+    int64_t unknown, open;
+
+    begin(f);
+    store_prefetch_chats(f->store, chats, n);
+    for (size_t i = 0; i < n; i++) {
+        struct send_row send = a_send(runs[i], 0, 0);
+
+        send.state = SEND_OK;
+        send.attempt = 2;
+        assert_false(store_settle_send(f->store, &send));
+        send.attempt = 1;
+        assert_true(store_settle_send(f->store, &send));
+        assert_true(store_get_chat(f->store, chats[i], f->arena, &chat));
+        assert_int_equal(chat.owner, 7);
+        assert_true(store_head_run(f->store, chats[i], f->arena, &run));
+        assert_int_equal(store_step_sends(f->store, run.id, 0, f->arena, &sends), 1);
+        assert_int_equal(sends[0].state, SEND_OK);
+        store_unsettled(f->store, run.id, &unknown, &open);
+        assert_int_equal(unknown + open, 0);
+        assert_true(store_set_run(f->store, run.id, RUN_DONE, TEXT_NONE, 2000));
+        assert_false(store_head_run(f->store, chats[i], f->arena, &run));
+        store_release_chat(f->store, chats[i], 0, 0);
+    }
+    commit(f);
+    return store_pgsql_trips(f->store) - before;
+}
+
+static void test_round_trips_do_not_grow(struct fixture *f)
+{
+    static const size_t sizes[] = { 1, 5, 200 };
+    unsigned long claims[3], settles[3];
+    struct store_counts counts;
+
+    for (size_t k = 0; k < 3; k++) {
+        int64_t chats[200], runs[200], seq;
+        char user[32];
+
+        begin(f);
+        for (size_t i = 0; i < sizes[k]; i++) {
+            struct run_row run;
+
+            snprintf(user, sizeof(user), "u%zu.%zu", k, i);
+            assert_true(store_next_seq(f->store, T("shop"), T(user), ++f->id, &chats[i], &seq));
+            f->id++;
+            run = a_run(f, chats[i], seq, 10);
+            assert_true(store_add_run(f->store, &run, 100));
+            runs[i] = run.id;
+        }
+        commit(f);
+        claims[k] = claim_all(f, sizes[k]);
+        settles[k] = settle_all(f, chats, runs, sizes[k]);
+        assert_int_equal(claims[k], claims[0]);
+        assert_int_equal(settles[k], settles[0]);
+    }
+    assert_in_range(claims[0], 1, 4);
+    assert_in_range(settles[0], 1, 3);
+    store_count(f->store, &counts);
+    assert_int_equal(counts.runs[RUN_DONE], 206);
+}
+
+/* A chat with more runs than an image keeps, and one that comes twice. */
+static void test_chats_that_are_no_image(struct fixture *f)
+{
+    int64_t chat = put_chat(f, "shop", "a"), first = put_run(f, chat, 1);
+    const int64_t twice[] = { chat, chat, 1, -1 };
+    struct run_row run;
+
+    for (int i = 2; i < 20; i++)
+        put_run(f, chat, i);
+    for (int i = 0; i < 19; i++) {
+        begin(f);
+        store_prefetch_chats(f->store, twice, 4);
+        store_prefetch_chats(f->store, twice, 4);
+        assert_true(store_head_run(f->store, chat, f->arena, &run));
+        assert_int_equal(run.said_at, i + 1);
+        assert_true(i > 0 || run.id == first);
+        assert_true(store_set_run(f->store, run.id, RUN_DONE, TEXT_NONE, 2000));
+        commit(f);
+    }
+    assert_false(store_head_run(f->store, chat, f->arena, &run));
+}
+
 static const struct store_test server_tests[] = {
     { "reopen", test_reopen },
     { "many start together", test_many_start_together },
@@ -377,6 +494,8 @@ static const struct store_test server_tests[] = {
     { "server that may not be written to", test_server_that_may_not_be_written_to },
     { "commits are synchronous", test_commits_are_synchronous },
     { "clock", test_clock },
+    { "round trips do not grow", test_round_trips_do_not_grow },
+    { "chats that are no image", test_chats_that_are_no_image },
     { NULL, NULL },
 };
 

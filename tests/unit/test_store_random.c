@@ -397,6 +397,19 @@ static void finish(struct side *s, bool keep)
         store_rollback(s->store);
 }
 
+/* Changes no answer. The chats of the world, or any ids. */
+static void prefetch(struct side *s, const int64_t *ids, bool known)
+{
+    int64_t chats[6];
+    struct chat_row chat;
+    size_t n = 0;
+
+    for (size_t i = 0; known && i < 6; i++)
+        if (store_find_chat(s->store, T(channels[i / 3]), T(users[i % 3]), s->arena, &chat))
+            chats[n++] = chat.id;
+    store_prefetch_chats(s->store, known ? chats : ids, known ? n : 3);
+}
+
 static void transaction(struct world *w, struct side sides[2])
 {
     int64_t n = 1 + draw(w) % 6, keep = draw(w) % 8;
@@ -405,14 +418,17 @@ static void transaction(struct world *w, struct side sides[2])
     for (int i = 0; i < 2; i++)
         assert_int_equal(store_begin(sides[i].store, &fault), STORE_OK);
     for (int64_t k = 0; k < n; k++) {
+        const int64_t chats[3] = { some_id(w, draw(w)), some_id(w, draw(w)), some_id(w, draw(w)) };
         size_t step = (size_t)draw(w) % STEPS;
 
         w->id++;
         w->now += draw(w) % 10;
         for (int i = 0; i < 6; i++)
             w->r[i] = draw(w);
-        for (int i = 0; i < 2; i++)
+        for (int i = 0; i < 2; i++) {
+            prefetch(&sides[i], chats, w->r[0] % 2);
             steps[step](&sides[i], w);
+        }
     }
     for (int i = 0; i < 2; i++)
         finish(&sides[i], keep > 0);
