@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATIENCE_MS 590000
-
 /* --- transactions --------------------------------------------------------------------------------------------- */
 
 static void read_number(struct db_cursor *cursor, void *out)
@@ -94,10 +92,7 @@ static void backend_close(struct store *store)
 /* Whole tables are read: that may take longer than anything else that the daemon does. */
 static void backend_count(struct store *store, struct store_counts *counts)
 {
-    struct pgsql_db *db = pgsql_of(store);
-
-    db->patient = store->open;
-    if (!store->open || pgsql_send(db, SQL_PATIENCE, DB_VALUES(db_int(PATIENCE_MS))))
+    if (pgsql_be_patient(pgsql_of(store)))
         db_count(store, counts);
 }
 

@@ -10,6 +10,7 @@
 
 #define SERVE_US INT64_C(10000000)
 #define OPERATE_US INT64_C(600000000)
+#define PATIENCE_MS 590000
 #define VALUES_MAX 16
 #define CAREFUL 2000 /* transactions: a batch that is replayed item by item has fewer */
 
@@ -269,6 +270,12 @@ bool pgsql_send(struct pgsql_db *db, enum sql sql, struct db_values values)
     sent = send_filled(db, sql, values.n, &p);
     free(p.array);
     return sent;
+}
+
+bool pgsql_be_patient(struct pgsql_db *db)
+{
+    db->patient = db->db.store.open;
+    return !db->patient || (db->conn && pgsql_send(db, SQL_PATIENCE, DB_VALUES(db_int(PATIENCE_MS))));
 }
 
 /* One statement's result. *ok: it went well. False: the connection is gone. */

@@ -78,6 +78,8 @@ bool pgsql_collect_last(struct pgsql_db *db, PGresult **results, size_t n) CHECK
 PGresult *pgsql_collect(struct pgsql_db *db) CHECKED;
 /* pgsql_send: a statement goes out; its answer is pending. */
 bool pgsql_send(struct pgsql_db *db, enum sql sql, struct db_values values) CHECKED;
+/* pgsql_be_patient: until the end of the transaction statements may read whole tables. */
+bool pgsql_be_patient(struct pgsql_db *db) CHECKED;
 /* pgsql_give_up: ends the transaction, whatever state it is in, without a word. */
 void pgsql_give_up(struct pgsql_db *db);
 /* pgsql_take_news: reads what came by itself. */

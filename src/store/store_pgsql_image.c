@@ -283,10 +283,12 @@ bool pgsql_rearm_run(struct store *store, int64_t run, int64_t now, int64_t expi
     return db_rearm_run(store, run, now, expires_at);
 }
 
+/* Once, at the start, through all chats and entries. */
 void pgsql_disown(struct store *store, int64_t now)
 {
     pgsql_image_end(pgsql_of(store));
-    db_disown(store, now);
+    if (pgsql_be_patient(pgsql_of(store)))
+        db_disown(store, now);
 }
 
 size_t pgsql_prune(struct store *store, const struct store_keep *keep, size_t limit, int64_t *runs)

@@ -162,6 +162,33 @@ def test_trouble_at_the_start_is_told_without_the_password():
         assert code == 4 and "callbackd serve makes it" in err, err
 
 
+def children(parent):
+    found = []
+    for name in os.listdir("/proc"):
+        try:
+            with open(f"/proc/{name}/stat") as file:
+                if name.isdigit() and int(file.read().rsplit(")", 1)[1].split()[1]) == parent:
+                    found.append(int(name))
+        except OSError:
+            pass
+    return found
+
+
+@test
+def test_server_of_a_killed_test_goes_with_it():
+    program = "import sys; sys.path.insert(0, sys.argv[1]); import harness; p = harness.Postgres(); print(p.process.pid, flush=True); input()"
+    killed = subprocess.Popen([sys.executable, "-c", program, os.path.dirname(os.path.abspath(__file__))], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, text=True)
+    script = int(killed.stdout.readline())
+    server = children(script)[0]
+    with open(f"/proc/{server}/cmdline") as file:
+        folder = os.path.dirname(file.read().split("\0")[2])
+    assert os.path.isdir(folder)
+    killed.kill()
+    killed.wait()
+    wait_for(lambda: not os.path.exists(f"/proc/{server}") and not os.path.exists(folder), "the end of the server and its folder")
+
+
 if __name__ == "__main__":
     postgres = use_postgres()
     main()
