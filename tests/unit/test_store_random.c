@@ -239,6 +239,8 @@ static void step_settle(struct side *s, const struct world *w)
     if (!store_get_run(s->store, row.run, s->arena, &run))
         return;
     store_step_run(s->store, run.id, run.step + (int)(w->r[4] % 2), PICK(words, w->r[4]));
+    if (w->r[3] % 5 == 0)
+        store_drop_sends(s->store, run.id, T("another way"));
     if (w->r[5] % 3)
         say_int(s, store_set_run(s->store, run.id, (enum run_state)(w->r[5] % RUN_STATES),
                                  PICK(words, w->r[3]), w->now));
@@ -293,6 +295,8 @@ static void step_chat(struct side *s, const struct world *w)
     if (!store_find_chat(s->store, PICK(channels, w->r[0]), PICK(users, w->r[1]), s->arena, &chat))
         return;
     press(s, w, chat.id);
+    if (w->r[2] % 5 == 0)
+        store_hold_chat(s->store, chat.id, w->r[4] % 2 ? T("held") : TEXT_NONE, w->now);
     if (w->r[3] % 5)
         store_set_variable(s->store, chat.id, &row);
     else
@@ -397,17 +401,50 @@ static void finish(struct side *s, bool keep)
         store_rollback(s->store);
 }
 
-/* Changes no answer. The chats of the world, or any ids. */
-static void prefetch(struct side *s, const int64_t *ids, bool known)
+/* The chats of the world. */
+static size_t find_chats(struct side *s, int64_t *chats)
 {
-    int64_t chats[6];
     struct chat_row chat;
     size_t n = 0;
 
-    for (size_t i = 0; known && i < 6; i++)
+    for (size_t i = 0; i < 6; i++)
         if (store_find_chat(s->store, T(channels[i / 3]), T(users[i % 3]), s->arena, &chat))
             chats[n++] = chat.id;
-    store_prefetch_chats(s->store, known ? chats : ids, known ? n : 3);
+    return n;
+}
+
+/* Changes no answer. */
+static void prefetch(struct side *s, const int64_t *ids, bool known)
+{
+    int64_t chats[6];
+    size_t n = known ? find_chats(s, chats) : 3;
+
+    store_prefetch_chats(s->store, known ? chats : ids, n);
+}
+
+/* What the transaction sees of what it did itself. */
+static void look(struct side *s)
+{
+    int64_t chats[6], unknown, open;
+    size_t n = find_chats(s, chats);
+    struct send_row *sends;
+    struct chat_row chat;
+    struct run_row run, again;
+
+    for (size_t i = 0; i < n; i++) {
+        if (store_get_chat(s->store, chats[i], s->arena, &chat))
+            say_chats(s, &chat, 1);
+        if (!store_head_run(s->store, chats[i], s->arena, &run))
+            continue;
+        say_runs(s, &run, 1);
+        if (store_get_run(s->store, run.id, s->arena, &again))
+            say_runs(s, &again, 1);
+        say_sends(s, sends, store_step_sends(s->store, run.id, run.step, s->arena, &sends));
+        say_sends(s, sends, store_run_sends(s->store, run.id, s->arena, &sends));
+        store_unsettled(s->store, run.id, &unknown, &open);
+        say_int(s, unknown);
+        say_int(s, open);
+    }
 }
 
 static void transaction(struct world *w, struct side sides[2])
@@ -428,6 +465,7 @@ static void transaction(struct world *w, struct side sides[2])
         for (int i = 0; i < 2; i++) {
             prefetch(&sides[i], chats, w->r[0] % 2);
             steps[step](&sides[i], w);
+            look(&sides[i]);
         }
     }
     for (int i = 0; i < 2; i++)
