@@ -1,7 +1,7 @@
 # `make torture`: the daemon is killed under load, see torture.py. Never installed, not built by `make all`.
 
 EXTRA_DIST += contrib/torture/torture.py contrib/torture/load.py contrib/torture/plant.py contrib/torture/rounds.py \
-	contrib/torture/verdict.py contrib/torture/killpoint.c contrib/torture/RESULTS
+	contrib/torture/nodes.py contrib/torture/verdict.py contrib/torture/killpoint.c contrib/torture/RESULTS
 CLEANFILES += contrib/torture/killpoint.so
 
 # Automake has no shared objects without libtool, and this one is no library: it is loaded into the daemon by LD_PRELOAD.
@@ -14,3 +14,8 @@ torture: callbackd tests/sim/callbackd-sim contrib/torture/killpoint.so
 	TSAN_OPTIONS='suppressions=$(abs_top_srcdir)/tests/threads.supp' \
 		$(PYTHON) $(srcdir)/contrib/torture/torture.py $(TORTURE_FLAGS)
 .PHONY: torture
+
+# NODES_FLAGS: --notifications N, ... (see nodes.py --help)
+torture-nodes: callbackd tests/sim/callbackd-sim
+	$(PYTHON) $(srcdir)/contrib/torture/nodes.py $(NODES_FLAGS)
+.PHONY: torture-nodes

@@ -121,7 +121,12 @@ static bool may_end(struct engine *engine)
 
 static void take_mail(struct engine *engine, int64_t wait_ms)
 {
-    struct mail *mail = mailbox_take(engine->setup.in, BATCH_ITEMS, BATCH_BYTES, wait_ms);
+    const int fd = wait_ms ? store_fd(engine->store) : -1;
+    struct mail *mail;
+
+    if (fd >= 0)
+        mailbox_await(engine->setup.in, fd, wait_ms);
+    mail = mailbox_take(engine->setup.in, BATCH_ITEMS, BATCH_BYTES, fd >= 0 ? 0 : wait_ms);
 
     engine->now = schedule_now(&engine->schedule);
     while (mail) {
@@ -209,6 +214,7 @@ static void *engine_main(void *arg)
     if (take_over(engine))
         while (!engine->ended)
             cycle(engine, sleep_ms(engine));
+    node_leave(engine);
     if (ended) {
         ended->stored = !engine->store_down && engine->n_results == 0;
         mailbox_post_reserved(engine->setup.out, &ended->mail);

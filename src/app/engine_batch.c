@@ -41,6 +41,7 @@ static int64_t background_until(const struct engine *engine, const struct batch 
 
 static void run_stages(struct engine *engine, const struct batch *batch)
 {
+    stage_node(engine);
     stage_doubts(engine);
     stage_settle(engine, batch);
     stage_accept(engine, batch);
@@ -52,7 +53,7 @@ static void run_stages(struct engine *engine, const struct batch *batch)
         engine_work_on(engine, WORK_NONE, 0);
         stage_upkeep(engine);
     }
-    if (!engine->careful && !engine->stopping) {
+    if (!engine->careful && !engine->stopping && node_may_send(engine)) {
         stage_fetch(engine);
         stage_send(engine);
     }
@@ -147,6 +148,7 @@ static void committed(struct engine *engine)
     for (size_t i = 0; i < engine->n_channels; i++)
         engine->channels[i].dirty = false;
     doubts_end(engine);
+    node_committed(engine);
     if (engine->storing_hash)
         engine->stored_hash = engine->storing_hash;
     count(engine);
@@ -177,6 +179,7 @@ static enum store_status try_transaction(struct engine *engine, const struct bat
         run_stages(engine, batch);
         if (!engine->more)
             due = next_due(engine);
+        node_call(engine, engine->more || (due && due <= engine->now));
         if (memory_failures() != memory)
             store_give_up(engine->store, "out of memory");
         status = commit(engine, fault);
@@ -199,14 +202,19 @@ static void look_again(struct engine *engine)
     engine->look_for_new = engine->look_for_fetches = engine->look_for_strays = engine->recount = true;
 }
 
-/* Another node was in the way: by the next try it is past. */
+/* Another node was in the way, or others have what this one had, and it begins anew: by the next try that is past. */
 static enum store_status transaction(struct engine *engine, const struct batch *batch, struct fault *fault)
 {
-    enum store_status status = try_transaction(engine, batch, fault);
+    enum store_status status = STORE_AGAIN;
 
-    for (int i = 0; status == STORE_AGAIN && i < TRIES_AGAIN; i++) {
-        look_again(engine);
+    for (int i = 0; i <= TRIES_AGAIN && (status == STORE_AGAIN || status == STORE_FENCED); i++) {
+        if (i > 0)
+            look_again(engine);
+        if (!node_join(engine, fault))
+            return STORE_TEMPFAIL;
         status = try_transaction(engine, batch, fault);
+        if (status == STORE_FENCED)
+            node_fenced(engine, fault);
     }
     return status;
 }
@@ -407,7 +415,9 @@ static bool may_work_at_once(const struct engine *engine)
 {
     size_t most = engine_is_asked(engine) ? ASKED_AT_ONCE : ENGINE_BURST - 1;
 
-    return engine->n_accepts <= most && engine->counts.notifications_new == 0;
+    /* Of many nodes each counts what it stored itself: others work that off, too. */
+    return engine->n_accepts <= most &&
+           (engine->node.joined ? !engine->look_for_new : engine->counts.notifications_new == 0);
 }
 
 void engine_batch_run(struct engine *engine)

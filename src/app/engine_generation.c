@@ -9,6 +9,27 @@
 
 #define FINDINGS_SHOWN 20
 
+/* Where nodes share a channel, each has its part of the rate: what one does not get done in time, another one claims. */
+static struct pace pace_of(const struct engine *engine, const struct config_channel *channel)
+{
+    const int nodes = engine->node.count > 1 ? engine->node.count : 1;
+
+    return pace_make(channel->rate.per_second / nodes, channel->rate.burst / nodes);
+}
+
+void engine_pace_channels(struct engine *engine)
+{
+    const struct config *config = engine->generation->config;
+
+    for (size_t i = 0; i < config->n_channels; i++) {
+        struct pace *pace = &engine->channels[i].pace;
+        double full_at_ms = pace->full_at_ms;
+
+        *pace = pace_of(engine, &config->channels[i]);
+        pace->full_at_ms = full_at_ms;
+    }
+}
+
 static struct channel_state *build_channels(struct engine *engine, const struct config *config)
 {
     struct channel_state *states = calloc(config->n_channels + 1, sizeof(*states));
@@ -18,7 +39,7 @@ static struct channel_state *build_channels(struct engine *engine, const struct 
         const struct channel_state *old = engine_channel(engine, text_of(channel->name));
 
         snprintf(states[i].name, NAME_BYTES, "%s", channel->name);
-        states[i].pace = pace_make(channel->rate.per_second, channel->rate.burst);
+        states[i].pace = pace_of(engine, channel);
         if (old) {
             states[i].pace.full_at_ms = old->pace.full_at_ms;
             states[i].not_before = old->not_before;
@@ -83,7 +104,8 @@ void engine_load_channels(struct engine *engine)
         channel->not_before = rows[i].not_before;
         if (rows[i].paused.p && !channel->paused[0]) {
             text_printable(rows[i].paused, channel->paused, sizeof(channel->paused) - 1);
-            channel->probe_at = engine->now;
+            /* The node that found it out asks first. */
+            channel->probe_at = engine->now + (engine->node.count > 1 ? ENGINE_PROBE_MS : 0);
         } else if (!rows[i].paused.p && channel->paused[0]) {
             engine_open(engine, channel);
             channel->dirty = false;

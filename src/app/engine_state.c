@@ -110,7 +110,12 @@ struct request_mail *engine_request(struct engine *engine, const struct job *job
 
 void engine_post(struct engine *engine, struct mail *mail)
 {
-    engine->results_due += mail->kind == MAIL_REQUEST;
+    if (mail->kind == MAIL_REQUEST) {
+        struct request_mail *request = (struct request_mail *)mail;
+
+        engine->results_due++;
+        request->start_before_ms = node_start_before(engine);
+    }
     mail->next = NULL;
     *engine->outbox.tail = mail;
     engine->outbox.tail = &mail->next;

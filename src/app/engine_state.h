@@ -23,6 +23,7 @@
 #define TRIES_MAX 3 /* of a notification, of an entry, that the program did not outlive */
 #define CHANNEL_IS_GONE "its channel is not in the configuration any more: put it back, then 'queue retry'"
 #define ENGINE_STORE_RETRY_MS 1000
+#define ENGINE_PROBE_MS 60000
 #define ENGINE_LOOK_MS 250 /* how often the command line's changes are looked for */
 
 #define ENGINE_BURST 17 /* so many notifications in one batch are a burst */
@@ -110,6 +111,14 @@ struct engine {
     pthread_t thread;
     bool started;
 
+    struct node_state {
+        bool joined;         /* other nodes may be at work on the store */
+        int count;           /* of nodes, this one too */
+        int64_t lease_until; /* in now_boot_ms */
+        int64_t beat_until;  /* the same, when this transaction is stored; 0: as before */
+        int64_t counted_at;  /* from then on all others divide the rates by us, too; 0: not known yet */
+        int64_t beat_at, share_at, call_at;
+    } node;
     int64_t now, owner, first_id; /* first_id: what is older was stored by an earlier process */
     struct channel_state *channels;
     size_t n_channels;
@@ -158,6 +167,8 @@ struct engine {
 
 /* --- engine_state.c --------------------------------------------------------------------------------------------------- */
 
+/* engine_pace_channels: each channel's rate, divided by the number of nodes. */
+void engine_pace_channels(struct engine *engine);
 /* engine_keep_time: the store's clock is the time, where it has one. */
 void engine_keep_time(struct engine *engine);
 /* engine_ruleset: what the run began with; NULL: it cannot be had. */
@@ -308,6 +319,26 @@ void settle_go_on(struct engine *engine, int64_t chat);
 void settle_unknown(struct engine *engine, const struct run_row *run, struct send_row *row);
 /* stage_take_over (T6): at start, before anything is claimed. Transactions of its own. */
 enum store_status stage_take_over(struct engine *engine, struct fault *fault) CHECKED;
+/* upkeep_settle_left: what the owner (0: anybody) was sending when it ended; how many sends. */
+int64_t upkeep_settle_left(struct engine *engine, int64_t owner);
+/* --- stage_node.c: several nodes on one store. Without others all of it does nothing. ----------------------------------------- */
+
+/* node_join: from now on, if not before, this is a node with a lease. A transaction by itself. node_fenced: it is none any more. */
+void node_fenced(struct engine *engine, const struct fault *cause);
+bool node_join(struct engine *engine, struct fault *fault) CHECKED;
+/* stage_node: keeps the lease; takes over (T6) from nodes whose lease is over; reads what the others wrote for all. */
+void stage_node(struct engine *engine);
+/* node_committed: the beat of the transaction counts. */
+void node_committed(struct engine *engine);
+/* node_start_before: until when a request may begin, in now_boot_ms; 0: at any time. node_may_send: it is not too late. */
+int64_t node_start_before(const struct engine *engine);
+bool node_may_send(const struct engine *engine);
+/* node_rates_from: before this time a channel with a rate sends nothing from here. */
+int64_t node_rates_from(const struct engine *engine);
+/* node_call: work is left that others may do. */
+void node_call(struct engine *engine, bool work_left);
+/* node_leave: at the end. A transaction by itself. */
+void node_leave(struct engine *engine);
 /* stage_upkeep (T7): expires, prunes, looks for changes by the command line; each at its time. */
 void stage_upkeep(struct engine *engine);
 

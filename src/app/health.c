@@ -15,7 +15,8 @@ static const struct {
 } topics[HEALTH_TOPICS] = {
     [HEALTH_START] = { "start", false },    [HEALTH_STORE] = { "store", false },
     [HEALTH_RELOAD] = { "reload", true },   [HEALTH_PAUSED] = { "paused", true },
-    [HEALTH_BREAKER] = { "breaker", true }, [HEALTH_STOP] = { "stop", false },
+    [HEALTH_BREAKER] = { "breaker", true }, [HEALTH_RULES] = { "rules", true },
+    [HEALTH_STOP] = { "stop", false },
 };
 
 struct health *health_new(void)

@@ -10,6 +10,7 @@ enum health_topic {
     HEALTH_RELOAD,  /* the last reload was refused; the old generation works on */
     HEALTH_PAUSED,  /* a channel or source waits for a person */
     HEALTH_BREAKER, /* a channel's circuit breaker is not closed */
+    HEALTH_RULES,   /* other nodes work with other rules */
     HEALTH_STOP,
     HEALTH_TOPICS
 };

@@ -58,6 +58,8 @@ struct request_mail {
     char *headers[REQUEST_HEADERS + 1]; /* up to NULL; may hold a key: wiped by mail_free */
     int64_t timeout_ms, connect_timeout_ms;
     size_t answer_max;
+    int64_t
+        start_before_ms; /* in now_boot_ms: its body is not begun later, as others may have it then; 0: at any time */
     bool public_only; /* to no address inside of our network */
     struct result_mail
         *result; /* for whoever makes the request: how it ends can be told whatever memory is left */

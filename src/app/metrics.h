@@ -27,6 +27,7 @@ enum metric {
     METRIC_RULES_LOADED, /* gauge */
     METRIC_RELOADS,
     METRIC_RELOAD_FAILURES,
+    METRIC_NODES,      /* rules (gauge): "same_rules", "other_rules" */
     METRIC_BUILD_INFO, /* version */
     METRIC_ACCEPT_SECONDS,
     METRIC_REPLY_SECONDS,

@@ -16,7 +16,8 @@ struct xfer_request outbound_request(const struct request_mail *request)
                                   .timeout_ms = request->timeout_ms,
                                   .connect_timeout_ms = request->connect_timeout_ms,
                                   .answer_max = request->answer_max,
-                                  .public_only = request->public_only };
+                                  .public_only = request->public_only,
+                                  .start_before_ms = request->start_before_ms };
 }
 
 void outbound_result(const struct xfer_result *from, struct result_mail *out)

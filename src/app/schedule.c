@@ -86,17 +86,26 @@ int64_t schedule_now(struct schedule *schedule)
     return now;
 }
 
+void schedule_set_number(struct schedule *schedule, int64_t number)
+{
+    schedule->number = number;
+}
+
 int64_t schedule_id(struct schedule *schedule, int64_t now)
 {
-    int64_t id = now << 22;
+    const int64_t last = schedule->last_id >> 22;
+    int64_t ms = now, count = 0;
 
-    if (id <= schedule->last_id) {
-        id = schedule->last_id + 1;
-        if ((id & 0xFFF) == 0) /* the counter is used up: the next millisecond's ids */
-            id = ((schedule->last_id >> 22) + 1) << 22;
+    if (ms <= last) {
+        ms = last;
+        count = (schedule->last_id & 0xFFF) + 1;
     }
-    schedule->last_id = id;
-    return id;
+    if (count > 0xFFF) { /* the counter is used up: the next millisecond's ids */
+        ms++;
+        count = 0;
+    }
+    schedule->last_id = ms << 22 | schedule->number << 12 | count;
+    return schedule->last_id;
 }
 
 struct pace pace_make(double per_second, int burst)

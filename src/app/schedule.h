@@ -9,12 +9,12 @@
    CLOCK_BOOTTIME: it never jumps. Where several nodes have one server, it is the server's clock. */
 struct schedule {
     int64_t base_ms, base_boot_ms;
-    int64_t drift_ms; /* of the wall clock, as last logged */
-    int64_t last_id;
-    int64_t newest_ms;   /* what the store had at the start: time does not begin before it */
-    bool follows;        /* the server's clock */
-    int64_t followed_ms; /* the time when it was looked at last */
-    bool stands;         /* only schedule_advance moves it */
+    int64_t drift_ms;        /* of the wall clock, as last logged */
+    int64_t last_id, number; /* number: of the node */
+    int64_t newest_ms;       /* what the store had at the start: time does not begin before it */
+    bool follows;            /* the server's clock */
+    int64_t followed_ms;     /* the time when it was looked at last */
+    bool stands;             /* only schedule_advance moves it */
 };
 
 void schedule_start(struct schedule *schedule, int64_t newest_stored_ms, int64_t newest_id);
@@ -26,7 +26,9 @@ void schedule_advance(struct schedule *schedule, int64_t ms);
 void schedule_follow(struct schedule *schedule, int64_t server_ms);
 /* schedule_now: in ms. Logs, and does not follow, a jump of the wall clock over 5 s. */
 int64_t schedule_now(struct schedule *schedule);
-/* schedule_id: 41 bits of milliseconds, 10 of node number (0 here), 12 of counter; never backwards, never twice. */
+/* schedule_set_number: the node's, 0 to 1023; 0 until then. */
+void schedule_set_number(struct schedule *schedule, int64_t number);
+/* schedule_id: 41 bits of milliseconds, 10 of node number, 12 of counter; never backwards, never twice. */
 int64_t schedule_id(struct schedule *schedule, int64_t now);
 
 /* A token bucket, kept as one number: the time at which it is full again (GCRA). */

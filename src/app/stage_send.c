@@ -13,7 +13,6 @@
 #define SEND_PATH "/api/v1/telegram/interactive"
 #define BODY_MAX (128u << 10)
 #define LEDGER_MS (30LL * 86400 * 1000)
-#define PROBE_MS 60000
 
 static const struct config_channel *channel_of(const struct engine *engine, struct text name)
 {
@@ -207,6 +206,8 @@ static int64_t channel_ready_at(const struct engine *engine, const struct channe
     at = breaker_next(&state->breaker, engine->now);
     if (state->not_before > at)
         at = state->not_before;
+    if (state->pace.interval_ms > 0 && node_rates_from(engine) > at)
+        at = node_rates_from(engine);
     return at > engine->now ? at : pace_next(&state->pace, engine->now);
 }
 
@@ -261,7 +262,7 @@ static void note_start(struct engine *engine, const struct config_channel *chann
                        struct channel_state *state, const struct chat_row *chat, const struct send_row *send)
 {
     if (state->paused[0])
-        state->probe_at = engine->now + PROBE_MS;
+        state->probe_at = engine->now + ENGINE_PROBE_MS;
     breaker_leave(&state->breaker, engine->now, channel->timeout_ms);
     pace_take(&state->pace, engine->now);
     store_start_send(engine->store, send->run, send->step, send->n, send->attempt + 1, engine->owner,

@@ -33,21 +33,35 @@ static void settle_left(struct engine *engine, struct send_row *send)
              log_str("state", send_state_name(send->state)));
 }
 
-enum store_status stage_take_over(struct engine *engine, struct fault *fault)
+int64_t upkeep_settle_left(struct engine *engine, int64_t owner)
 {
     struct send_row *sends;
-    enum store_status status;
+    int64_t settled = 0;
     size_t n;
+
+    while ((n = store_next_sending(engine->store, owner, PAGE, engine->arena, &sends)) > 0) {
+        for (size_t i = 0; i < n; i++)
+            settle_left(engine, &sends[i]);
+        settled += (int64_t)n;
+    }
+    return settled;
+}
+
+enum store_status stage_take_over(struct engine *engine, struct fault *fault)
+{
+    enum store_status status;
 
     engine->now = schedule_now(&engine->schedule);
     engine->delta = (struct store_counts){ 0 };
+    if (!node_join(engine, fault))
+        return STORE_TEMPFAIL;
     status = store_begin(engine->store, fault);
     if (status != STORE_OK)
         return status;
-    while ((n = store_next_sending(engine->store, PAGE, engine->arena, &sends)) > 0)
-        for (size_t i = 0; i < n; i++)
-            settle_left(engine, &sends[i]);
-    store_disown(engine->store, engine->now);
+    if (!engine->node.joined) {
+        (void)upkeep_settle_left(engine, 0);
+        store_disown(engine->store, 0, engine->now);
+    }
     engine_load_channels(engine);
     store_count(engine->store, &engine->counts);
     engine->has_variables = engine->has_variables || engine->counts.variables;

@@ -2,6 +2,8 @@
 
 #include "base/now.h"
 
+#include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -157,6 +159,13 @@ static void wait_filled(struct mailbox *box, size_t awaited, int64_t wait_us)
             break;
     }
     box->awaited = 0;
+}
+
+void mailbox_await(struct mailbox *box, int fd, int64_t wait_ms)
+{
+    struct pollfd fds[] = { { .fd = box->fd, .events = POLLIN }, { .fd = fd, .events = POLLIN } };
+
+    (void)poll(fds, 2, wait_ms > INT_MAX ? INT_MAX : (int)wait_ms); /* earlier than that does no harm */
 }
 
 void mailbox_gather(struct mailbox *box, size_t awaited, int64_t wait_us)

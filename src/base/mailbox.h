@@ -30,6 +30,8 @@ void mailbox_post_reserved(struct mailbox *box, struct mail *mail);
 /* mailbox_take: everything that waits, oldest first, at most `items` messages or about `bytes`; reserved ones first.
    With wait_ms > 0 waits that long for the first one; -1 for ever. NULL: nothing came. */
 struct mail *mailbox_take(struct mailbox *box, size_t items, size_t bytes, int64_t wait_ms) CHECKED;
+/* mailbox_await: waits until a message waits, or this descriptor can be read, or the time is over. */
+void mailbox_await(struct mailbox *box, int fd, int64_t wait_ms);
 /* mailbox_gather: waits until so many messages wait, or the time is over; more at once may cost less than some at a time. */
 void mailbox_gather(struct mailbox *box, size_t awaited, int64_t wait_us);
 /* mailbox_fd: a descriptor that is readable while something may wait; for event loops. */

@@ -297,6 +297,7 @@ static void build_limits(struct build *build)
         .idle_ms = schema_duration(node, "idle_time", 60000),
         .store_ms =
             schema_duration(node, "store_time", 400), /* senders count an answer after 500 ms as slow */
+        .lease_ms = schema_duration(node, "lease", 30000),
         .connections = (int)schema_int(node, "connections", 1024),
         .per_address = (int)schema_int(node, "per_address", 256),
         .queue_items = (size_t)schema_int(node, "queue_items", 4096),

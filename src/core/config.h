@@ -32,6 +32,7 @@ struct config_limits {
     size_t body, headers;            /* bytes of a request */
     int64_t request_ms, idle_ms;     /* time for a whole request, for a quiet connection */
     int64_t store_ms;                /* until a webhook must be stored, or is refused */
+    int64_t lease_ms;                /* of a node among several */
     int connections, per_address;    /* in all, from one address */
     size_t queue_items, queue_bytes; /* that may wait between the front door and the store */
     int sends, fetches, lookups;     /* in flight: in all; per source; in all, half of them of one name */

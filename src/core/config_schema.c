@@ -62,6 +62,7 @@ static const struct schema body = { SCHEMA_SIZE, .least = KIB, .most = 64 * MIB 
 static const struct schema headers = { SCHEMA_SIZE, .least = KIB, .most = MIB };
 static const struct schema while_reading = { SCHEMA_DURATION, .least = 100, .most = 60 * MINUTE };
 static const struct schema storing = { SCHEMA_DURATION, .least = 100, .most = MINUTE };
+static const struct schema lease = { SCHEMA_DURATION, .least = 1000, .most = 10 * MINUTE };
 static const struct schema number = { SCHEMA_INT, .least = 1, .most = 1000000 };
 static const struct schema small_number = { SCHEMA_INT, .least = 1, .most = 1000 };
 static const struct schema bytes = { SCHEMA_SIZE, .least = 64 * KIB, .most = 16384 * MIB };
@@ -71,6 +72,7 @@ static const struct schema_key limit_keys[] = {
     { "request_time", &while_reading, .help = "for a whole request; 10s by default" },
     { "idle_time", &while_reading, .help = "for a quiet connection; 60s by default" },
     { "store_time", &storing, .help = "for a webhook to be stored, else it is refused; 400ms by default" },
+    { "lease", &lease, .help = "how long a node that is gone keeps what it had; 30s by default" },
     { "connections", &number, .help = "in all; 1024 by default" },
     { "per_address", &number, .help = "connections from one address; 256 by default" },
     { "queue_items", &number, .help = "webhooks that wait to be stored; 4096 by default" },

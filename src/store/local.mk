@@ -19,6 +19,7 @@ src_libstore_a_SOURCES = \
 	src/store/store_mem_shape.c \
 	src/store/store_mem_table.c src/store/store_mem_table.h \
 	src/store/store_mem_upkeep.c \
+	src/store/store_node.c \
 	src/store/store_sqlite.c src/store/store_sqlite.h \
 	src/store/store_sqlite_db.c src/store/store_sqlite_db.h \
 	src/store/store_sqlite_forget.c \
@@ -29,6 +30,7 @@ pgsql_sources = \
 	src/store/store_pgsql_conn.c \
 	src/store/store_pgsql_db.c src/store/store_pgsql_db.h \
 	src/store/store_pgsql_image.c \
+	src/store/store_pgsql_node.c \
 	src/store/store_pgsql_schema.c \
 	src/store/store_pgsql_sql.c
 if HAVE_LIBPQ

@@ -27,6 +27,7 @@ enum store_status {
     STORE_TEMPFAIL, /* full, locked, I/O error, server away: nothing of the transaction is stored; try again later */
     STORE_BAD_DATA, /* a row cannot be stored as it is: replay the batch item by item */
     STORE_BROKEN,   /* corrupt, or not a database of ours: nothing was changed; a person must look */
+    STORE_FENCED,   /* this node's lease was over and others have what it had: store_join, then go on */
     STORE_AGAIN, /* another node was in the way: nothing of the transaction is stored; the same once more goes well */
     STORE_IN_DOUBT, /* only of store_commit: the server went away before it said whether the transaction is stored */
 };
@@ -316,10 +317,43 @@ bool store_set_run(struct store *store, int64_t run, enum run_state state, struc
 
 /* --- T6: taking over -------------------------------------------------------------------------------------------- */
 
-/* store_next_sending: sends that are `sending`, whoever owned them. For the start, before anything is claimed. */
-size_t store_next_sending(struct store *store, size_t limit, struct arena *arena, struct send_row **rows);
-/* store_disown: no chat and no entry has an owner any more; chats with ready runs are due now. */
-void store_disown(struct store *store, int64_t now);
+/* store_next_sending: sends that are `sending` and the owner's (0: whoever owns them). */
+size_t store_next_sending(struct store *store, int64_t owner, size_t limit, struct arena *arena,
+                          struct send_row **rows);
+/* store_disown: no chat and no entry is the owner's any more (0: anybody's); chats with ready runs are due now. */
+void store_disown(struct store *store, int64_t owner, int64_t now);
+
+/* --- nodes: several programs that work on one store --------------------------------------------------------------- */
+
+#define STORE_NODES 1024
+
+struct node_row {
+    int64_t id; /* the owner of what it claims; its number, below STORE_NODES, stands in bits 12 to 21 */
+    struct text name, rules; /* rules: the hash of those that it works with */
+    int64_t lease_until;
+};
+
+/* store_is_shared: may others be at work on it? If not, a node is alone: it has no row, and none of these finds anybody. */
+bool store_is_shared(const struct store *store);
+/* store_join: a node of this name, with a number that no other one has. From then on each transaction begins with the node's row
+   locked, so that nobody takes over from a node that is in the middle of one, and with STORE_FENCED where there is no row. 0: all
+   numbers are taken, or the call failed. A transaction by itself. */
+int64_t store_join(struct store *store, struct text name, int64_t now, int64_t lease_until,
+                   struct fault *fault) CHECKED;
+/* store_beat: the node's lease lasts until then, and it works with these rules. */
+void store_beat(struct store *store, int64_t node, struct text rules, int64_t lease_until);
+/* store_lapsed: a node whose lease was over by `now` and that is in no transaction, locked; 0 if there is none. */
+int64_t store_lapsed(struct store *store, int64_t now);
+/* store_leave: the node's row goes: what it owned was taken over. */
+void store_leave(struct store *store, int64_t node);
+/* store_nodes: those with a lease, by id. */
+size_t store_nodes(struct store *store, int64_t now, struct arena *arena, struct node_row **rows);
+/* store_call: when this transaction is stored, nodes that sleep look for work. store_called: has another node called? */
+void store_call(struct store *store);
+bool store_called(struct store *store);
+/* store_fd: can be read when a call or news may have come; -1: there is no such thing, or no connection. For poll(2) between
+   transactions. */
+int store_fd(struct store *store);
 
 /* --- T7: expiring, operating, pruning --------------------------------------------------------------------------- */
 

@@ -84,8 +84,19 @@ struct store_backend {
     void (*step_run)(struct store *store, int64_t run, int step, struct text doc);
     bool (*set_run)(struct store *store, int64_t run, enum run_state state, struct text reason, int64_t now);
 
-    size_t (*next_sending)(struct store *store, size_t limit, struct arena *arena, struct send_row **rows);
-    void (*disown)(struct store *store, int64_t now);
+    size_t (*next_sending)(struct store *store, int64_t owner, size_t limit, struct arena *arena,
+                           struct send_row **rows);
+    void (*disown)(struct store *store, int64_t owner, int64_t now);
+
+    /* NULL, all of them, where no other program works on the store. */
+    int64_t (*join)(struct store *store, struct text name, int64_t now, int64_t lease_until);
+    void (*beat)(struct store *store, int64_t node, struct text rules, int64_t lease_until);
+    int64_t (*lapsed)(struct store *store, int64_t now);
+    void (*leave)(struct store *store, int64_t node);
+    size_t (*nodes)(struct store *store, int64_t now, struct arena *arena, struct node_row **rows);
+    void (*call)(struct store *store);
+    bool (*called)(struct store *store);
+    int (*fd)(struct store *store);
 
     size_t (*expired_runs)(struct store *store, int64_t now, size_t limit, struct arena *arena,
                            struct run_row **rows);
@@ -138,6 +149,8 @@ bool store_fail(struct store *store, enum store_status status, const char *forma
 
 /* store_may_read: may a call go on? Asks the backend's `before`. */
 bool store_may_read(struct store *store) CHECKED;
+/* store_may_write: the same for a change. */
+bool store_may_write(struct store *store) CHECKED;
 
 /* The rows of a query while they come in: an array in an arena that doubles. */
 struct store_rows {

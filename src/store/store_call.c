@@ -4,7 +4,7 @@
 
 /* The calls of store.h: each is checked for what holds for every backend and handed to the backend. */
 
-static bool may_write(struct store *store)
+bool store_may_write(struct store *store)
 {
     if (!store_failed(store) && !store->open)
         store_fail(store, STORE_BAD_DATA, "a change to the store outside a transaction");
@@ -24,7 +24,7 @@ static bool is_text(struct store *store, const char *what, struct text text)
 void store_add_notifications(struct store *store, const struct notification_row *rows, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (may_write(store) && is_text(store, "the source", rows[i].source) &&
+        if (store_may_write(store) && is_text(store, "the source", rows[i].source) &&
             is_text(store, "the reason", rows[i].reason))
             store->backend->add_notification(store, &rows[i]);
 }
@@ -39,13 +39,13 @@ size_t store_new_notifications(struct store *store, int64_t after, size_t limit,
 void store_end_notification(struct store *store, int64_t id, enum notification_state state,
                             struct text reason)
 {
-    if (may_write(store) && is_text(store, "the reason", reason))
+    if (store_may_write(store) && is_text(store, "the reason", reason))
         store->backend->end_notification(store, id, state, reason);
 }
 
 void store_try_notification(struct store *store, int64_t id)
 {
-    if (may_write(store))
+    if (store_may_write(store))
         store->backend->try_notification(store, id);
 }
 
@@ -55,7 +55,7 @@ void store_seen(struct store *store, const unsigned char *keys, size_t n, int64_
     for (size_t i = 0; i < n; i++) {
         struct text key = text_make((const char *)keys + i * STORE_KEY_BYTES, STORE_KEY_BYTES);
 
-        fresh[i] = may_write(store) && store->backend->seen(store, key, notification, now);
+        fresh[i] = store_may_write(store) && store->backend->seen(store, key, notification, now);
     }
 }
 
@@ -71,7 +71,7 @@ static bool is_entry(struct store *store, const struct entry_row *row)
 void store_add_entries(struct store *store, const struct entry_row *rows, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (may_write(store) && is_entry(store, &rows[i]))
+        if (store_may_write(store) && is_entry(store, &rows[i]))
             store->backend->add_entry(store, &rows[i]);
 }
 
@@ -79,13 +79,14 @@ size_t store_claim_entries(struct store *store, struct text source, int64_t now,
                            struct arena *arena, struct entry_row **rows)
 {
     *rows = NULL;
-    return may_write(store) ? store->backend->claim_entries(store, source, now, owner, limit, arena, rows)
-                            : 0;
+    return store_may_write(store)
+               ? store->backend->claim_entries(store, source, now, owner, limit, arena, rows)
+               : 0;
 }
 
 void store_update_entry(struct store *store, const struct entry_row *row)
 {
-    if (may_write(store) && is_text(store, "the reason", row->reason))
+    if (store_may_write(store) && is_text(store, "the reason", row->reason))
         store->backend->update_entry(store, row);
 }
 
@@ -101,7 +102,7 @@ size_t store_old_entries(struct store *store, int64_t before, size_t limit, stru
 bool store_next_seq(struct store *store, struct text channel, struct text user_id, int64_t new_id,
                     int64_t *chat, int64_t *seq)
 {
-    return may_write(store) && is_text(store, "the channel", channel) &&
+    return store_may_write(store) && is_text(store, "the channel", channel) &&
            is_text(store, "the user id", user_id) &&
            store->backend->next_seq(store, channel, user_id, new_id, chat, seq);
 }
@@ -115,13 +116,13 @@ bool store_find_chat(struct store *store, struct text channel, struct text user_
 bool store_tap(struct store *store, int64_t chat, struct text rule, struct text data, int64_t said_at,
                int64_t window_ms, int64_t now)
 {
-    return may_write(store) && is_text(store, "the rule", rule) &&
+    return store_may_write(store) && is_text(store, "the rule", rule) &&
            store->backend->tap(store, chat, rule, data, said_at, window_ms, now);
 }
 
 bool store_add_run(struct store *store, const struct run_row *row, int64_t now)
 {
-    return may_write(store) && is_text(store, "the rule", row->rule) &&
+    return store_may_write(store) && is_text(store, "the rule", row->rule) &&
            is_text(store, "the reason", row->reason) && store->backend->add_run(store, row, now);
 }
 
@@ -135,7 +136,7 @@ void store_issue(struct store *store, int64_t chat, int64_t run, int step, int n
     for (size_t i = 0; i < count; i++) {
         row.data = buttons[i].data;
         row.token = buttons[i].token.p ? buttons[i].token : row.data;
-        if (may_write(store))
+        if (store_may_write(store))
             store->backend->issue(store, &row);
     }
 }
@@ -148,12 +149,12 @@ bool store_find_issued(struct store *store, int64_t chat, struct text token, int
 
 bool store_spend(struct store *store, const struct issued_row *row, int64_t by)
 {
-    return may_write(store) && store->backend->spend(store, row, by);
+    return store_may_write(store) && store->backend->spend(store, row, by);
 }
 
 void store_unspend(struct store *store, int64_t chat, int64_t by)
 {
-    if (may_write(store))
+    if (store_may_write(store))
         store->backend->unspend(store, chat, by);
 }
 
@@ -168,19 +169,19 @@ size_t store_variables(struct store *store, int64_t chat, int64_t now, struct ar
 
 void store_set_variable(struct store *store, int64_t chat, const struct variable_row *row)
 {
-    if (may_write(store) && is_text(store, "the variable's name", row->name))
+    if (store_may_write(store) && is_text(store, "the variable's name", row->name))
         store->backend->set_variable(store, chat, row);
 }
 
 void store_drop_variable(struct store *store, int64_t chat, struct text name)
 {
-    if (may_write(store))
+    if (store_may_write(store))
         store->backend->drop_variable(store, chat, name);
 }
 
 void store_touch_session(struct store *store, int64_t chat, int64_t now, int64_t until)
 {
-    if (may_write(store))
+    if (store_may_write(store))
         store->backend->touch_session(store, chat, now, until);
 }
 
@@ -195,7 +196,7 @@ size_t store_claim_chats(struct store *store, struct text channel, int64_t now, 
                          enum store_order order, size_t limit, struct arena *arena, struct chat_row **rows)
 {
     *rows = NULL;
-    return may_write(store)
+    return store_may_write(store)
                ? store->backend->claim_chats(store, channel, now, owner, order, limit, arena, rows)
                : 0;
 }
@@ -228,7 +229,7 @@ bool store_get_entry(struct store *store, int64_t id, struct arena *arena, struc
 
 void store_begin_run(struct store *store, int64_t run)
 {
-    if (may_write(store))
+    if (store_may_write(store))
         store->backend->begin_run(store, run);
 }
 
@@ -241,7 +242,8 @@ static bool is_answer(struct store *store, const struct send_row *row)
 void store_add_sends(struct store *store, const struct send_row *rows, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (may_write(store) && is_text(store, "the channel", rows[i].channel) && is_answer(store, &rows[i]))
+        if (store_may_write(store) && is_text(store, "the channel", rows[i].channel) &&
+            is_answer(store, &rows[i]))
             store->backend->add_send(store, &rows[i]);
 }
 
@@ -268,25 +270,25 @@ void store_unsettled(struct store *store, int64_t run, int64_t *unknown, int64_t
 void store_start_send(struct store *store, int64_t run, int step, int n, int attempt, int64_t owner,
                       int64_t now)
 {
-    if (may_write(store))
+    if (store_may_write(store))
         store->backend->start_send(store, run, step, n, attempt, owner, now);
 }
 
 void store_keep_chat(struct store *store, int64_t chat, int64_t not_before)
 {
-    if (may_write(store))
+    if (store_may_write(store))
         store->backend->keep_chat(store, chat, not_before);
 }
 
 void store_release_chat(struct store *store, int64_t chat, int64_t due_at, int64_t not_before)
 {
-    if (may_write(store))
+    if (store_may_write(store))
         store->backend->release_chat(store, chat, due_at, not_before);
 }
 
 void store_hold_chat(struct store *store, int64_t chat, struct text reason, int64_t now)
 {
-    if (may_write(store) && is_text(store, "the reason", reason))
+    if (store_may_write(store) && is_text(store, "the reason", reason))
         store->backend->hold_chat(store, chat, reason, now);
 }
 
@@ -294,44 +296,45 @@ void store_hold_chat(struct store *store, int64_t chat, struct text reason, int6
 
 bool store_settle_send(struct store *store, const struct send_row *row)
 {
-    return may_write(store) && is_answer(store, row) && store->backend->settle_send(store, row);
+    return store_may_write(store) && is_answer(store, row) && store->backend->settle_send(store, row);
 }
 
 bool store_late_ok(struct store *store, const struct send_row *row)
 {
-    return may_write(store) && is_answer(store, row) && store->backend->late_ok(store, row);
+    return store_may_write(store) && is_answer(store, row) && store->backend->late_ok(store, row);
 }
 
 void store_drop_sends(struct store *store, int64_t run, struct text reason)
 {
-    if (may_write(store))
+    if (store_may_write(store))
         store->backend->drop_sends(store, run, reason);
 }
 
 void store_step_run(struct store *store, int64_t run, int step, struct text doc)
 {
-    if (may_write(store))
+    if (store_may_write(store))
         store->backend->step_run(store, run, step, doc);
 }
 
 bool store_set_run(struct store *store, int64_t run, enum run_state state, struct text reason, int64_t now)
 {
-    return may_write(store) && is_text(store, "the reason", reason) &&
+    return store_may_write(store) && is_text(store, "the reason", reason) &&
            store->backend->set_run(store, run, state, reason, now);
 }
 
 /* --- T6: taking over ---------------------------------------------------------------------------------------- */
 
-size_t store_next_sending(struct store *store, size_t limit, struct arena *arena, struct send_row **rows)
+size_t store_next_sending(struct store *store, int64_t owner, size_t limit, struct arena *arena,
+                          struct send_row **rows)
 {
     *rows = NULL;
-    return store_may_read(store) ? store->backend->next_sending(store, limit, arena, rows) : 0;
+    return store_may_read(store) ? store->backend->next_sending(store, owner, limit, arena, rows) : 0;
 }
 
-void store_disown(struct store *store, int64_t now)
+void store_disown(struct store *store, int64_t owner, int64_t now)
 {
-    if (may_write(store))
-        store->backend->disown(store, now);
+    if (store_may_write(store))
+        store->backend->disown(store, owner, now);
 }
 
 /* --- T7: expiring, operating, pruning ----------------------------------------------------------------------- */
@@ -345,41 +348,41 @@ size_t store_expired_runs(struct store *store, int64_t now, size_t limit, struct
 
 bool store_rearm_run(struct store *store, int64_t run, int64_t now, int64_t expires_at)
 {
-    return may_write(store) && store->backend->rearm_run(store, run, now, expires_at);
+    return store_may_write(store) && store->backend->rearm_run(store, run, now, expires_at);
 }
 
 bool store_rearm_notification(struct store *store, int64_t id)
 {
-    return may_write(store) && store->backend->rearm_notification(store, id);
+    return store_may_write(store) && store->backend->rearm_notification(store, id);
 }
 
 bool store_rearm_entry(struct store *store, int64_t id, int64_t now)
 {
-    return may_write(store) && store->backend->rearm_entry(store, id, now);
+    return store_may_write(store) && store->backend->rearm_entry(store, id, now);
 }
 
 bool store_drop_notification(struct store *store, int64_t id, struct text reason)
 {
-    return may_write(store) && is_text(store, "the reason", reason) &&
+    return store_may_write(store) && is_text(store, "the reason", reason) &&
            store->backend->drop_notification(store, id, reason);
 }
 
 bool store_drop_entry(struct store *store, int64_t id, struct text reason)
 {
-    return may_write(store) && is_text(store, "the reason", reason) &&
+    return store_may_write(store) && is_text(store, "the reason", reason) &&
            store->backend->drop_entry(store, id, reason);
 }
 
 size_t store_prune(struct store *store, const struct store_keep *keep, size_t limit, int64_t *runs)
 {
-    size_t n = may_write(store) ? store->backend->prune(store, keep, limit, runs) : 0;
+    size_t n = store_may_write(store) ? store->backend->prune(store, keep, limit, runs) : 0;
 
     return store_failed(store) ? 0 : n;
 }
 
 bool store_sweep(struct store *store, int64_t before, int64_t seen_before, size_t limit)
 {
-    return may_write(store) && store->backend->sweep(store, before, seen_before, limit) &&
+    return store_may_write(store) && store->backend->sweep(store, before, seen_before, limit) &&
            !store_failed(store);
 }
 
@@ -387,13 +390,13 @@ bool store_sweep(struct store *store, int64_t before, int64_t seen_before, size_
 
 void store_put_ruleset(struct store *store, struct text hash, struct text source, int64_t now)
 {
-    if (may_write(store))
+    if (store_may_write(store))
         store->backend->put_ruleset(store, hash, source, now);
 }
 
 size_t store_prune_rulesets(struct store *store, struct text keep, int64_t before)
 {
-    return may_write(store) ? store->backend->prune_rulesets(store, keep, before) : 0;
+    return store_may_write(store) ? store->backend->prune_rulesets(store, keep, before) : 0;
 }
 
 bool store_get_ruleset(struct store *store, struct text hash, struct arena *arena, struct text *source)
@@ -403,7 +406,7 @@ bool store_get_ruleset(struct store *store, struct text hash, struct arena *aren
 
 void store_put_channel(struct store *store, const struct channel_row *row)
 {
-    if (may_write(store) && is_text(store, "the channel", row->name) &&
+    if (store_may_write(store) && is_text(store, "the channel", row->name) &&
         is_text(store, "the reason", row->paused))
         store->backend->put_channel(store, row);
 }
@@ -455,7 +458,7 @@ enum store_forget store_forget_chat(struct store *store, struct text channel, st
     enum store_forget done = STORE_FORGET_BUSY;
 
     *counts = (struct store_forgotten){ 0 };
-    if (!may_write(store))
+    if (!store_may_write(store))
         return done;
     if (store->backend->forget_found)
         done = store->backend->forget_found(store, channel, user_id, counts);

@@ -210,8 +210,9 @@ bool db_late_ok(struct store *store, const struct send_row *row);
 void db_drop_sends(struct store *store, int64_t run, struct text reason);
 void db_step_run(struct store *store, int64_t run, int step, struct text doc);
 bool db_set_run(struct store *store, int64_t run, enum run_state state, struct text reason, int64_t now);
-size_t db_next_sending(struct store *store, size_t limit, struct arena *arena, struct send_row **rows);
-void db_disown(struct store *store, int64_t now);
+size_t db_next_sending(struct store *store, int64_t owner, size_t limit, struct arena *arena,
+                       struct send_row **rows);
+void db_disown(struct store *store, int64_t owner, int64_t now);
 size_t db_expired_runs(struct store *store, int64_t now, size_t limit, struct arena *arena,
                        struct run_row **rows);
 bool db_rearm_run(struct store *store, int64_t run, int64_t now, int64_t expires_at);

@@ -161,19 +161,22 @@ bool db_set_run(struct store *store, int64_t run, enum run_state state, struct t
     return changed && !store_failed(store);
 }
 
-size_t db_next_sending(struct store *store, size_t limit, struct arena *arena, struct send_row **rows)
+size_t db_next_sending(struct store *store, int64_t owner, size_t limit, struct arena *arena,
+                       struct send_row **rows)
 {
     size_t n;
 
-    *rows = db_rows(db_of(store), SQL_NEXT_SENDING, DB_VALUES(db_limit(limit)), &db_send, arena, &n);
+    *rows = db_rows(db_of(store), SQL_NEXT_SENDING, DB_VALUES(db_limit(limit), db_int(owner)), &db_send,
+                    arena, &n);
     return n;
 }
 
-void db_disown(struct store *store, int64_t now)
+/* Its chats become due before nobody knows any more that they were its. */
+void db_disown(struct store *store, int64_t owner, int64_t now)
 {
     struct db *db = db_of(store);
 
-    db_write(db, SQL_DISOWN_CHATS, DB_NOTHING);
-    db_write(db, SQL_DISOWN_ENTRIES, DB_NOTHING);
-    db_write(db, SQL_DISOWN_DUE, DB_VALUES(db_int(now)));
+    db_write(db, SQL_DISOWN_DUE, DB_VALUES(db_int(owner), db_int(now)));
+    db_write(db, SQL_DISOWN_CHATS, DB_VALUES(db_int(owner)));
+    db_write(db, SQL_DISOWN_ENTRIES, DB_VALUES(db_int(owner)));
 }

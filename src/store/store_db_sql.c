@@ -126,12 +126,14 @@ const char *const db_texts[SQL_COUNT] = {
         "UPDATE chat SET due_at = ?2 WHERE id = (SELECT chat FROM run WHERE id = ?1) AND owner IS NULL"
         " AND (due_at IS NULL OR due_at > ?2)",
 
-    [SQL_NEXT_SENDING] = "SELECT " SEND " FROM send WHERE state = 1 ORDER BY run, step, n LIMIT ?1",
+    [SQL_NEXT_SENDING] =
+        "SELECT " SEND " FROM send WHERE state = 1 AND (?2 = 0 OR owner = ?2) ORDER BY run, step, n LIMIT ?1",
     /* Once, at the start: all chats are read rather than every claim written to an index. */
-    [SQL_DISOWN_CHATS] = "UPDATE chat SET owner = NULL WHERE owner IS NOT NULL",
-    [SQL_DISOWN_ENTRIES] = "UPDATE entry SET owner = NULL WHERE state = 0 AND owner IS NOT NULL",
+    [SQL_DISOWN_CHATS] = "UPDATE chat SET owner = NULL WHERE owner IS NOT NULL AND (?1 = 0 OR owner = ?1)",
+    [SQL_DISOWN_ENTRIES] =
+        "UPDATE entry SET owner = NULL WHERE state = 0 AND owner IS NOT NULL AND (?1 = 0 OR owner = ?1)",
     [SQL_DISOWN_DUE] =
-        "UPDATE chat SET due_at = ?1 WHERE (due_at IS NULL OR due_at > ?1)"
+        "UPDATE chat SET due_at = ?2 WHERE (due_at IS NULL OR due_at > ?2) AND (?1 = 0 OR owner = ?1)"
         " AND id IN (SELECT chat FROM run WHERE state = 0)",
 
     [SQL_EXPIRED_RUNS] =

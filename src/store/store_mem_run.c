@@ -218,12 +218,14 @@ void mem_hold_chat(struct store *store, int64_t chat, struct text reason, int64_
     mem_replace(mem_of(store), MEM_CHAT, found, &changed);
 }
 
-static void disown_chats(struct mem *mem, int64_t now)
+static void disown_chats(struct mem *mem, int64_t owner, int64_t now)
 {
     for (const struct chat_row *row = mem_first(mem, MEM_CHAT, MEM_KEY, NULL); row;
          row = mem_after(mem, MEM_CHAT, MEM_KEY, row)) {
         struct chat_row changed = *row;
 
+        if (owner && row->owner != owner)
+            continue;
         changed.owner = 0;
         if (find_head(mem, row->id) && (!row->due_at || row->due_at > now))
             changed.due_at = now;
@@ -232,17 +234,17 @@ static void disown_chats(struct mem *mem, int64_t now)
     }
 }
 
-void mem_disown(struct store *store, int64_t now)
+void mem_disown(struct store *store, int64_t owner, int64_t now)
 {
     struct mem *mem = mem_of(store);
 
-    disown_chats(mem, now);
+    disown_chats(mem, owner, now);
     for (const struct mem_entry *row = mem_first(mem, MEM_ENTRY, MEM_KEY, NULL); row;
          row = mem_after(mem, MEM_ENTRY, MEM_KEY, row)) {
         struct mem_entry changed = *row;
 
         changed.owner = 0;
-        if (row->owner && row->row.state == ENTRY_FETCH)
+        if (row->owner && (!owner || row->owner == owner) && row->row.state == ENTRY_FETCH)
             mem_replace(mem, MEM_ENTRY, row, &changed);
     }
 }

@@ -122,12 +122,14 @@ void mem_drop_sends(struct store *store, int64_t run, struct text reason)
     mem_end_sends(mem_of(store), run, SEND_DROPPED, reason);
 }
 
-size_t mem_next_sending(struct store *store, size_t limit, struct arena *arena, struct send_row **rows)
+size_t mem_next_sending(struct store *store, int64_t owner, size_t limit, struct arena *arena,
+                        struct send_row **rows)
 {
     struct mem *mem = mem_of(store);
     struct store_rows out = { .arena = arena };
     const struct send_row *row;
 
+    (void)owner; /* a store in memory has one */
     for (row = mem_first(mem, MEM_SEND, MEM_SEND_SENDING, NULL); row && out.n < limit;
          row = mem_after(mem, MEM_SEND, MEM_SEND_SENDING, row))
         mem_give(mem, MEM_SEND, row, &out);

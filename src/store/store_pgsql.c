@@ -16,8 +16,17 @@ static const struct db_shape one_number = { sizeof(int64_t), read_number };
 
 static bool begin_once(struct pgsql_db *db)
 {
-    return pgsql_connected(db) && pgsql_send(db, SQL_BEGIN, DB_NOTHING) &&
-           db_one(&db->db, SQL_CLOCK, DB_NOTHING, &one_number, NULL, &db->clock);
+    if (!pgsql_connected(db) || !pgsql_send(db, SQL_BEGIN, DB_NOTHING))
+        return false;
+    if (!db->node)
+        return db_one(&db->db, SQL_CLOCK, DB_NOTHING, &one_number, NULL, &db->clock);
+    if (db_one(&db->db, SQL_FENCE, DB_VALUES(db_int(db->node)), &one_number, NULL, &db->clock))
+        return true;
+    if (store_failed(&db->db.store))
+        return false;
+    db->node = 0; /* the next transaction is the one to join in */
+    return store_fail(&db->db.store, STORE_FENCED,
+                      "the lease of this node was over, and other nodes took over what it had");
 }
 
 /* A connection that the server closed meanwhile is noticed here, where nothing is lost with it. */
@@ -129,6 +138,14 @@ static const struct store_backend backend = {
     .disown = pgsql_disown,
     .prune = pgsql_prune,
     .forget_chat = pgsql_forget_chat,
+    .join = pgsql_join,
+    .beat = pgsql_beat,
+    .lapsed = pgsql_lapsed,
+    .leave = pgsql_leave,
+    .nodes = pgsql_nodes,
+    .call = pgsql_call,
+    .called = pgsql_called,
+    .fd = pgsql_fd,
 };
 
 /* --- open ----------------------------------------------------------------------------------------------------- */

@@ -94,8 +94,6 @@ bool pgsql_drop(struct pgsql_db *db, const char *why)
 
     tidy(db, why ? why : db->conn ? PQerrorMessage(db->conn) : NULL, &fault);
     store_fail(&db->db.store, db->committing ? STORE_IN_DOUBT : STORE_TEMPFAIL, "%s", fault.text);
-    if (db->conn && db->pipeline)
-        db->old_backend = PQbackendPID(db->conn);
     PQfinish(db->conn);
     db->conn = NULL;
     db->pipeline = false;
@@ -178,31 +176,15 @@ static bool set_up_session(struct pgsql_db *db)
     return pgsql_sql(db, sql, pgsql_patience_us(db), &db->clock);
 }
 
-/* Nodes have no leases yet: two daemons would take each other's requests over. The lock lives as long as the session; what holds it
-   may be our own last one, of which the server does not know yet that it is lost. */
-static bool take_lock(struct pgsql_db *db)
+static bool listen_to_others(struct pgsql_db *db)
 {
-    char sql[300];
-
-    snprintf(
-        sql, sizeof(sql),
-        "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND pid = %d"
-        " AND classid = 1667394404 AND objid = CAST(CAST(hashtext(current_schema()) AS BIT(32)) AS BIGINT)",
-        db->old_backend);
-    if (db->old_backend && !pgsql_sql(db, sql, pgsql_patience_us(db), NULL))
-        return false;
-    if (pgsql_sql(db, "SELECT pg_advisory_lock(1667394404, hashtext(current_schema())); LISTEN callbackd",
-                  pgsql_patience_us(db), NULL))
-        return true;
-    if (strstr(db->db.store.fault.text, "(55P03)"))
-        fault_set(&db->db.store.fault, "PostgreSQL: another callbackd serves from this database");
-    return false;
+    return pgsql_sql(db, "LISTEN callbackd; LISTEN callbackd_work", pgsql_patience_us(db), NULL);
 }
 
 static bool connect_now(struct pgsql_db *db)
 {
     if (open_connection(db) && set_up_session(db) && pgsql_prepare_tables(db) &&
-        (db->access == STORE_OPERATE || take_lock(db)) && pgsql_enter(db))
+        (db->access == STORE_OPERATE || listen_to_others(db)) && pgsql_enter(db))
         return true;
     if (db->conn)
         pgsql_drop(db, NULL);

@@ -105,7 +105,12 @@ void pgsql_take_news(struct pgsql_db *db)
         return;
     PQconsumeInput(db->conn); /* a lost connection shows at the next statement */
     while ((note = PQnotifies(db->conn)) != NULL) {
-        db->news = db->news || note->be_pid != PQbackendPID(db->conn);
+        if (note->be_pid != PQbackendPID(db->conn)) {
+            if (strcmp(note->relname, "callbackd_work") == 0)
+                db->called = true;
+            else
+                db->news = true;
+        }
         PQfreemem(note);
     }
 }

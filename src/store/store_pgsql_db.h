@@ -20,7 +20,6 @@ struct pgsql_db {
     int connect_s;                      /* for one address */
     PGconn *conn;                       /* NULL: none */
     bool pipeline;                      /* it is set up */
-    int old_backend; /* the process that served the connection that was lost; 0: none was */
     int64_t retry_at,
         retry_us;     /* not before this is a connection tried again, in now_mono_us; the time between */
     struct fault why; /* the last try failed */
@@ -35,6 +34,8 @@ struct pgsql_db {
     int64_t impatient_us; /* a test wants answers in this time; 0: none does */
     bool wrote;           /* in this transaction */
     bool news;            /* another process wrote by hand */
+    bool called;          /* another node has work for us */
+    int64_t node;         /* whose row each transaction locks first; 0: none */
     bool beginning;       /* a transaction */
     bool committing;      /* whether it is on disk hangs on the answer that is waited for */
     int64_t clock;        /* the server's, when the transaction began */
@@ -85,6 +86,18 @@ void pgsql_give_up(struct pgsql_db *db);
 /* pgsql_take_news: reads what came by itself. */
 void pgsql_take_news(struct pgsql_db *db);
 
+/* --- store_pgsql_node.c ------------------------------------------------------------------------------------------- */
+
+int64_t pgsql_join(struct store *store, struct text name, int64_t now, int64_t lease_until);
+void pgsql_beat(struct store *store, int64_t node, struct text rules, int64_t lease_until);
+int64_t pgsql_lapsed(struct store *store, int64_t now);
+void pgsql_leave(struct store *store, int64_t node);
+void pgsql_disown(struct store *store, int64_t owner, int64_t now);
+size_t pgsql_nodes(struct store *store, int64_t now, struct arena *arena, struct node_row **rows);
+void pgsql_call(struct store *store);
+bool pgsql_called(struct store *store);
+int pgsql_fd(struct store *store);
+
 /* --- store_pgsql_schema.c ----------------------------------------------------------------------------------------- */
 
 /* pgsql_prepare_tables: they are there, in this program's version; the daemon makes and migrates them, once however many nodes
@@ -121,7 +134,6 @@ void pgsql_drop_sends(struct store *store, int64_t run, struct text reason);
 void pgsql_keep_chat(struct store *store, int64_t chat, int64_t not_before);
 void pgsql_release_chat(struct store *store, int64_t chat, int64_t due_at, int64_t not_before);
 void pgsql_hold_chat(struct store *store, int64_t chat, struct text reason, int64_t now);
-void pgsql_disown(struct store *store, int64_t now);
 size_t pgsql_prune(struct store *store, const struct store_keep *keep, size_t limit, int64_t *runs);
 bool pgsql_forget_chat(struct store *store, struct text channel, struct text user_id,
                        struct store_forgotten *counts);

@@ -283,12 +283,20 @@ bool pgsql_rearm_run(struct store *store, int64_t run, int64_t now, int64_t expi
     return db_rearm_run(store, run, now, expires_at);
 }
 
-/* Once, at the start, through all chats and entries. */
-void pgsql_disown(struct store *store, int64_t now)
+/* All chats and entries are read for everybody's, but not for a node's: others go on meanwhile. A run that another node is just adding
+   to one of its chats is seen only behind the lock. */
+void pgsql_disown(struct store *store, int64_t owner, int64_t now)
 {
-    pgsql_image_end(pgsql_of(store));
-    if (pgsql_be_patient(pgsql_of(store)))
-        db_disown(store, now);
+    struct pgsql_db *db = pgsql_of(store);
+
+    pgsql_image_end(db);
+    if (owner) {
+        db_write(&db->db, SQL_LOCK_CHATS, DB_VALUES(db_int(owner)));
+        db_write(&db->db, SQL_DISOWN_NODE, DB_VALUES(db_int(owner), db_int(now)));
+        db_write(&db->db, SQL_DISOWN_FETCHES, DB_VALUES(db_int(owner)));
+    } else if (pgsql_be_patient(db)) {
+        db_disown(store, owner, now);
+    }
 }
 
 size_t pgsql_prune(struct store *store, const struct store_keep *keep, size_t limit, int64_t *runs)

@@ -12,6 +12,11 @@ static const char version_1[] =
     "CREATE TABLE meta(k TEXT COLLATE \"C\" PRIMARY KEY, v TEXT NOT NULL);"
     "INSERT INTO meta VALUES('program', 'callbackd'), ('version', '0');"
 
+    /* A node's number is in its id: see store_join. */
+    "CREATE TABLE node(id BIGINT PRIMARY KEY, name TEXT COLLATE \"C\" NOT NULL, rules BYTEA, lease_until "
+    "BIGINT NOT NULL)"
+    " WITH (fillfactor = 50);"
+
     "CREATE TABLE ruleset(hash BYTEA PRIMARY KEY, source BYTEA NOT NULL, seen_at BIGINT NOT NULL);"
 
     "CREATE TABLE notification(id BIGINT PRIMARY KEY, source TEXT COLLATE \"C\" NOT NULL, state BIGINT NOT "
@@ -40,6 +45,7 @@ static const char version_1[] =
     "CREATE UNIQUE INDEX chat_user ON chat(channel, user_id);"
     "CREATE INDEX chat_due ON chat(channel, due_at, id) WHERE due_at IS NOT NULL AND owner IS NULL AND held "
     "IS NULL;"
+    "CREATE INDEX chat_owner ON chat(owner) WHERE owner IS NOT NULL;"
 
     "CREATE TABLE run(id BIGINT PRIMARY KEY, entry BIGINT NOT NULL, rule TEXT COLLATE \"C\" NOT NULL, chat "
     "BIGINT NOT NULL,"

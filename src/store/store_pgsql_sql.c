@@ -29,6 +29,24 @@ const char *const pgsql_texts[SQL_COUNT] = {
         "SELECT r.id, entry, rule, chat, seq, ruleset, state, reason, step, begun, doc, said_at, stored_at, expires_at, ended_at"
         " FROM " READY_RUNS " ORDER BY chat",
     [SQL_LOAD_SENDS] = "SELECT " SEND " FROM send WHERE run IN (SELECT r.id FROM " READY_RUNS ")",
+    [SQL_CALL] = "NOTIFY callbackd_work",
+
+    /* Nobody takes over from a node in the middle of a transaction; and of one that was taken over from, none begins. */
+    [SQL_FENCE] =
+        "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) FROM node WHERE id = ?1 FOR SHARE",
+    [SQL_LOCK_NODES] = "LOCK TABLE node IN SHARE ROW EXCLUSIVE MODE",
+    [SQL_JOIN] =
+        "INSERT INTO node(id, name, lease_until) SELECT (?2 << 22) | (number << 12), ?1, ?3"
+        " FROM generate_series(CAST(0 AS BIGINT), " NUMBER(STORE_NODES) " - 1) AS number"
+        " WHERE NOT EXISTS (SELECT 1 FROM node WHERE ((id >> 12) & 1023) = number) ORDER BY number LIMIT 1 RETURNING id",
+    [SQL_BEAT] = "UPDATE node SET rules = ?2, lease_until = ?3 WHERE id = ?1",
+    [SQL_LAPSED] = "SELECT id FROM node WHERE lease_until <= ?1 ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED",
+    [SQL_LEAVE] = "DELETE FROM node WHERE id = ?1",
+    [SQL_NODES] = "SELECT id, name, rules, lease_until FROM node WHERE lease_until > ?1 ORDER BY id",
+
+    /* What a node reads to work on it is its until the commit. */
+    [SQL_NEW_NOTIFICATIONS] =
+        "SELECT " NOTIFICATION " FROM notification WHERE state = 0 AND id > ?1 ORDER BY id LIMIT ?2 FOR UPDATE SKIP LOCKED",
 
     [SQL_CLAIM_ENTRIES] =
         "WITH due AS MATERIALIZED (SELECT id FROM entry WHERE state = 0 AND owner IS NULL AND source = ?1 AND due_at <= ?2"
@@ -60,6 +78,14 @@ const char *const pgsql_texts[SQL_COUNT] = {
         " UPDATE chat SET owner = ?3 WHERE id IN (SELECT id FROM due) RETURNING " CHAT,
     [SQL_UNSETTLED] =
         "SELECT count(*) FILTER (WHERE state = 5), count(*) FILTER (WHERE state < 2) FROM send WHERE run = ?1",
+    /* Whoever reads a chat goes on to release it: by what runs it has then, and another node may be adding one. The statement behind the
+       lock sees that one; the statement that waits for it would not. */
+    [SQL_GET_CHAT] = "SELECT " CHAT " FROM chat WHERE id = ?1 FOR NO KEY UPDATE",
+    [SQL_LOCK_CHATS] = "SELECT id FROM chat WHERE owner = ?1 ORDER BY id FOR NO KEY UPDATE",
+    [SQL_DISOWN_NODE] =
+        "UPDATE chat SET owner = NULL, due_at = CASE WHEN (due_at IS NULL OR due_at > ?2)"
+        " AND EXISTS (SELECT 1 FROM run WHERE run.chat = chat.id AND state = 0) THEN ?2 ELSE due_at END WHERE owner = ?1",
+    [SQL_DISOWN_FETCHES] = "UPDATE entry SET owner = NULL WHERE state = 0 AND owner = ?1",
     [SQL_RELEASE_CHAT] =
         "UPDATE chat SET owner = NULL, not_before = ?3, due_at = CASE WHEN ?2 <> 0 THEN ?2"
         " ELSE (SELECT greatest(1, stored_at, ?3) " READY_OF("?1") ") END WHERE id = ?1",
@@ -81,6 +107,10 @@ const char *const pgsql_texts[SQL_COUNT] = {
         " AND (o.state = 0 OR EXISTS (SELECT 1 FROM run WHERE entry = o.id)))"
         " ORDER BY n.stored_at, n.id, e.n LIMIT ?2)",
 
+    [SQL_PRUNE_RULESETS] =
+        "DELETE FROM ruleset WHERE seen_at < ?2 AND hash <> ?1"
+        " AND NOT EXISTS (SELECT 1 FROM node WHERE rules = ruleset.hash)"
+        " AND NOT EXISTS (SELECT 1 FROM run WHERE ended_at IS NULL AND run.ruleset = ruleset.hash)",
     [SQL_NEWEST_ID] =
         "SELECT greatest((SELECT max(id) FROM notification), (SELECT max(id) FROM entry), (SELECT max(id) FROM chat),"
         " (SELECT max(id) FROM run), 0)",

@@ -254,7 +254,7 @@ class Daemon(Process):
 
     def write_config(self):
         """A webhook may wait for the disk as long as a test waits: a 503 is then always the fault that a test made."""
-        limits = {"store_time": f"{PATIENCE}s", **self.config.get("limits", {})}
+        limits = {"store_time": f"{PATIENCE}s", "lease": "2s", **self.config.get("limits", {})}
         self.write("callbackd.yaml", json.dumps({**self.config, "limits": limits}, indent=1))
 
     def serve(self):

@@ -18,6 +18,7 @@ functional_tests = \
 	tests/functional/test_main_job.py \
 	tests/functional/test_operations.py \
 	tests/functional/test_pacing.py \
+	tests/functional/test_nodes.py \
 	tests/functional/test_pgsql.py \
 	tests/functional/test_pictures.py \
 	tests/functional/test_rules.py \

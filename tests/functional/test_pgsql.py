@@ -117,19 +117,6 @@ def test_one_bad_row_is_set_aside():
 
 
 @test
-def test_only_one_daemon_serves():
-    with Sim() as sim, Daemon(sim) as daemon:
-        code, _, err = daemon.run("serve")
-        assert code == 4 and "another callbackd serves from this database" in err, (code, err)
-        assert "pg-secret" not in err
-        daemon.tap("<p>track:ORD-1001</p>")
-        sim.wait_sends(1)
-        daemon.send_signal(signal.SIGKILL)
-        daemon.process.wait()
-        daemon.serve()  # the server lets go of what a killed one held
-
-
-@test
 def test_queue_beside_the_daemon():
     with Sim() as sim, Daemon(sim) as daemon:
         sim.fault(status=400, body={"message": "no"})

@@ -269,6 +269,37 @@ static void *post_three(void *arg)
     return NULL;
 }
 
+/* For what comes first: a message, something else, or the end of the time. */
+static void test_mailbox_awaits(void **state)
+{
+    struct mailbox *box = mailbox_new(10, 100);
+    struct mail *last;
+    pthread_t thread;
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    mailbox_await(box, ends[0], 1);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    mailbox_await(box, ends[0], 600000); /* it can be read */
+    close(ends[1]);
+    close(ends[0]);
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(pthread_create(&thread, NULL, post_three, box), 0);
+    mailbox_await(box, ends[0], 600000);
+    assert_true(mailbox_waiting(box) > 0);
+    pthread_join(thread, NULL);
+    for (last = mailbox_take(box, 10, 50, 0); last;) {
+        struct mail *next = last->next;
+
+        free(last);
+        last = next;
+    }
+    mailbox_free(box);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void test_mailbox_gathers(void **state)
 {
     struct mailbox *box = mailbox_new(10, 100);
@@ -301,6 +332,7 @@ int main(void)
         cmocka_unit_test(test_printable),
         cmocka_unit_test(test_time),
         cmocka_unit_test(test_mailbox_bounds_and_order),
+        cmocka_unit_test(test_mailbox_awaits),
         cmocka_unit_test(test_mailbox_gathers),
     };
 

@@ -150,6 +150,8 @@ static void test_every_key(void **state)
         { "limits: { lookups: 2 }", NULL },
         { "limits: { store_time: 2s }", NULL },
         { "limits: { store_time: 2m }", "a duration such as 15m from 100ms to 1m" },
+        { "limits: { lease: 10s }", NULL },
+        { "limits: { lease: 10ms }", "a duration such as 15m from 1s to 10m" },
         { "private_hosts: [ shop.internal, 10.1.2.3, '[fd00::1]' ]", NULL },
         { "private_hosts: []", NULL },
         { "private_hosts: shop.internal", "a list of hosts is expected here" },
@@ -278,6 +280,7 @@ static void test_defaults(void **state)
     assert_int_equal(config->limits.request_ms, 10000);
     assert_int_equal(config->limits.idle_ms, 60000);
     assert_int_equal(config->limits.store_ms, 400);
+    assert_int_equal(config->limits.lease_ms, 30000);
     assert_int_equal(config->limits.connections, 1024);
     assert_int_equal(config->limits.per_address, 256);
     assert_int_equal(config->limits.queue_items, 4096);

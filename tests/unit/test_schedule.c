@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -47,6 +48,27 @@ static void ids_of(void **state)
         struct schedule schedule = { .last_id = cases[i].last };
 
         assert_int_equal(schedule_id(&schedule, cases[i].now), cases[i].id);
+    }
+}
+
+/* Two nodes that give ids in the same milliseconds, and began with the same id of a third one. */
+static void ids_of_nodes_differ(void **state)
+{
+    const int64_t newest = (INT64_C(5) << 22) | (INT64_C(900) << 12) | 0xFFD;
+    struct schedule a = { .last_id = newest }, b = { .last_id = newest };
+    int64_t last[2] = { newest, 0 };
+
+    (void)state;
+    schedule_set_number(&a, 1);
+    schedule_set_number(&b, 1023);
+    for (int i = 0; i < 10000; i++) {
+        int64_t id[2] = { schedule_id(&a, 5), schedule_id(&b, 5) };
+
+        assert_int_equal(id[0] >> 12 & 1023, 1);
+        assert_int_equal(id[1] >> 12 & 1023, 1023);
+        assert_int_not_equal(id[0], newest);
+        assert_true(i == 0 || (id[0] > last[0] && id[1] > last[1]));
+        memcpy(last, id, sizeof(last));
     }
 }
 
@@ -199,6 +221,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ids_grow),
+        cmocka_unit_test(ids_of_nodes_differ),
         cmocka_unit_test(ids_of),
         cmocka_unit_test(time_begins_at_the_later),
         cmocka_unit_test(time_does_not_follow_a_jump),

@@ -226,7 +226,7 @@ static void step_settle(struct side *s, const struct world *w)
 {
     struct send_row *rows, row = { 0 };
     struct run_row run;
-    size_t n = store_next_sending(s->store, 5, s->arena, &rows);
+    size_t n = store_next_sending(s->store, 0, 5, s->arena, &rows);
 
     say_sends(s, rows, n);
     if (n)
@@ -330,7 +330,7 @@ static void step_prune(struct side *s, const struct world *w)
     int64_t runs[RUN_STATES] = { 0 };
 
     if (w->r[4] % 10 == 0)
-        store_disown(s->store, w->now);
+        store_disown(s->store, 0, w->now);
     if (w->r[5] % 25 == 0)
         forget(s, w);
     say_int(s, (int64_t)store_prune(s->store, &keep, 1 + (size_t)w->r[2] % 5, runs));

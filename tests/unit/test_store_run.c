@@ -296,7 +296,7 @@ static void test_sends(struct fixture *f)
     assert_int_equal(store_run_sends(f->store, 5, f->arena, &rows), 3);
     assert_int_equal(rows[2].step, 1);
     assert_int_equal(rows[2].state, SEND_READY);
-    assert_int_equal(store_next_sending(f->store, 9, f->arena, &rows), 1);
+    assert_int_equal(store_next_sending(f->store, 0, 9, f->arena, &rows), 1);
     assert_int_equal(rows[0].n, 1);
     assert_int_equal(store_run_sends(f->store, 6, f->arena, &rows), 0);
     expect_unsettled(f, 5, 0, 3);
@@ -390,7 +390,7 @@ static void test_disown(struct fixture *f)
     assert_int_equal(store_claim_entries(f->store, T("desk"), 100, 1, 9, f->arena, &entries), 1);
     commit(f);
     begin(f);
-    store_disown(f->store, 400);
+    store_disown(f->store, 0, 400);
     commit(f);
     assert_int_equal(due_of(f, with), 100);
     assert_int_equal(due_of(f, without), 100);

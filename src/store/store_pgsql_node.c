@@ -1,0 +1,84 @@
+/* Nodes: their leases, and how they wake each other. */
+
+#include "store/store_pgsql_db.h"
+
+static void read_id(struct db_cursor *cursor, void *out)
+{
+    *(int64_t *)out = db_next_int(cursor);
+}
+
+static void read_node(struct db_cursor *cursor, void *out)
+{
+    struct node_row *row = out;
+
+    row->id = db_next_int(cursor);
+    row->name = db_next_text(cursor);
+    row->rules = db_next_text(cursor);
+    row->lease_until = db_next_int(cursor);
+}
+
+static const struct db_shape one_id = { sizeof(int64_t), read_id };
+static const struct db_shape one_node = { sizeof(struct node_row), read_node };
+
+/* Until the commit no other node joins: they would take the same number. */
+int64_t pgsql_join(struct store *store, struct text name, int64_t now, int64_t lease_until)
+{
+    struct pgsql_db *db = pgsql_of(store);
+    int64_t node = 0;
+
+    db->node = 0;
+    db_write(&db->db, SQL_LOCK_NODES, DB_NOTHING);
+    if (!db_one(&db->db, SQL_JOIN, DB_VALUES(db_text(name), db_int(now), db_int(lease_until)), &one_id, NULL,
+                &node))
+        return 0;
+    db->node = node;
+    return node;
+}
+
+void pgsql_beat(struct store *store, int64_t node, struct text rules, int64_t lease_until)
+{
+    db_write(db_of(store), SQL_BEAT, DB_VALUES(db_int(node), db_blob0(rules), db_int(lease_until)));
+}
+
+int64_t pgsql_lapsed(struct store *store, int64_t now)
+{
+    int64_t node = 0;
+
+    return db_one(db_of(store), SQL_LAPSED, DB_VALUES(db_int(now)), &one_id, NULL, &node) ? node : 0;
+}
+
+void pgsql_leave(struct store *store, int64_t node)
+{
+    db_write(db_of(store), SQL_LEAVE, DB_VALUES(db_int(node)));
+}
+
+size_t pgsql_nodes(struct store *store, int64_t now, struct arena *arena, struct node_row **rows)
+{
+    size_t n;
+
+    *rows = db_rows(db_of(store), SQL_NODES, DB_VALUES(db_int(now)), &one_node, arena, &n);
+    return n;
+}
+
+void pgsql_call(struct store *store)
+{
+    db_write(db_of(store), SQL_CALL, DB_NOTHING);
+}
+
+bool pgsql_called(struct store *store)
+{
+    struct pgsql_db *db = pgsql_of(store);
+    bool called;
+
+    pgsql_take_news(db);
+    called = db->called;
+    db->called = false;
+    return called;
+}
+
+int pgsql_fd(struct store *store)
+{
+    const struct pgsql_db *db = pgsql_of(store);
+
+    return db->conn ? PQsocket(db->conn) : -1;
+}

@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+"""Several nodes on one PostgreSQL: nothing twice, nothing lost, and what one leaves the others do."""
+
+import signal
+
+from harness import *
+
+RULES = """\
+rules:
+  - { name: two, tap: 'two:(?<n>.*)', dedup: 0s, reply: [ { text: 'first ${n}' }, { text: 'second ${n}' } ] }
+  - { name: one, tap: 'one:(?<n>.*)', reply: { text: 'one ${n}' } }
+"""
+
+
+class Nodes:
+    """So many daemons on one database."""
+
+    def __init__(self, sim, count, **channel):
+        self.sim, self.channel, self.nodes = sim, {"timeout": "1s", **channel}, []
+        self.url = postgres.fresh()
+        for _ in range(count):
+            self.add()
+
+    def add(self):
+        config = {"limits": {"lease": "3s"}}
+        if self.nodes:
+            config["rules"] = [self.nodes[0].path("rules.yaml")]
+        self.nodes.append(Daemon(self.sim, RULES, config=config, env={"STORE_URL": self.url}, channel=self.channel))
+        return self.nodes[-1]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for node in self.nodes:
+            node.__exit__(None, None, None)
+
+    def sql(self, what):
+        return postgres.sql(what, self.url.rsplit("/", 1)[1])
+
+
+def of_users(sim):
+    """Texts by user, in the order of their arrival."""
+    found = {}
+    for send in sim.sends():
+        found.setdefault(send["body"]["destination_user_id"], []).append(text_of(send))
+    return found
+
+
+@test
+def test_each_node_answers_and_none_twice():
+    with Sim() as sim, Nodes(sim, 3) as all:
+        assert all.sql("SELECT count(*) FROM node")[0] == "3"
+        for i in range(30):
+            payload = intercom_replied(f"<p>one:{i}</p>", str(700000000 + i))
+            for node in all.nodes:  # delivered to each
+                wait_for(lambda: node.post_intercom(payload) == 200, "the acknowledgement")
+        sim.wait_sends(30)
+        all.nodes[0].settled()
+        assert of_users(sim) == {str(700000000 + i): [f"one {i}"] for i in range(30)}
+        assert [node.terminate() for node in all.nodes] == [0, 0, 0]
+        assert all.sql("SELECT count(*) FROM node")[0] == "0"
+
+
+@test
+def test_what_a_killed_node_had_is_taken_over():
+    with Sim() as sim, Nodes(sim, 2) as all:
+        first, second = all.nodes
+        sim.fault(hang=True, times=1)
+        first.tap("<p>two:a</p>")
+        sim.wait_requests(1)
+        first.tap("<p>two:b</p>")
+        first.kill()
+        sim.control("DELETE", "faults")
+        # what was under way is unknown; the run and the chat go on at the other node
+        wait_for(lambda: of_users(sim) == {"700000001": ["second a", "first b", "second b"]}, "the rest")
+        second.settled()
+        states = sorted(i["state"] for i in second.queue("--all") if i["kind"] == "run")
+        assert states == ["done", "unknown"], states
+        second.wait_log("a node is gone")
+
+
+@test
+def test_a_node_that_slept_past_its_lease_sends_nothing_that_another_has():
+    with Sim() as sim, Nodes(sim, 2) as all:
+        first, second = all.nodes
+        sim.fault(hang=True, times=1)
+        first.tap("<p>two:a</p>")
+        sim.wait_requests(1)
+        first.send_signal(signal.SIGSTOP)
+        sim.control("DELETE", "faults")
+        wait_for(lambda: of_users(sim) == {"700000001": ["second a"]}, "the rest", 2 * PATIENCE)
+        first.send_signal(signal.SIGCONT)
+        first.wait_log("fenced")
+        second.tap("<p>two:b</p>")
+        first.tap("<p>two:c</p>", "700000002")
+        sim.wait_sends(5)
+        first.settled()
+        assert of_users(sim) == {"700000001": ["second a", "first b", "second b"], "700000002": ["first c", "second c"]}
+
+
+@test
+def test_other_rules_are_shown():
+    """A rolling upgrade: one node after the other loads the new rules."""
+    with Sim() as sim, Nodes(sim, 2) as all:
+        for node in all.nodes:
+            node.wait_metric('callbackd_nodes{rules="same_rules"}', 2)
+            assert "rules" not in node.page("/readyz")[1]
+        all.nodes[0].write("rules.yaml", RULES.replace("'one ${n}'", "'uno ${n}'"))
+        all.nodes[1].send_signal(signal.SIGHUP)
+        for node in all.nodes:
+            wait_for(lambda: "other rules" in node.page("/readyz")[1], "the difference")
+            assert node.page("/readyz")[0] == 200
+            node.wait_metric('callbackd_nodes{rules="other_rules"}', 1)
+        all.nodes[0].send_signal(signal.SIGHUP)
+        for node in all.nodes:
+            wait_for(lambda: "rules" not in node.page("/readyz")[1], "the end of the difference")
+            node.wait_metric('callbackd_nodes{rules="same_rules"}', 2)
+
+
+@test
+def test_a_rate_is_one_for_all():
+    """What one node is not let send in time, another one claims; together they are no faster than the channel may be."""
+    with Sim() as sim, Nodes(sim, 3, rate={"rate": "20/s", "burst": 3}) as all:
+        for i in range(60):
+            all.nodes[0].tap(f"<p>one:{i}</p>", str(700000000 + i))
+        times = sorted(s["time"] for s in sim.wait_sends(60))
+        assert times[-1] - times[0] >= 1000 * (60 - 3 - 3) / 20, times
+        owners = {line for line in all.sql("SELECT DISTINCT id >> 12 & 1023 FROM node")}
+        assert owners == {"0", "1", "2"}
+
+
+@test
+def test_a_pause_is_one_for_all():
+    with Sim() as sim, Nodes(sim, 2) as all:
+        first, second = all.nodes
+        sim.fault(status=401, body={"error": "Unauthorized"}, times=-1)
+        first.tap("<p>one:1</p>")
+        for node in all.nodes:
+            node.wait_metric('callbackd_paused{channel="shop"}', 1)
+        sim.control("DELETE", "faults")
+        asked = len(sim.requests("/api/v1/telegram"))
+        second.tap("<p>one:2</p>", "700000002")
+        code, _, err = second.run("queue", "release", "--channel", "shop")
+        assert code == 0, err
+        assert sorted(texts(sim, 2)) == ["one 1", "one 2"] and asked == 1
+        for node in all.nodes:
+            node.wait_metric('callbackd_paused{channel="shop"}', 0)
+
+
+if __name__ == "__main__":
+    postgres = use_postgres()
+    main()
