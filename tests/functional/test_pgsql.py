@@ -32,13 +32,13 @@ def test_server_away_and_back():
     with Sim() as sim, Daemon(sim) as daemon:
         daemon.tap("<p>track:ORD-1001</p>")
         sim.wait_sends(1)
-        for word in ("stop", "kill"):
+        for number, word in enumerate(("stop", "kill")):
             sends = len(sim.sends())
             postgres.do(word)
             wait_for(lambda: statuses_of(daemon, "700000002") == 503, "a refusal")
             assert not ready(daemon)
             postgres.do("start")
-            daemon.tap("<p>track:ORD-1002</p>", "700000003")
+            daemon.tap("<p>track:ORD-1002</p>", str(700000003 + number))
             sim.wait_sends(sends + 1)
             wait_for(lambda: ready(daemon), "being ready")
         assert "pg-secret" not in daemon.log_text(), daemon.log_text()
