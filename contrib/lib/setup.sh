@@ -6,7 +6,7 @@
 # shellcheck disable=SC2034 # used by those who source this
 BUILD_PACKAGES=(gcc libc6-dev make autoconf automake 'pkg-config|pkgconf' libevent-dev
     'libcurl4-openssl-dev|libcurl4-gnutls-dev|libcurl4-nss-dev' libjson-c-dev libpcre2-dev libyaml-dev libsqlite3-dev
-    libpq-dev libssl-dev python3)
+    libpq-dev libssl-dev libjemalloc-dev python3)
 
 # Builds go below this folder.
 builds=${CALLBACKD_BUILD:-$top/build}

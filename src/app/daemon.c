@@ -11,9 +11,9 @@
 #include "app/reloader.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "config.h"
 
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -297,15 +297,6 @@ static void end(struct daemon *daemon)
     generation_unref(daemon->generation);
 }
 
-/* Bodies go from thread to thread and are freed in the other: without this glibc gives memory back to the kernel after each
-   batch, only to ask for it again. */
-static void keep_memory(void)
-{
-    mallopt(M_TRIM_THRESHOLD, 4 << 20);
-    mallopt(M_TOP_PAD, 1 << 20);
-    mallopt(M_MMAP_THRESHOLD, 1 << 20);
-}
-
 int daemon_run(const char *config_path, struct generation *generation)
 {
     struct daemon daemon = { .config_path = config_path, .generation = generation };
@@ -315,7 +306,7 @@ int daemon_run(const char *config_path, struct generation *generation)
     log_setup((enum log_level)generation->config->log_level, generation->config->log_json);
     /* A store that may not grow (ulimit -f) is a full disk, not the end. */
     signal(SIGXFSZ, SIG_IGN);
-    keep_memory();
+    memory_hold_pages();
     ok = start(&daemon, &fault);
     if (ok) {
         log_start(&daemon);

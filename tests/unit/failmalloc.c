@@ -5,6 +5,9 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#if HAVE_JEMALLOC
+#include <jemalloc/jemalloc.h>
+#endif
 #include <stddef.h>
 
 static long fail_in;
@@ -28,7 +31,7 @@ bool failmalloc_over(void)
     return has_failed;
 }
 
-#if HAVE___LIBC_MALLOC && !defined(MEMORY_SANITIZED)
+#if !defined(MEMORY_SANITIZED) && (HAVE_JEMALLOC || HAVE___LIBC_MALLOC)
 
 static bool fails(void)
 {
@@ -44,11 +47,27 @@ bool failmalloc_possible(void)
     return true;
 }
 
-/* What base/memory.c calls: glibc's, found behind these. */
+/* What base/memory.c calls: the allocator's own, found behind these. */
 #define REAL(result, name, ...)         \
     static result (*real)(__VA_ARGS__); \
     if (!real)                          \
         *(void **)&real = dlsym(RTLD_NEXT, #name);
+
+#if HAVE_JEMALLOC
+
+void *mallocx(size_t size, int flags)
+{
+    REAL(void *, mallocx, size_t, int)
+    return fails() ? NULL : real(size, flags);
+}
+
+void *rallocx(void *old, size_t size, int flags)
+{
+    REAL(void *, rallocx, void *, size_t, int)
+    return fails() ? NULL : real(old, size, flags);
+}
+
+#else
 
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t n, size_t size);
@@ -71,6 +90,8 @@ void *__libc_realloc(void *old, size_t size)
     REAL(void *, __libc_realloc, void *, size_t)
     return fails() ? NULL : real(old, size);
 }
+
+#endif
 
 #else
 
