@@ -148,7 +148,6 @@ static void committed(struct engine *engine)
     for (size_t i = 0; i < engine->n_channels; i++)
         engine->channels[i].dirty = false;
     doubts_end(engine);
-    node_committed(engine);
     if (engine->storing_hash)
         engine->stored_hash = engine->storing_hash;
     count(engine);
@@ -185,6 +184,7 @@ static enum store_status try_transaction(struct engine *engine, const struct bat
         status = commit(engine, fault);
     }
     engine_tally_end(engine, status == STORE_OK);
+    node_ended(engine, status == STORE_OK);
     if (status == STORE_IN_DOUBT)
         doubts_keep(engine);
     if (status == STORE_OK)

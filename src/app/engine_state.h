@@ -328,8 +328,8 @@ void node_fenced(struct engine *engine, const struct fault *cause);
 bool node_join(struct engine *engine, struct fault *fault) CHECKED;
 /* stage_node: keeps the lease; takes over (T6) from nodes whose lease is over; reads what the others wrote for all. */
 void stage_node(struct engine *engine);
-/* node_committed: the beat of the transaction counts. */
-void node_committed(struct engine *engine);
+/* node_ended: the transaction is over; its beat counts if it is stored. */
+void node_ended(struct engine *engine, bool stored);
 /* node_start_before: until when a request may begin, in now_boot_ms; 0: at any time. node_may_send: it is not too late. */
 int64_t node_start_before(const struct engine *engine);
 bool node_may_send(const struct engine *engine);

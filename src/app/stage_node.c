@@ -82,10 +82,13 @@ void node_fenced(struct engine *engine, const struct fault *cause)
     engine->node.joined = false;
 }
 
-void node_committed(struct engine *engine)
+/* A beat that is not stored, or of which that is not known, counts for nothing and comes again. */
+void node_ended(struct engine *engine, bool stored)
 {
-    if (engine->node.beat_until)
+    if (engine->node.beat_until && stored)
         engine->node.lease_until = engine->node.beat_until;
+    else if (engine->node.beat_until)
+        engine->node.beat_at = 0;
     engine->node.beat_until = 0;
 }
 
