@@ -8,7 +8,7 @@ import argparse, collections, http.client, json, os, platform, shutil, signal, s
 import subprocess, sys, tempfile, time
 
 sys.dont_write_bytecode = True
-import troubles
+import nodes, troubles
 
 SECRET, KEY = 'bench-secret', 'sim-key'
 PATH = '/webhooks/intercom'
@@ -420,7 +420,7 @@ def print_report(bench, rounds, once):
     for name in ('relay', 'callbackd', 'callbackd.disk'):
         if 'latency.' + name in once:
             report.lines.append('%-52s %10.1f %9.1f ms' % (name.replace('.', ', on '), *once['latency.' + name]))
-    report.lines += troubles.lines(once)
+    report.lines += troubles.lines(once) + nodes.lines(once)
     report.lines += ['', 'resident memory']
     report.goal('idle', once.get('idle'), under=20, form='%.1f', unit='MB')
     report.goal('with %s notifications waiting for a host that is down' % format(once.get('waiting.count', 0), ','),
@@ -450,9 +450,10 @@ def read_options():
     parser.add_argument('--seconds', type=int, help='of each load')
     parser.add_argument('--waiting', type=int, help='notifications that wait while memory is measured')
     parser.add_argument('--troubles', action='store_true', help='only acknowledgements while something fails')
+    parser.add_argument('--nodes', action='store_true', help='only nodes on one PostgreSQL')
     parser.add_argument('--yardsticks', action='store_true', help='without callbackd')
     options = parser.parse_args()
-    options.rounds = options.rounds or (1 if options.quick or options.troubles else 5)
+    options.rounds = options.rounds or (1 if options.quick or options.troubles or options.nodes else 5)
     options.seconds = options.seconds or (2 if options.quick else 5)
     options.waiting = options.waiting or (20000 if options.quick else 100000)
     return options
@@ -467,15 +468,16 @@ def run(bench):
     bench.repeats = 0
     taps = bench.notes('taps', max(int(speed * bench.seconds), bench.options.waiting * 2), 100)
     rounds, once = [], {}
-    if bench.options.troubles:
-        troubles.measure(bench, once, taps)
-        print('\n'.join(machine(bench) + troubles.lines(once)))
-        return
+    for part, wanted in ((troubles, bench.options.troubles), (nodes, bench.options.nodes)):
+        if wanted:
+            part.measure(bench, once, taps)
+            print('\n'.join(machine(bench) + part.lines(once)))
+            return
     chat = bench.notes('chat', int(speed * bench.seconds * 1.5) + 20000, 0)
     for i in range(bench.options.rounds):
         say('round %d of %d' % (i + 1, bench.options.rounds))
         rounds.append(one_round(bench, chat, taps))
-    for what in (latencies,) if bench.options.yardsticks else (latencies, troubles.measure, memory, matching):
+    for what in (latencies,) if bench.options.yardsticks else (latencies, troubles.measure, nodes.measure, memory, matching):
         try:
             what(bench, once, taps)
         except Failed as why:

@@ -2,7 +2,7 @@
 
 EXTRA_PROGRAMS = contrib/bench/bare contrib/bench/relay contrib/bench/notes contrib/bench/match
 CLEANFILES += $(EXTRA_PROGRAMS)
-EXTRA_DIST += contrib/bench/bench.py contrib/bench/troubles.py contrib/bench/feed.lua contrib/bench/RESULTS
+EXTRA_DIST += contrib/bench/bench.py contrib/bench/nodes.py contrib/bench/troubles.py contrib/bench/feed.lua contrib/bench/RESULTS
 
 BENCH_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(CRYPTO_CFLAGS)
 contrib_bench_notes_SOURCES = contrib/bench/notes.c contrib/bench/hub.c contrib/bench/hub.h
