@@ -82,6 +82,16 @@ static int refused(int64_t id, const char *why)
     return EXIT_FINDINGS;
 }
 
+/* By id, and no daemon changes it meanwhile: whoever goes on with a run has its chat. */
+static bool get_run(struct queue *queue, int64_t id, struct run_row *run)
+{
+    struct chat_row chat;
+
+    return store_get_run(queue->store, id, queue->arena, run) &&
+           store_get_chat(queue->store, run->chat, queue->arena, &chat) &&
+           store_get_run(queue->store, id, queue->arena, run);
+}
+
 static bool has_send(struct queue *queue, int64_t run, enum send_state state)
 {
     struct send_row *sends;
@@ -115,7 +125,7 @@ static int retry(struct queue *queue, int64_t id)
 {
     struct run_row run;
 
-    if (store_get_run(queue->store, id, queue->arena, &run))
+    if (get_run(queue, id, &run))
         return retry_run(queue, &run);
     if (store_rearm_entry(queue->store, id, queue->now) || store_rearm_notification(queue->store, id)) {
         printf("%" PRId64 " will be worked on again\n", id);
@@ -141,7 +151,7 @@ static int drop(struct queue *queue, int64_t id)
     struct text reason = text_of(queue->reason ? queue->reason : "dropped by hand");
     struct run_row run;
 
-    if (store_get_run(queue->store, id, queue->arena, &run))
+    if (get_run(queue, id, &run))
         return end_run(queue, &run, RUN_DROPPED, "dropped");
     if (store_drop_entry(queue->store, id, reason) || store_drop_notification(queue->store, id, reason)) {
         printf("%" PRId64 " is dropped\n", id);
@@ -154,7 +164,7 @@ static int hold(struct queue *queue, int64_t id)
 {
     struct run_row run;
 
-    if (!store_get_run(queue->store, id, queue->arena, &run))
+    if (!get_run(queue, id, &run))
         return not_there(id);
     return end_run(queue, &run, RUN_HELD, "held");
 }
@@ -163,7 +173,7 @@ static int release(struct queue *queue, int64_t id)
 {
     struct run_row run;
 
-    if (!store_get_run(queue->store, id, queue->arena, &run))
+    if (!get_run(queue, id, &run))
         return not_there(id);
     if (run.state != RUN_HELD)
         return refused(id, "this run is not held");

@@ -166,9 +166,10 @@ static enum store_status try_transaction(struct engine *engine, const struct bat
                                          struct fault *fault)
 {
     const unsigned long memory = memory_failures();
-    enum store_status status = store_begin(engine->store, fault);
+    enum store_status status;
     int64_t due = 0;
 
+    status = node_begin(engine, fault);
     memory_keep_reserve();
     engine->delta = (struct store_counts){ 0 };
     engine->work = (struct work){ WORK_NONE };
@@ -208,13 +209,11 @@ static enum store_status transaction(struct engine *engine, const struct batch *
     enum store_status status = STORE_AGAIN;
 
     for (int i = 0; i <= TRIES_AGAIN && (status == STORE_AGAIN || status == STORE_FENCED); i++) {
-        if (i > 0)
-            look_again(engine);
+        if (i > 0) /* what it changed of the counts is not counted */
+            engine->look_for_new = engine->look_for_fetches = engine->look_for_strays = true;
         if (!node_join(engine, fault))
             return STORE_TEMPFAIL;
         status = try_transaction(engine, batch, fault);
-        if (status == STORE_FENCED)
-            node_fenced(engine, fault);
     }
     return status;
 }
@@ -318,7 +317,7 @@ static enum store_status set_aside(struct engine *engine, struct fault *fault)
     char reason[REASON_BYTES];
 
     text_printable(text_of(fault->text), reason, sizeof(reason) - 1);
-    status = store_begin(engine->store, fault);
+    status = node_begin(engine, fault);
     if (status != STORE_OK)
         return status;
     end_work(engine, &work, text_of(reason));
@@ -430,7 +429,7 @@ void engine_batch_run(struct engine *engine)
     enum store_status status;
 
     engine->burst = engine->n_accepts >= ENGINE_BURST && !all.at_once && !engine_is_asked(engine);
-    status = stage_extract_recover(engine, &fault);
+    status = node_join(engine, &fault) ? stage_extract_recover(engine, &fault) : STORE_TEMPFAIL;
     if (status == STORE_OK)
         status = transaction(engine, &all, &fault);
     if (status == STORE_OK) {

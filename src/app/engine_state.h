@@ -115,9 +115,10 @@ struct engine {
         bool joined;         /* other nodes may be at work on the store */
         int count;           /* of nodes, this one too */
         int64_t lease_until; /* in now_boot_ms */
+        int64_t began;       /* this transaction, in now_boot_ms */
         int64_t beat_until;  /* the same, when this transaction is stored; 0: as before */
         int64_t counted_at;  /* from then on all others divide the rates by us, too; 0: not known yet */
-        int64_t beat_at, share_at, call_at;
+        int64_t beat_at, share_at, call_at, count_at;
     } node;
     int64_t now, owner, first_id; /* first_id: what is older was stored by an earlier process */
     struct channel_state *channels;
@@ -323,8 +324,9 @@ enum store_status stage_take_over(struct engine *engine, struct fault *fault) CH
 int64_t upkeep_settle_left(struct engine *engine, int64_t owner);
 /* --- stage_node.c: several nodes on one store. Without others all of it does nothing. ----------------------------------------- */
 
-/* node_join: from now on, if not before, this is a node with a lease. A transaction by itself. node_fenced: it is none any more. */
-void node_fenced(struct engine *engine, const struct fault *cause);
+/* node_begin: store_begin, after which a node that is fenced is none any more: node_join comes before anything else. */
+enum store_status node_begin(struct engine *engine, struct fault *fault) CHECKED;
+/* node_join: from now on, if not before, this is a node with a lease. A transaction by itself. */
 bool node_join(struct engine *engine, struct fault *fault) CHECKED;
 /* stage_node: keeps the lease; takes over (T6) from nodes whose lease is over; reads what the others wrote for all. */
 void stage_node(struct engine *engine);

@@ -188,25 +188,37 @@ static bool may_begin(const struct engine *engine, const struct notification_row
     return engine->recovered || row->id <= engine->tried_to;
 }
 
+/* Of several nodes another one may have it: a configuration comes to one after the other. */
+static bool is_anothers(const struct engine *engine, const struct notification_row *row)
+{
+    return engine->node.count > 1 && !config_source(engine->generation->config, row->source);
+}
+
 void stage_extract(struct engine *engine, int64_t until_us)
 {
     int64_t yield_us = now_mono_us() + YIELD_US;
     struct notification_row *rows;
-    size_t n, done;
+    size_t n, done, passed;
 
     if (!engine->look_for_new || engine->stopping)
         return;
     do {
+        passed = 0;
         n = store_new_notifications(engine->store, 0, EXTRACT_PAGE, engine->arena, &rows);
         for (done = 0;
              done < n && may_begin(engine, &rows[done]) && (done == 0 || go_on(engine, yield_us, until_us));
              done++) {
-            struct text reason = extract_notification(engine, &rows[done]);
+            struct text reason;
 
+            if (is_anothers(engine, &rows[done])) {
+                passed++;
+                continue;
+            }
+            reason = extract_notification(engine, &rows[done]);
             store_end_notification(engine->store, rows[done].id, NOTIFICATION_DONE, reason);
             engine->delta.notifications_new--;
         }
-        engine->look_for_new = n == EXTRACT_PAGE || done < n;
+        engine->look_for_new = (n == EXTRACT_PAGE || done < n) && (done == 0 || passed < done);
     } while (engine->look_for_new && done > 0 && go_on(engine, yield_us, until_us));
     engine->more = engine->more || engine->look_for_new;
 }
@@ -255,7 +267,7 @@ enum store_status stage_extract_recover(struct engine *engine, struct fault *fau
 
     if (engine->recovered || engine->stopping)
         return STORE_OK;
-    status = store_begin(engine->store, fault);
+    status = node_begin(engine, fault);
     if (status != STORE_OK)
         return status;
     engine->delta = (struct store_counts){ 0 };

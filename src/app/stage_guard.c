@@ -6,6 +6,8 @@
 #include "base/log.h"
 #include "core/doc.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define QUIET ":quiet"       /* presses only */
@@ -122,11 +124,34 @@ static struct said *place_of(struct engine *engine, int64_t chat, uint64_t hash)
     return &engine->said[(hash ^ (uint64_t)chat * 0x9e3779b97f4a7c15u) & (SAID - 1)];
 }
 
+/* The inbox may show it to another node than the one that sent it. */
+static struct text said_name(const struct engine *engine, uint64_t hash)
+{
+    char name[32];
+
+    snprintf(name, sizeof(name), ":said.%016" PRIx64, hash);
+    return arena_text(engine->arena, text_of(name));
+}
+
+static bool was_said_by_a_node(struct engine *engine, int64_t chat, uint64_t hash)
+{
+    struct text name = said_name(engine, hash);
+    struct variable_row *rows;
+    size_t n = store_variables(engine->store, chat, engine->now, engine->arena, &rows);
+
+    for (size_t i = 0; i < n; i++)
+        if (name.p && text_eq(rows[i].name, name))
+            return true;
+    return false;
+}
+
 static bool was_said(struct engine *engine, int64_t chat, struct text text)
 {
     const uint64_t hash = hash_text(text);
     const struct said *said = place_of(engine, chat, hash);
 
+    if (engine->node.joined)
+        return was_said_by_a_node(engine, chat, hash);
     return said->chat == chat && said->hash == hash && engine->now - said->at < SAID_MS;
 }
 
@@ -172,6 +197,10 @@ void guard_note_sent(struct engine *engine, int64_t chat, const struct rendered 
     const uint64_t hash = hash_text(message->text);
 
     *place_of(engine, chat, hash) = (struct said){ chat, engine->now, hash };
+    if (engine->node.joined)
+        store_set_variable(
+            engine->store, chat,
+            &(struct variable_row){ said_name(engine, hash), text_of("1"), engine->now + SAID_MS, false });
     if (message->type == MESSAGE_REPLY_KEYBOARD && has_key_data(message))
         keep_keyboard(engine, chat, message);
     else if (engine->has_variables &&

@@ -214,8 +214,10 @@ void inbox_settle(struct engine *engine, const struct result_mail *result)
         row.due_at = retry_at(engine, state, result, outcome);
     else if (state)
         fetch_works(engine, state);
-    if (!store_settle_send(engine->store, &row))
+    if (!store_settle_send(engine->store, &row)) {
+        settle_go_on(engine, result->job.chat);
         return;
+    }
     if (outcome == OUTCOME_FAILED && store_get_run(engine->store, row.run, engine->arena, &run))
         (void)!run_failed(engine, &run, reason);
     settle_go_on(engine, result->job.chat);

@@ -63,23 +63,29 @@ bool node_join(struct engine *engine, struct fault *fault)
 
     if (engine->node.joined || !store_is_shared(engine->store))
         return true;
-    id = store_join(engine->store, node_name(name, sizeof(name)), engine->now, engine->now + lease_ms(engine),
-                    fault);
+    id = store_join(engine->store, node_name(name, sizeof(name)), lease_ms(engine), fault);
     if (!id)
         return false;
     schedule_set_number(&engine->schedule, number_of(id));
     engine->owner = id;
-    engine->node =
-        (struct node_state){ .lease_until = before + lease_ms(engine), .joined = true, .count = 1 };
+    engine->node = (struct node_state){ .lease_until = before + lease_ms(engine), .joined = true };
+    engine->has_variables = true; /* others may write some */
     log_info("joined the other nodes", log_str("name", name), log_num("number", number_of(id)));
     return true;
 }
 
-void node_fenced(struct engine *engine, const struct fault *cause)
+enum store_status node_begin(struct engine *engine, struct fault *fault)
 {
+    enum store_status status;
+
+    engine->node.began = now_boot_ms();
+    status = store_begin(engine->store, fault);
+    if (status != STORE_FENCED)
+        return status;
     log_error("fenced: this node was away for longer than its lease, and begins anew",
-              log_str("cause", cause->text));
+              log_str("cause", fault->text));
     engine->node.joined = false;
+    return status;
 }
 
 /* A beat that is not stored, or of which that is not known, counts for nothing and comes again. */
@@ -94,7 +100,11 @@ void node_ended(struct engine *engine, bool stored)
 
 int64_t node_start_before(const struct engine *engine)
 {
-    return engine->node.joined ? engine->node.lease_until - longest_send(engine) : 0;
+    const struct node_state *node = &engine->node;
+
+    /* What this transaction decides on leaves only when its beat is stored. */
+    return node->joined ? (node->beat_until ? node->beat_until : node->lease_until) - longest_send(engine)
+                        : 0;
 }
 
 bool node_may_send(const struct engine *engine)
@@ -152,7 +162,7 @@ static void share_rates(struct engine *engine, int nodes)
 static void watch_others(struct engine *engine)
 {
     struct node_row *nodes;
-    size_t n = store_nodes(engine->store, engine->now, engine->arena, &nodes);
+    size_t n = store_nodes(engine->store, store_clock(engine->store), engine->arena, &nodes);
     int64_t gone;
 
     if (n == 0)
@@ -161,15 +171,15 @@ static void watch_others(struct engine *engine)
         engine->node.counted_at = engine->now + (n > 1 ? beat_ms(engine) + SHARE_MS : 0);
     show_rules(engine, nodes, n);
     share_rates(engine, (int)n);
-    while ((gone = store_lapsed(engine->store, engine->now)) != 0)
+    while ((gone = store_lapsed(engine->store, store_clock(engine->store))) != 0)
         take_over_from(engine, gone);
 }
 
 static void beat(struct engine *engine)
 {
-    engine->node.beat_until = now_boot_ms() + lease_ms(engine);
+    engine->node.beat_until = engine->node.began + lease_ms(engine);
     store_beat(engine->store, engine->owner, ruleset_hash(engine->generation->ruleset),
-               engine->now + lease_ms(engine));
+               store_clock(engine->store) + lease_ms(engine));
     watch_others(engine);
 }
 

@@ -207,6 +207,7 @@ static void settle_send(struct engine *engine, const struct result_mail *result)
         settle_unknown(engine, &run, &row);
     } else if (!store_settle_send(engine->store, &row)) {
         late(engine, result, &verdict, &row);
+        settle_go_on(engine, result->job.chat); /* whoever ended the send may have left the chat to us */
         return;
     }
     if (verdict.outcome == OUTCOME_OK)

@@ -8,6 +8,7 @@
 
 #define PAGE 256
 #define EXPIRE_MS 1000
+#define RECOUNT_MS 5000
 #define PRUNE_MS 1000
 #define STEP_MS 20 /* small steps, one after the other */
 #define SWEEP_MS (3600LL * 1000)
@@ -55,7 +56,7 @@ enum store_status stage_take_over(struct engine *engine, struct fault *fault)
     engine->delta = (struct store_counts){ 0 };
     if (!node_join(engine, fault))
         return STORE_TEMPFAIL;
-    status = store_begin(engine->store, fault);
+    status = node_begin(engine, fault);
     if (status != STORE_OK)
         return status;
     if (!engine->node.joined) {
@@ -85,13 +86,39 @@ static bool is_due(struct engine *engine, int64_t *at, int64_t every)
     return true;
 }
 
-static void expire_runs(struct engine *engine)
+static bool is_sending(struct engine *engine, int64_t run)
 {
-    struct run_row *runs;
-    size_t n = store_expired_runs(engine->store, engine->now, PAGE, engine->arena, &runs);
+    struct send_row *sends;
+    size_t n = store_run_sends(engine->store, run, engine->arena, &sends);
 
     for (size_t i = 0; i < n; i++)
-        engine_set_run(engine, &runs[i], RUN_EXPIRED, REASON("not sent within send_within"));
+        if (sends[i].state == SEND_SENDING)
+            return true;
+    return false;
+}
+
+/* Their chats are locked first: until then another node may have gone on with a run. */
+static void lock_chats(struct engine *engine, const struct run_row *runs, size_t n)
+{
+    int64_t *chats = arena_array(engine->arena, n + 1, sizeof(*chats));
+
+    for (size_t i = 0; chats && i < n; i++)
+        chats[i] = runs[i].chat;
+    if (chats && n)
+        store_prefetch_chats(engine->store, chats, n);
+}
+
+static void expire_runs(struct engine *engine)
+{
+    struct run_row *runs, run;
+    size_t n = store_expired_runs(engine->store, engine->now, PAGE, engine->arena, &runs);
+
+    if (engine->node.joined)
+        lock_chats(engine, runs, n);
+    for (size_t i = 0; i < n; i++)
+        if (!engine->node.joined || (store_get_run(engine->store, runs[i].id, engine->arena, &run) &&
+                                     run.ended_at == 0 && !is_sending(engine, run.id)))
+            engine_set_run(engine, &runs[i], RUN_EXPIRED, REASON("not sent within send_within"));
     engine->more = engine->more || n == PAGE;
 }
 
@@ -206,8 +233,12 @@ static void hold_strays(struct engine *engine)
 /* The command line works on the store directly; what it did is seen here. */
 static void look(struct engine *engine)
 {
-    if (!store_changed(engine->store) && !engine->recount)
+    if (store_changed(engine->store))
+        engine->recount = true;
+    /* Of many nodes each would count all tables for what one does: now and then is enough. */
+    if (!engine->recount || (engine->node.joined && engine->now < engine->node.count_at))
         return;
+    engine->node.count_at = engine->now + RECOUNT_MS;
     engine->recount = false;
     engine->look_for_new = engine->look_for_fetches = engine->look_for_strays = true;
     memset(&engine->loopguard, 0, sizeof(engine->loopguard)); /* a chat that was held goes on */
@@ -223,7 +254,8 @@ void stage_upkeep(struct engine *engine)
         return;
     if (is_due(engine, &engine->look_at, ENGINE_LOOK_MS))
         look(engine);
-    if (engine->look_for_strays)
+    /* Of several nodes one may have a configuration that is newer than the others'. */
+    if (engine->look_for_strays && engine->node.count < 2)
         hold_strays(engine);
     if (is_due(engine, &engine->expire_at, EXPIRE_MS)) {
         expire_runs(engine);

@@ -326,16 +326,14 @@ static int on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg, v
 /* The file of authorities is read once in a while instead of for each connection, which would stop the loop for tens of
    milliseconds, times as many as begin together. libcurl keeps what comes from a file alone, so the folder with the same
    certificates is left out. */
-static bool keep_authorities(CURL *easy)
+static void keep_authorities(CURL *easy)
 {
 #if LIBCURL_VERSION_NUM >= 0x075700
     const char *file = curl_version_info(CURLVERSION_NOW)->cainfo;
-    if (file && access(file, R_OK) == 0)
-        return !(curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) ||
-                 curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, AUTHORITIES_S));
+    if (file && access(file, R_OK) == 0 && !curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, AUTHORITIES_S))
+        (void)curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
 #endif
     (void)easy;
-    return true;
 }
 
 /* What is the same for every request; set once per handle. */
@@ -345,8 +343,7 @@ static bool set_fixed(CURL *easy)
     if (curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L))
         return false;
 #endif
-    if (!keep_authorities(easy))
-        return false;
+    keep_authorities(easy);
     return !(curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) || curl_easy_setopt(easy, CURLOPT_PROXY, "") ||
              curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) ||
              curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") ||

@@ -7,14 +7,14 @@ bool store_is_shared(const struct store *store)
     return store->backend->join;
 }
 
-int64_t store_join(struct store *store, struct text name, int64_t now, int64_t lease_until,
-                   struct fault *fault)
+int64_t store_join(struct store *store, struct text name, int64_t lease_ms, struct fault *fault)
 {
-    int64_t node = 0;
+    int64_t node, now;
 
     if (store_begin(store, fault) != STORE_OK)
         return 0;
-    node = store->backend->join(store, name, now, lease_until);
+    now = store_clock(store);
+    node = store->backend->join(store, name, now, now + lease_ms);
     if (!node)
         store_fail(store, STORE_TEMPFAIL, "all %d numbers of nodes are taken", STORE_NODES);
     return store_commit(store, fault) == STORE_OK ? node : 0;

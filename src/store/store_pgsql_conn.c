@@ -47,6 +47,15 @@ static void take_options(struct pgsql_db *db, const PQconninfoOption *options)
     }
 }
 
+/* Of a URL without a host the password is the port, which errors show. */
+static bool has_number_as_port(const PQconninfoOption *options)
+{
+    for (; options->keyword; options++)
+        if (strcmp(options->keyword, "port") == 0 && options->val)
+            return strspn(options->val, "0123456789,") == strlen(options->val);
+    return true;
+}
+
 bool pgsql_take_url(struct pgsql_db *db, const char *url)
 {
     PQconninfoOption *options;
@@ -55,6 +64,10 @@ bool pgsql_take_url(struct pgsql_db *db, const char *url)
         return failed(
             db, "store: in the URL of PostgreSQL '@', '/' and '?' of a password are written %40, %2F, %3F");
     options = PQconninfoParse(url, NULL);
+    if (options && !has_number_as_port(options)) {
+        PQconninfoFree(options);
+        return failed(db, "store: the port in the URL of PostgreSQL is no number; is the @HOST missing?");
+    }
     if (!options)
         return failed(db, "store: this is not a URL as PostgreSQL has them: postgresql://USER@HOST/DATABASE");
     take_options(db, options);

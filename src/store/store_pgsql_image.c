@@ -35,6 +35,7 @@ void pgsql_image_end(struct pgsql_db *db)
 {
     mem_undo(mem_of(db->image));
     db->image->status = STORE_OK;
+    db->known = false;
 }
 
 /* --- filling it ------------------------------------------------------------------------------------------------------- */
@@ -129,23 +130,32 @@ size_t pgsql_claim_chats(struct store *store, struct text channel, int64_t now, 
 
 bool pgsql_get_chat(struct store *store, int64_t id, struct arena *arena, struct chat_row *row)
 {
+    bool found;
+
     if (!find_chat(store, id))
         return db_get_chat(store, id, arena, row);
-    return mem_get_chat(pgsql_of(store)->image, id, arena, row) && checked(store);
+    found = mem_get_chat(pgsql_of(store)->image, id, arena, row);
+    return checked(store) && found;
 }
 
 bool pgsql_head_run(struct store *store, int64_t chat, struct arena *arena, struct run_row *row)
 {
+    bool found;
+
     if (!find_chat(store, chat))
         return db_head_run(store, chat, arena, row);
-    return mem_head_run(pgsql_of(store)->image, chat, arena, row) && checked(store);
+    found = mem_head_run(pgsql_of(store)->image, chat, arena, row);
+    return checked(store) && found;
 }
 
 bool pgsql_get_run(struct store *store, int64_t id, struct arena *arena, struct run_row *row)
 {
+    bool found;
+
     if (!has_run(store, id))
         return db_get_run(store, id, arena, row);
-    return mem_get_run(pgsql_of(store)->image, id, arena, row) && checked(store);
+    found = mem_get_run(pgsql_of(store)->image, id, arena, row);
+    return checked(store) && found;
 }
 
 size_t pgsql_step_sends(struct store *store, int64_t run, int step, struct arena *arena,
@@ -241,8 +251,8 @@ bool pgsql_add_run(struct store *store, const struct run_row *row, int64_t now)
 /* The image knows whether there is something to change: the tables follow. */
 static bool follow(struct store *store, bool changed)
 {
-    pgsql_of(store)->known = changed;
-    return changed && checked(store);
+    pgsql_of(store)->known = checked(store) && changed;
+    return pgsql_of(store)->known;
 }
 
 static bool followed(struct store *store, bool changed)

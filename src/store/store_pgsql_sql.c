@@ -31,9 +31,10 @@ const char *const pgsql_texts[SQL_COUNT] = {
     [SQL_LOAD_SENDS] = "SELECT " SEND " FROM send WHERE run IN (SELECT r.id FROM " READY_RUNS ")",
     [SQL_CALL] = "NOTIFY callbackd_work",
 
-    /* Nobody takes over from a node in the middle of a transaction; and of one that was taken over from, none begins. */
+    /* Nobody takes over from a node in the middle of a transaction; and of one that was taken over from, none begins. Nor does one beside
+       another of the same node, which its last session may still be at. */
     [SQL_FENCE] =
-        "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) FROM node WHERE id = ?1 FOR SHARE",
+        "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) FROM node WHERE id = ?1 FOR NO KEY UPDATE",
     [SQL_LOCK_NODES] = "LOCK TABLE node IN SHARE ROW EXCLUSIVE MODE",
     [SQL_JOIN] =
         "INSERT INTO node(id, name, lease_until) SELECT (?2 << 22) | (number << 12), ?1, ?3"
@@ -81,6 +82,7 @@ const char *const pgsql_texts[SQL_COUNT] = {
     /* Whoever reads a chat goes on to release it: by what runs it has then, and another node may be adding one. The statement behind the
        lock sees that one; the statement that waits for it would not. */
     [SQL_GET_CHAT] = "SELECT " CHAT " FROM chat WHERE id = ?1 FOR NO KEY UPDATE",
+    [SQL_GET_ENTRY] = "SELECT " ENTRY " FROM entry WHERE id = ?1 FOR NO KEY UPDATE",
     [SQL_LOCK_CHATS] = "SELECT id FROM chat WHERE owner = ?1 ORDER BY id FOR NO KEY UPDATE",
     [SQL_DISOWN_NODE] =
         "UPDATE chat SET owner = NULL, due_at = CASE WHEN (due_at IS NULL OR due_at > ?2)"

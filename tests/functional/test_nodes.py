@@ -9,6 +9,9 @@ RULES = """\
 rules:
   - { name: two, tap: 'two:(?<n>.*)', dedup: 0s, reply: [ { text: 'first ${n}' }, { text: 'second ${n}' } ] }
   - { name: one, tap: 'one:(?<n>.*)', reply: { text: 'one ${n}' } }
+  - { name: put, tap: 'put:(?<v>.*)', set: { v: '${v}' }, reply: { text: 'now ${v}' } }
+  - { name: get, tap: get, reply: { text: 'it is ${chat.v:-nothing}' } }
+  - { name: hello, text: hello, dedup: 0s, reply: { text: 'Hello!' } }
 """
 
 
@@ -116,6 +119,31 @@ def test_other_rules_are_shown():
         for node in all.nodes:
             wait_for(lambda: "rules" not in node.page("/readyz")[1], "the end of the difference")
             node.wait_metric('callbackd_nodes{rules="same_rules"}', 2)
+
+
+@test
+def test_what_is_kept_of_a_chat_is_one_for_all():
+    with Sim() as sim, Nodes(sim, 2) as all:
+        first, second = all.nodes
+        first.tap("<p>put:a</p>")
+        sim.wait_sends(1)
+        second.tap("<p>get</p>")
+        assert texts(sim, 2) == ["now a", "it is a"]
+
+
+@test
+def test_another_nodes_message_is_no_teammates():
+    with Sim() as sim, Nodes(sim, 2) as all:
+        first, second = all.nodes
+        first.tap("<p>hello</p>")
+        sim.wait_sends(1)
+        for text, answers in (("<p>Hello!</p>", 2), ("<p>I am a person.</p>", 2)):  # as the inbox shows both
+            assert second.post_intercom(intercom_replied(text, topic="conversation.admin.replied", author="admin")) == 200
+            second.settled()
+            first.tap("<p>hello</p>")
+            sim.wait_sends(answers)
+        first.settled()
+        assert texts(sim, 2) == ["Hello!", "Hello!"]
 
 
 @test

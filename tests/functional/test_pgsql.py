@@ -139,7 +139,7 @@ def test_trouble_at_the_start_is_told_without_the_password():
                           (re.sub(r":[0-9]+/", ":1/", good), "onnection"),
                           (good.replace("pg-secret-", "pg-secret-@"), "%40"),
                           (good + "?no_such_word=1", "not a URL"), (good + "?target_session_attrs=any&sslmode=no", "ssl"),
-                          ("sqlite:x.db", "postgresql://"), ("", "empty")):
+                          ("postgresql://app:pg-secret-x/db", "@HOST"), ("sqlite:x.db", "postgresql://"), ("", "empty")):
             daemon.env["STORE_URL"] = url
             code, out, err = daemon.run("serve")
             assert code == 4 and what in err and "pg-secret" not in out + err, (url, code, err)
