@@ -2,11 +2,6 @@
 
 #include "store/store_pgsql_db.h"
 
-static void read_id(struct db_cursor *cursor, void *out)
-{
-    *(int64_t *)out = db_next_int(cursor);
-}
-
 static void read_node(struct db_cursor *cursor, void *out)
 {
     struct node_row *row = out;
@@ -17,22 +12,21 @@ static void read_node(struct db_cursor *cursor, void *out)
     row->lease_until = db_next_int(cursor);
 }
 
-static const struct db_shape one_id = { sizeof(int64_t), read_id };
 static const struct db_shape one_node = { sizeof(struct node_row), read_node };
 
 /* Until the commit no other node joins: they would take the same number. */
 int64_t pgsql_join(struct store *store, struct text name, int64_t now, int64_t lease_until)
 {
     struct pgsql_db *db = pgsql_of(store);
-    int64_t node = 0;
+    struct db_pair node;
 
     db->node = 0;
     db_write(&db->db, SQL_LOCK_NODES, DB_NOTHING);
-    if (!db_one(&db->db, SQL_JOIN, DB_VALUES(db_text(name), db_int(now), db_int(lease_until)), &one_id, NULL,
-                &node))
+    if (!db_one(&db->db, SQL_JOIN, DB_VALUES(db_text(name), db_int(now), db_int(lease_until)), &db_one_number,
+                NULL, &node))
         return 0;
-    db->node = node;
-    return node;
+    db->node = node.first;
+    return node.first;
 }
 
 void pgsql_beat(struct store *store, int64_t node, struct text rules, int64_t lease_until)
@@ -42,9 +36,10 @@ void pgsql_beat(struct store *store, int64_t node, struct text rules, int64_t le
 
 int64_t pgsql_lapsed(struct store *store, int64_t now)
 {
-    int64_t node = 0;
+    struct db_pair node;
 
-    return db_one(db_of(store), SQL_LAPSED, DB_VALUES(db_int(now)), &one_id, NULL, &node) ? node : 0;
+    return db_one(db_of(store), SQL_LAPSED, DB_VALUES(db_int(now)), &db_one_number, NULL, &node) ? node.first
+                                                                                                 : 0;
 }
 
 void pgsql_leave(struct store *store, int64_t node)
