@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define ANOTHERS_MS 900000 /* how long a notification of a source that is not here is left to other nodes */
 #define PAGE 64
 #define EXTRACT_PAGE 16 /* read at a time: what the cycle has no time for is read again */
 #define YIELD_US 1000
@@ -188,10 +189,11 @@ static bool may_begin(const struct engine *engine, const struct notification_row
     return engine->recovered || row->id <= engine->tried_to;
 }
 
-/* Of several nodes another one may have it: a configuration comes to one after the other. */
+/* Of several nodes another one may have it: a configuration comes to one after the other. In that time somebody would have taken it. */
 static bool is_anothers(const struct engine *engine, const struct notification_row *row)
 {
-    return engine->node.count > 1 && !config_source(engine->generation->config, row->source);
+    return engine->node.count > 1 && engine->now - row->stored_at < ANOTHERS_MS &&
+           !config_source(engine->generation->config, row->source);
 }
 
 void stage_extract(struct engine *engine, int64_t until_us)
@@ -272,7 +274,8 @@ enum store_status stage_extract_recover(struct engine *engine, struct fault *fau
         return status;
     engine->delta = (struct store_counts){ 0 };
     recovered = store_new_notifications(engine->store, 0, 1, engine->arena, &first) == 0 ||
-                first->id >= engine->first_id;
+                first->id >= engine->first_id ||
+                is_anothers(engine, first); /* which says nothing of what is behind it */
     if (!recovered && first->id > tried_to)
         tried_to = count_tries(engine);
     status = store_commit(engine->store, fault);
