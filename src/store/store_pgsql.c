@@ -59,6 +59,7 @@ static bool backend_commit(struct store *store)
     if (!db->conn)
         return pgsql_drop(db, NULL);
     db->committing = true;
+    db->alone = false;
     if ((db->access == STORE_SERVE || !db->wrote || pgsql_send(db, SQL_NOTIFY, DB_NOTHING)) &&
         pgsql_send(db, SQL_COMMIT, DB_NOTHING))
         result = pgsql_collect(db);
@@ -68,6 +69,10 @@ static bool backend_commit(struct store *store)
     pgsql_image_end(db);
     if (done && db->careful)
         db->careful--;
+    if (done && db->alone)
+        return store_fail(store, STORE_IN_DOUBT,
+                          "PostgreSQL: the waiting for the synchronous replica was ended; "
+                          "a failover now would lose the transaction");
     return done || store_fail(store, STORE_TEMPFAIL, "PostgreSQL: the transaction had failed");
 }
 

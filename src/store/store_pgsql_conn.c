@@ -132,11 +132,15 @@ void pgsql_free(struct pgsql_db *db)
 
 /* --- making it -------------------------------------------------------------------------------------------------------- */
 
-/* PostgreSQL's remarks would go to our standard error. */
-static void leave_out(void *arg, const PGresult *result)
+/* PostgreSQL's remarks would go to our standard error. One counts: that the server no longer waits for the replica that a commit has to
+   be on, because somebody told it to. It says so, and then that all went well. */
+static void take_remark(void *arg, const PGresult *result)
 {
-    (void)arg;
-    (void)result;
+    struct pgsql_db *db = arg;
+    const char *from = PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
+
+    if (from && strcmp(from, "SyncRepWaitForLSN") == 0)
+        db->alone = true;
 }
 
 /* Words before the URL are what it may say otherwise, those behind it are ours. libpq waits here itself: only so does it go on to the
@@ -167,15 +171,17 @@ static bool open_connection(struct pgsql_db *db)
         return pgsql_drop(db, "out of memory");
     if (PQstatus(db->conn) != CONNECTION_OK)
         return pgsql_drop(db, NULL);
-    PQsetNoticeReceiver(db->conn, leave_out, NULL);
+    PQsetNoticeReceiver(db->conn, take_remark, db);
     return PQsetnonblocking(db->conn, 1) == 0 || pgsql_drop(db, NULL);
 }
 
-/* The server gives up on a statement before we give up on the server. An index is always worth its while: what a plan that is kept was
-   made for may have been an empty table. Acknowledged means on disk, whatever the server's default is; more than that stays. */
+/* The server gives up on a statement before we give up on the server, and tells its warnings. An index is always worth its while: what a
+   plan that is kept was made for may have been an empty table. Acknowledged means on disk, whatever the server's default is; more than
+   that stays. */
 #define SESSION(statement, lock)                                                                   \
     "SET statement_timeout = '" statement "'; SET lock_timeout = '" lock "';"                      \
-    "SET idle_in_transaction_session_timeout = '30s'; SET tcp_keepalives_idle = 5;"                \
+    "SET client_min_messages = warning; SET idle_in_transaction_session_timeout = '30s'; SET "     \
+    "tcp_keepalives_idle = 5;"                                                                     \
     "SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3; SET tcp_user_timeout = 10000;" \
     "SET enable_seqscan = off; SET jit = off; SET plan_cache_mode = force_generic_plan;"           \
     "SELECT set_config('synchronous_commit', 'on', false)"                                         \

@@ -38,6 +38,7 @@ struct pgsql_db {
     int64_t node;         /* whose row each transaction locks first; 0: none */
     bool beginning;       /* a transaction */
     bool committing;      /* whether it is on disk hangs on the answer that is waited for */
+    bool alone;           /* the server has it on disk, and not the replica that it should have waited for */
     int64_t clock;        /* the server's, when the transaction began */
     unsigned long trips;
     struct store *image; /* see store_pgsql_image.c */

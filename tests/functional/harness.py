@@ -99,11 +99,11 @@ class Process:
 
 
 class Postgres:
-    """A server of its own: see tests/postgres.py. It ends with this process, however that ends."""
+    """A server of its own, or a pair: see tests/postgres.py. It ends with this process, however that ends."""
 
-    def __init__(self):
+    def __init__(self, *options):
         script = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "postgres.py")
-        self.process = subprocess.Popen([sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        self.process = subprocess.Popen([sys.executable, script, *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                                         start_new_session=True)
         self.url = self.process.stdout.readline().strip()
         self.databases = 0
@@ -121,7 +121,7 @@ class Postgres:
         return self.process.stdout.readline().strip()
 
     def do(self, word):
-        """stop, start, kill, freeze, thaw"""
+        """stop, start, kill, freeze, thaw; of a pair promote, and `replica` before one of the others"""
         answer = self.ask(word)
         assert answer == "done", answer
 
@@ -134,7 +134,7 @@ class Postgres:
         """The URL of an empty database."""
         self.databases += 1
         self.sql(f"CREATE DATABASE store{self.databases}", "postgres")
-        return self.url.rsplit("/", 1)[0] + f"/store{self.databases}"
+        return self.url.replace("/postgres", f"/store{self.databases}", 1)
 
 
 STORE_SERVER = None  # where the daemons' stores are; None: each has a file
@@ -453,14 +453,14 @@ class Skip(Exception):
     """This test cannot run here; says why."""
 
 
-def use_postgres():
+def use_postgres(*options):
     """All daemons' stores are in a PostgreSQL of this program's own. Where there is none, and none is wanted, it ends here."""
     global STORE_SERVER
     try:
         with Daemon(config={"store": "postgresql://h/d"}, start=False) as daemon:
             if "built without PostgreSQL" in daemon.run("check")[1]:
                 raise Skip("callbackd was built without libpq")
-        STORE_SERVER = Postgres()
+        STORE_SERVER = Postgres(*options)
     except Skip as why:
         if os.environ.get("CALLBACKD_NEED_POSTGRES"):
             print(f"Bail out! PostgreSQL is wanted here: {why}")

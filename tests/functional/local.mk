@@ -5,6 +5,7 @@ functional_tests = \
 	tests/functional/test_beside.py \
 	tests/functional/test_confine.py \
 	tests/functional/test_cover.py \
+	tests/functional/test_failover.py \
 	tests/functional/test_faults.py \
 	tests/functional/test_flows.py \
 	tests/functional/test_forget.py \

@@ -132,6 +132,9 @@ static void test_every_key(void **state)
         { "store: sqlite:var/x.db", NULL },
         { "store: postgresql://db/x", NULL },
         { "store: postgres://u@db:5433,other/x?sslmode=verify-full", NULL },
+        { "store: postgresql://u@[::1]:5432,db2:5433/x?target_session_attrs=read-write&sslmode=verify-full"
+          "&sslrootcert=/etc/ssl/ca.pem",
+          NULL },
         { "store: env:STORE_URL", NULL },
         { "store: file:store.url", NULL },
         { "store: credential:store", NULL },

@@ -1,0 +1,224 @@
+#!/usr/bin/env python3
+"""The store on a PostgreSQL that fails over: a primary and a synchronous replica, behind TLS."""
+
+import threading
+
+from harness import *
+
+RULES = "rules: [ { name: order, tap: 'order:(?<n>[0-9]+)', reply: { text: 'order ${n}' } } ]\n"
+POSTERS = 4
+USER = 700000000
+
+
+class Load:
+    """Taps, each of another user, that are posted until they are acknowledged."""
+
+    def __init__(self, daemons):
+        self.daemons, self.lock, self.stop = daemons, threading.Lock(), threading.Event()
+        self.begun, self.acknowledged, self.refused, self.others = 0, 0, 0, []
+        self.threads = [threading.Thread(target=self.post) for _ in range(POSTERS)]
+        for thread in self.threads:
+            thread.start()
+
+    def next(self):
+        with self.lock:
+            self.begun += 1
+            return self.begun
+
+    def note(self, status):
+        with self.lock:
+            self.acknowledged += status == 200
+            self.refused += status == 503
+            if status not in (200, 503):
+                self.others.append(status)
+
+    def post(self):
+        while not self.stop.is_set():
+            number = self.next()
+            payload = intercom_replied(f"<p>order:{number}</p>", str(USER + number))
+            for daemon in self.daemons:
+                self.deliver(daemon, payload)
+
+    def deliver(self, daemon, payload):
+        while (status := daemon.post_intercom(payload)) != 200 and not self.others:
+            self.note(status)
+            time.sleep(0.01)
+        self.note(status)
+
+    def wait_for_more(self, count=50):
+        """So many acknowledgements, from now on."""
+        enough = self.acknowledged + count
+        wait_for(lambda: self.acknowledged >= enough or self.others, "acknowledgements", 2 * PATIENCE)
+
+    def wait_for_refusal(self):
+        before = self.refused
+        wait_for(lambda: self.refused > before or self.others, "a refusal")
+
+    def end(self):
+        self.stop.set()
+        for thread in self.threads:
+            thread.join()
+        assert not self.others, self.others
+        return self.begun
+
+
+def of_users(sim):
+    found = {}
+    for send in sim.sends():
+        found.setdefault(int(send["body"]["destination_user_id"]) - USER, []).append(text_of(send))
+    return found
+
+
+class Cluster:
+    """A pair of servers and so many nodes."""
+
+    def __init__(self, sim, nodes):
+        self.servers = Postgres("--pair", "--no-fsync")
+        self.url, self.nodes = self.servers.fresh(), []
+        for _ in range(nodes):
+            rules = {"rules": [self.nodes[0].path("rules.yaml")]} if self.nodes else {}
+            self.nodes.append(Daemon(sim, RULES, config=rules, env={"STORE_URL": self.url}, channel={"timeout": "1s"}))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        for node in self.nodes:
+            node.__exit__(kind)
+        self.servers.end()
+
+    def sql(self, what):
+        return self.servers.sql(what, re.search("/(store[0-9]+)", self.url)[1])
+
+    def sessions(self, what, where="true"):
+        return self.sql(f"SELECT {what} FROM pg_stat_activity LEFT JOIN pg_stat_ssl USING (pid) WHERE {where}"
+                        " AND datname = current_database() AND application_name = 'callbackd'")
+
+
+def fail_over(cluster, load, trouble):
+    """The primary is in trouble while requests are under way, and the replica takes its place."""
+    for node in cluster.nodes:
+        load.wait_for_more()
+    cluster.servers.do(trouble)
+    load.wait_for_refusal()
+    for node in cluster.nodes:
+        wait_for(lambda: not is_ready(node), "the trouble to be shown")
+    cluster.servers.do("promote")
+    load.wait_for_more()
+
+
+def is_ready(node):
+    return node.page("/readyz")[0] == 200
+
+
+def check(sim, cluster, begun):
+    """Each tap was answered once; or its run is unknown, as a node may have had to leave it to another."""
+    for node in cluster.nodes:
+        wait_for(lambda: is_ready(node), "being ready")
+        node.settled()
+    items = cluster.nodes[0].queue("--all", "--limit", "100000")
+    states = {int(i["chat"]) - USER: i["state"] for i in items if i["kind"] == "run"}
+    sent = of_users(sim)
+    assert set(states.values()) <= ({"done"} if len(cluster.nodes) == 1 else {"done", "unknown"}), set(states.values())
+    assert set(states) == set(range(1, begun + 1)), "acknowledged, and not stored"
+    assert all(sent.get(n, []) == [f"order {n}"] for n in states if states[n] == "done"), "not once"
+    assert all(len(texts) == 1 for texts in sent.values()), "twice"
+
+
+def fails_over(trouble, nodes=1):
+    with Sim() as sim, Cluster(sim, nodes) as cluster:
+        load = Load(cluster.nodes)
+        try:
+            load.wait_for_more()
+            sim.fault(delay_ms=100)
+            fail_over(cluster, load, trouble)
+        finally:
+            begun = load.end()
+        cluster.servers.do("replica kill")  # where it is not dead yet it takes seconds of each connection
+        check(sim, cluster, begun)
+        hears_the_command_line(sim, cluster)
+        for node in cluster.nodes:
+            assert node.terminate() == 0
+            assert "pg-secret" not in node.log_text()
+
+
+def hears_the_command_line(sim, cluster):
+    """Whoever has connected anew listens again."""
+    node = cluster.nodes[0]
+    sends = len(sim.sends())
+    sim.control("DELETE", "faults")
+    sim.fault(status=400, body={"message": "no"}, times=1)
+    node.tap("<p>order:1000000</p>", str(USER))
+    run = runs(node, "failed")[0]
+    code, _, err = node.run("queue", "retry", str(run["id"]))
+    assert code == 0, err
+    sim.wait_sends(sends + 1)
+
+
+@test
+def test_primary_is_killed():
+    fails_over("kill")
+
+
+@test
+def test_primary_is_stopped():
+    fails_over("stop")
+
+
+@test
+def test_primary_says_nothing_more():
+    """As when its machine is gone: nobody even refuses the connection."""
+    fails_over("freeze")
+
+
+@test
+def test_primary_of_two_nodes_is_killed():
+    fails_over("kill", 2)
+
+
+def certificate(daemon):
+    """Of somebody else."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30",
+                    "-subj", "/CN=else", "-keyout", daemon.path("else.key"), "-out", daemon.path("else.pem")], check=True,
+                   capture_output=True)
+    return daemon.path("else.pem")
+
+
+@test
+def test_tls_is_verified():
+    with Sim() as sim, Cluster(sim, 1) as cluster:
+        node = cluster.nodes[0]
+        assert cluster.sessions("bool_and(ssl)") == ["t"]
+        assert node.terminate() == 0
+        ca = re.search("sslrootcert=([^&]*)", cluster.url)[1]
+        for old, new, what in ((ca, ca + ".gone", "does not exist"), (ca, certificate(node), "verify failed"),
+                               ("localhost", "127.0.0.1", "does not match host name"), ("verify-full", "disable", "no encryption")):
+            node.env["STORE_URL"] = cluster.url.replace(old, new)
+            code, out, err = node.run("serve")
+            assert code == 4 and what in err and "pg-secret" not in out + err, (new, code, err)
+
+
+@test
+def test_commit_that_is_not_on_the_replica_is_not_acknowledged():
+    """Somebody ends the waiting for a replica that is away: the primary says that the commit is done, and warns."""
+    with Sim() as sim, Cluster(sim, 1) as cluster:
+        node = cluster.nodes[0]
+        node.tap("<p>order:1</p>", str(USER + 1))
+        sim.wait_sends(1)
+        cluster.servers.do("replica stop")
+        statuses = []
+        payload = intercom_replied("<p>order:2</p>", str(USER + 2))
+        poster = threading.Thread(target=lambda: statuses.append(node.post_intercom(payload)))
+        poster.start()
+        wait_for(lambda: cluster.sessions("pg_cancel_backend(pid)", "wait_event = 'SyncRep'") and statuses, "an answer")
+        poster.join()
+        assert statuses == [503], statuses
+        cluster.servers.do("replica start")
+        wait_for(lambda: node.post_intercom(payload) == 200, "the acknowledgement")
+        sim.wait_sends(2)
+        check(sim, cluster, 2)
+
+
+if __name__ == "__main__":
+    use_postgres("--pair")
+    main()
