@@ -86,6 +86,9 @@ static void undo(struct engine *engine)
 {
     struct mail *mail = engine->outbox.head;
 
+    engine->recount = engine->recount || engine->recounted;
+    if (engine->recounted)
+        engine->node.count_at = 0;
     for (; mail; mail = mail->next) {
         const struct job *job = &((struct request_mail *)mail)->job;
 
@@ -174,6 +177,7 @@ static enum store_status try_transaction(struct engine *engine, const struct bat
     engine->delta = (struct store_counts){ 0 };
     engine->work = (struct work){ WORK_NONE };
     engine->storing_hash = NULL;
+    engine->recounted = false;
     if (status == STORE_OK) {
         engine_keep_time(engine);
         run_stages(engine, batch);

@@ -162,6 +162,7 @@ struct engine {
     struct loopguard loopguard;
     struct said said[SAID];   /* texts that were sent lately, by hash */
     bool store_down, recount; /* recount: the counts may be off */
+    bool recounted;           /* this transaction made them good: if it is stored */
     int last_tries;           /* of a store that fails while stopping */
     bool stopping, ended;
 };

@@ -240,6 +240,7 @@ static void look(struct engine *engine)
         return;
     engine->node.count_at = engine->now + RECOUNT_MS;
     engine->recount = false;
+    engine->recounted = true;
     engine->look_for_new = engine->look_for_fetches = engine->look_for_strays = true;
     memset(&engine->loopguard, 0, sizeof(engine->loopguard)); /* a chat that was held goes on */
     engine_load_channels(engine);

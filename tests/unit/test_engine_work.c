@@ -3,6 +3,8 @@
 #include "enginekit.h"
 
 #include "app/engine_state.h"
+#include "store/store_mem.h"
+#include "store/store_mem_table.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -543,6 +545,36 @@ static void lookups_have_places(void **state)
     kit_close(&kit);
 }
 
+/* What a transaction counts in the store is worth nothing when another node was in its way. */
+static void counts_are_of_what_is_stored(void **state)
+{
+    bool over = false;
+    int n;
+
+    (void)state;
+    for (n = 1; !over; n++) {
+        struct kit kit;
+
+        kit_open(&kit, false, NULL);
+        kit.stepped = true;
+        kit_start(&kit);
+        kit.engine->recount = true;
+        engine_advance(kit.engine, ENGINE_LOOK_MS);
+        store_mem_fail(kit_store(&kit), n, STORE_AGAIN);
+        kit_tap(&kit, 1, "700000001");
+        over = mem_of(kit_store(&kit))->fail_in > 0;
+        store_mem_fail(kit_store(&kit), -1, STORE_OK);
+        for (int i = 0; i < 3; i++)
+            kit_pump(&kit);
+        assert_int_equal(kit_runs(&kit, "ready"), 1);
+        kit_answer_ok(&kit, kit_request(&kit));
+        kit_until_runs(&kit, "done", 1);
+        kit_stop(&kit);
+        kit_close(&kit);
+    }
+    assert_true(n > 20); /* the failures have been where they should */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -560,6 +592,7 @@ int main(void)
         cmocka_unit_test(answers_are_used_again),
         cmocka_unit_test(an_answer_is_kept_for_its_question),
         cmocka_unit_test(lookups_have_places),
+        cmocka_unit_test(counts_are_of_what_is_stored),
     };
 
     return cmocka_run_group_tests_name("engine_work", tests, NULL, NULL);
