@@ -119,7 +119,8 @@ static void take_in(struct store *store, int64_t user)
     unsigned char keys[2 * STORE_KEY_BYTES];
     char user_id[24];
     bool fresh[2];
-    int64_t notification, chat = 0, seq = 0, now;
+    int64_t notification, now;
+    struct chat_place place;
     struct run_row run;
 
     add_notification(store, NOTIFICATION_DONE, 2000);
@@ -146,13 +147,13 @@ static void take_in(struct store *store, int64_t user)
                             .said_at = now,
                             .stored_at = now,
                             .expires_at = now + 3600000 };
-    if (!store_next_seq(store, text_of("shop"), text_of(user_id), ++last_id, &chat, &seq) ||
-        !store_tap(store, chat, run.rule, text_of("order:1234567:status"), now, 2, now))
+    if (!store_next_seq(store, text_of("shop"), text_of(user_id), ++last_id, &place) ||
+        !store_tap(store, place.chat, run.rule, text_of("order:1234567:status"), now, 2, now))
         return;
     run.id = ++last_id;
-    run.chat = chat;
-    run.seq = seq;
-    if (!store_add_run(store, &run, now))
+    run.chat = place.chat;
+    run.seq = place.seq;
+    if (!store_add_run(store, &run, 0, now))
         fprintf(stderr, "store_bench: the run is there\n");
 }
 

@@ -197,11 +197,14 @@ static bool make_run(struct matching *m)
                            .said_at = row->said_at,
                            .stored_at = row->stored_at };
     struct issued_row button = { 0 };
+    struct chat_place place;
     enum refusal refusal;
 
     if (!store_next_seq(engine->store, engine_chat_channel(engine, m->source), m->entry->user_id,
-                        schedule_id(&engine->schedule, engine->now), &run.chat, &run.seq))
+                        schedule_id(&engine->schedule, engine->now), &place))
         return false;
+    run.chat = place.chat;
+    run.seq = place.seq;
     if (is_twice(m, run.chat)) {
         done(row, ENTRY_DONE, "the same tap again");
         return false;
@@ -219,7 +222,7 @@ static bool make_run(struct matching *m)
         return false;
     }
     keep_ruleset(engine, run.ruleset);
-    if (store_add_run(engine->store, &run, engine->now))
+    if (store_add_run(engine->store, &run, 0, engine->now))
         engine->delta.runs[RUN_READY]++;
     if (!refusal && m->match->rule->single_use && !store_spend(engine->store, &button, run.id))
         store_give_up(engine->store, "a button was spent meanwhile");

@@ -98,6 +98,12 @@ struct chat_row {
     struct text held; /* why the chat is held; p == NULL: it is not */
 };
 
+/* Where a chat's next run goes. */
+struct chat_place {
+    int64_t chat, seq, not_before;
+    bool idle; /* nobody has the chat, it is not held, and none of its runs is ready */
+};
+
 struct run_row {
     int64_t id, entry;
     struct text rule;
@@ -119,6 +125,7 @@ struct send_row {
     enum send_state state;
     int attempt;
     int64_t due_at, sent_at;
+    int64_t owner; /* of one that is added as sending; not read */
     struct text reply_id, status_url, reason;
 };
 
@@ -212,7 +219,7 @@ size_t store_old_entries(struct store *store, int64_t before, size_t limit, stru
 /* store_next_seq: finds or makes the chat (new_id is used for a new one), and tells its next number, which is taken by
    store_add_run. False when the transaction has failed. */
 bool store_next_seq(struct store *store, struct text channel, struct text user_id, int64_t new_id,
-                    int64_t *chat, int64_t *seq) CHECKED;
+                    struct chat_place *place) CHECKED;
 /* store_find_chat: its row without taking a number; false if there is none. */
 bool store_find_chat(struct store *store, struct text channel, struct text user_id, struct arena *arena,
                      struct chat_row *row) CHECKED;
@@ -221,8 +228,8 @@ bool store_find_chat(struct store *store, struct text channel, struct text user_
 bool store_tap(struct store *store, int64_t chat, struct text rule, struct text data, int64_t said_at,
                int64_t window_ms, int64_t now) CHECKED;
 /* store_add_run: inserts; false if a run of this entry and rule is there. The chat's next number is another then, and it
-   is due now unless it has an owner. */
-bool store_add_run(struct store *store, const struct run_row *row, int64_t now) CHECKED;
+   is due now unless it has an owner. An owner may take a chat that this transaction has seen idle: then it is not due; 0: nobody. */
+bool store_add_run(struct store *store, const struct run_row *row, int64_t owner, int64_t now) CHECKED;
 
 /* --- the ledger: every button that was sent, by what comes back when it is pressed ------------------------------ */
 

@@ -37,12 +37,12 @@ struct store_backend {
                           struct entry_row **rows);
 
     bool (*next_seq)(struct store *store, struct text channel, struct text user_id, int64_t new_id,
-                     int64_t *chat, int64_t *seq);
+                     struct chat_place *place);
     bool (*find_chat)(struct store *store, struct text channel, struct text user_id, struct arena *arena,
                       struct chat_row *row);
     bool (*tap)(struct store *store, int64_t chat, struct text rule, struct text data, int64_t said_at,
                 int64_t window_ms, int64_t now);
-    bool (*add_run)(struct store *store, const struct run_row *row, int64_t now);
+    bool (*add_run)(struct store *store, const struct run_row *row, int64_t owner, int64_t now);
 
     void (*issue)(struct store *store, const struct issued_row *row);
     bool (*find_issued)(struct store *store, int64_t chat, struct text token, int64_t now,

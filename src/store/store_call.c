@@ -100,11 +100,11 @@ size_t store_old_entries(struct store *store, int64_t before, size_t limit, stru
 /* --- T3: matching ------------------------------------------------------------------------------------------- */
 
 bool store_next_seq(struct store *store, struct text channel, struct text user_id, int64_t new_id,
-                    int64_t *chat, int64_t *seq)
+                    struct chat_place *place)
 {
     return store_may_write(store) && is_text(store, "the channel", channel) &&
            is_text(store, "the user id", user_id) &&
-           store->backend->next_seq(store, channel, user_id, new_id, chat, seq);
+           store->backend->next_seq(store, channel, user_id, new_id, place);
 }
 
 bool store_find_chat(struct store *store, struct text channel, struct text user_id, struct arena *arena,
@@ -120,10 +120,10 @@ bool store_tap(struct store *store, int64_t chat, struct text rule, struct text 
            store->backend->tap(store, chat, rule, data, said_at, window_ms, now);
 }
 
-bool store_add_run(struct store *store, const struct run_row *row, int64_t now)
+bool store_add_run(struct store *store, const struct run_row *row, int64_t owner, int64_t now)
 {
     return store_may_write(store) && is_text(store, "the rule", row->rule) &&
-           is_text(store, "the reason", row->reason) && store->backend->add_run(store, row, now);
+           is_text(store, "the reason", row->reason) && store->backend->add_run(store, row, owner, now);
 }
 
 /* --- the ledger --------------------------------------------------------------------------------------------- */

@@ -127,7 +127,7 @@ struct db_old_send {
 };
 
 extern const struct db_shape db_notification, db_entry, db_chat, db_run, db_send, db_issued, db_variable,
-    db_channel, db_item, db_text_only, db_two, db_one_number, db_old_sends;
+    db_channel, db_item, db_text_only, db_place, db_two, db_one_number, db_old_sends;
 
 static inline struct db *db_of(struct store *store)
 {
@@ -169,13 +169,13 @@ size_t db_claim_entries(struct store *store, struct text source, int64_t now, in
 void db_update_entry(struct store *store, const struct entry_row *row);
 size_t db_old_entries(struct store *store, int64_t before, size_t limit, struct arena *arena,
                       struct entry_row **rows);
-bool db_next_seq(struct store *store, struct text channel, struct text user_id, int64_t new_id, int64_t *chat,
-                 int64_t *seq);
+bool db_next_seq(struct store *store, struct text channel, struct text user_id, int64_t new_id,
+                 struct chat_place *place);
 bool db_find_chat(struct store *store, struct text channel, struct text user_id, struct arena *arena,
                   struct chat_row *row);
 bool db_tap(struct store *store, int64_t chat, struct text rule, struct text data, int64_t said_at,
             int64_t window_ms, int64_t now);
-bool db_add_run(struct store *store, const struct run_row *row, int64_t now);
+bool db_add_run(struct store *store, const struct run_row *row, int64_t owner, int64_t now);
 void db_issue(struct store *store, const struct issued_row *row);
 bool db_find_issued(struct store *store, int64_t chat, struct text token, int64_t now, struct arena *arena,
                     struct issued_row *row);

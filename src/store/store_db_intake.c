@@ -84,19 +84,17 @@ size_t db_old_entries(struct store *store, int64_t before, size_t limit, struct 
     return n;
 }
 
-bool db_next_seq(struct store *store, struct text channel, struct text user_id, int64_t new_id, int64_t *chat,
-                 int64_t *seq)
+bool db_next_seq(struct store *store, struct text channel, struct text user_id, int64_t new_id,
+                 struct chat_place *place)
 {
     const struct db_values key = DB_VALUES(db_text(channel), db_text(user_id));
     struct db *db = db_of(store);
-    struct db_pair found = { new_id, 1 };
 
-    if (!db_one(db, SQL_CHAT_SEQ, key, &db_two, NULL, &found) &&
+    *place = (struct chat_place){ .chat = new_id, .seq = 1, .idle = true };
+    if (!db_one(db, SQL_CHAT_SEQ, key, &db_place, NULL, place) &&
         !db_do(db, SQL_ADD_CHAT, DB_VALUES(db_int(new_id), db_text(channel), db_text(user_id))) &&
-        !db_one(db, SQL_CHAT_SEQ, key, &db_two, NULL, &found)) /* another node was faster */
+        !db_one(db, SQL_CHAT_SEQ, key, &db_place, NULL, place)) /* another node was faster */
         return false;
-    *chat = found.first;
-    *seq = found.second;
     return !store_failed(store);
 }
 
@@ -127,7 +125,7 @@ bool db_tap(struct store *store, int64_t chat, struct text rule, struct text dat
     return !store_failed(store);
 }
 
-bool db_add_run(struct store *store, const struct run_row *row, int64_t now)
+bool db_add_run(struct store *store, const struct run_row *row, int64_t owner, int64_t now)
 {
     struct db *db = db_of(store);
     struct db_value ended = row->state >= RUN_DONE ? db_int(row->ended_at) : db_int0(0);
@@ -138,7 +136,9 @@ bool db_add_run(struct store *store, const struct run_row *row, int64_t now)
                         db_int(row->step), db_int(row->begun), db_blob0(row->doc), db_int(row->said_at),
                         db_int(row->stored_at), db_int(row->expires_at), ended));
 
-    if (added)
+    if (added && owner)
+        db_write(db, SQL_TAKE_CHAT, DB_VALUES(db_int(row->chat), db_int(owner), db_int(row->seq)));
+    else if (added)
         db_write(db, SQL_CHAT_RUN, DB_VALUES(db_int(row->chat), db_int(now), db_int(row->seq)));
     return added && !store_failed(store);
 }

@@ -51,6 +51,16 @@ static void read_chat(struct db_cursor *c, void *out)
     row->held = db_next_text(c);
 }
 
+static void read_place(struct db_cursor *c, void *out)
+{
+    struct chat_place *row = out;
+
+    row->chat = db_next_int(c);
+    row->seq = db_next_int(c);
+    row->not_before = db_next_int(c);
+    row->idle = db_next_int(c) != 0;
+}
+
 static void read_run(struct db_cursor *c, void *out)
 {
     struct run_row *row = out;
@@ -177,6 +187,7 @@ static void read_old_send(struct db_cursor *c, void *out)
 SHAPE(db_notification, struct notification_row, read_notification);
 SHAPE(db_entry, struct entry_row, read_entry);
 SHAPE(db_chat, struct chat_row, read_chat);
+SHAPE(db_place, struct chat_place, read_place);
 SHAPE(db_run, struct run_row, read_run);
 SHAPE(db_send, struct send_row, read_send);
 SHAPE(db_issued, struct issued_row, read_issued);

@@ -69,7 +69,7 @@ void db_add_send(struct store *store, const struct send_row *row)
              DB_VALUES(db_int(row->run), db_int(row->step), db_int(row->n), db_int(row->kind),
                        db_text(row->channel), db_blob(row->body), db_int(row->state), db_int(row->attempt),
                        db_int(row->due_at), db_int(row->sent_at), db_text0(row->reply_id),
-                       db_text0(row->status_url), db_text0(row->reason)));
+                       db_text0(row->status_url), db_text0(row->reason), db_int0(row->owner)));
 }
 
 size_t db_step_sends(struct store *store, int64_t run, int step, struct arena *arena, struct send_row **rows)

@@ -40,7 +40,7 @@ const char *const db_texts[SQL_COUNT] = {
 
     /* Where every tap passes, two plain statements instead of one with RETURNING or INSERT ... SELECT: for those SQLite makes
        a table of its own each time, which costs more than the rest. Nobody writes between them: the transaction is IMMEDIATE. */
-    [SQL_CHAT_SEQ] = "SELECT id, next_seq FROM chat WHERE channel = ?1 AND user_id = ?2",
+    [SQL_CHAT_SEQ] = "SELECT " PLACE " FROM chat WHERE channel = ?1 AND user_id = ?2",
     [SQL_ADD_CHAT] =
         "INSERT INTO chat(id, channel, user_id, next_seq, not_before) VALUES(?1, ?2, ?3, 1, 0)",
     [SQL_FIND_CHAT] = "SELECT " CHAT " FROM chat WHERE channel = ?1 AND user_id = ?2",
@@ -55,6 +55,7 @@ const char *const db_texts[SQL_COUNT] = {
     [SQL_CHAT_RUN] =
         "UPDATE chat SET next_seq = max(next_seq, ?3 + 1), due_at = CASE WHEN owner IS NULL AND (due_at IS NULL OR due_at > ?2)"
         " THEN ?2 ELSE due_at END WHERE id = ?1",
+    [SQL_TAKE_CHAT] = "UPDATE chat SET next_seq = ?3 + 1, owner = ?2 WHERE id = ?1",
     /* A send that was pruned is taken for a good one: pruning takes the buttons of the others with it. */
     [SQL_FIND_ISSUED] =
         "SELECT " ISSUED " FROM issued AS i WHERE chat = ?1 AND token = ?2 AND until > ?3 AND NOT EXISTS (SELECT 1 FROM send"
@@ -96,7 +97,8 @@ const char *const db_texts[SQL_COUNT] = {
     [SQL_GET_RUN] = "SELECT " RUN " FROM run WHERE id = ?1",
     [SQL_GET_ENTRY] = "SELECT " ENTRY " FROM entry WHERE id = ?1",
     [SQL_BEGIN_RUN] = "UPDATE run SET begun = 1 WHERE id = ?1",
-    [SQL_ADD_SEND] = "INSERT INTO send(" SEND ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+    [SQL_ADD_SEND] = 
+        "INSERT INTO send(" SEND ", owner) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     [SQL_STEP_SENDS] = "SELECT " SEND " FROM send WHERE run = ?1 AND step = ?2 ORDER BY n",
     [SQL_RUN_SENDS] = "SELECT " SEND " FROM send WHERE run = ?1 ORDER BY step, n",
     [SQL_UNSETTLED] = "SELECT total(state = 5), total(state < 2) FROM send WHERE run = ?1",

@@ -41,6 +41,7 @@ enum sql {
     SQL_TAP,
     SQL_ADD_RUN,
     SQL_CHAT_RUN,
+    SQL_TAKE_CHAT,
     SQL_ISSUE,
     SQL_FIND_ISSUED,
     SQL_LIST_ISSUED,

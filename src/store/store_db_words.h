@@ -6,6 +6,7 @@
 #define NOTIFICATION "id, source, state, reason, tries, stored_at, headers, body"
 #define ENTRY "id, notification, n, state, reason, tries, due_at, said_at, stored_at, source, conversation, message, doc"
 #define CHAT "id, channel, user_id, next_seq, due_at, owner, not_before, held"
+#define PLACE "id, next_seq, not_before, CASE WHEN due_at IS NULL AND owner IS NULL AND held IS NULL THEN 1 ELSE 0 END"
 #define RUN \
     "id, entry, rule, chat, seq, ruleset, state, reason, step, begun, doc, said_at, stored_at, expires_at, ended_at"
 #define SEND \

@@ -32,7 +32,8 @@ static void make_due(struct mem *mem, int64_t id, int64_t now)
     mem_replace(mem, MEM_CHAT, chat, &changed);
 }
 
-static void take_seq(struct mem *mem, int64_t id, int64_t seq)
+/* The owner comes with it, if there is one. */
+static void take_seq(struct mem *mem, int64_t id, int64_t seq, int64_t owner)
 {
     const struct chat_row *chat = find_chat(mem, id);
     struct chat_row changed;
@@ -41,21 +42,25 @@ static void take_seq(struct mem *mem, int64_t id, int64_t seq)
         return;
     changed = *chat;
     changed.next_seq = seq + 1;
+    if (owner)
+        changed.owner = owner;
     mem_replace(mem, MEM_CHAT, chat, &changed);
 }
 
 /* --- matching ------------------------------------------------------------------------------------------------------ */
 
 bool mem_next_seq(struct store *store, struct text channel, struct text user_id, int64_t new_id,
-                  int64_t *chat, int64_t *seq)
+                  struct chat_place *place)
 {
     struct chat_row row = { .id = new_id, .channel = channel, .user_id = user_id, .next_seq = 1 };
     const struct chat_row *found = mem_find(mem_of(store), MEM_CHAT, MEM_CHAT_USER, &row);
 
     if (found)
         row = *found;
-    *chat = row.id;
-    *seq = row.next_seq;
+    *place = (struct chat_place){ .chat = row.id,
+                                  .seq = row.next_seq,
+                                  .not_before = row.not_before,
+                                  .idle = !row.due_at && !row.owner && !row.held.p };
     return found || mem_insert(mem_of(store), MEM_CHAT, &row);
 }
 
@@ -87,7 +92,7 @@ bool mem_tap(struct store *store, int64_t chat, struct text rule, struct text da
     return same ? mem_replace(mem, MEM_TAP, same, &row) : mem_insert(mem, MEM_TAP, &row);
 }
 
-bool mem_add_run(struct store *store, const struct run_row *row, int64_t now)
+bool mem_add_run(struct store *store, const struct run_row *row, int64_t owner, int64_t now)
 {
     struct mem *mem = mem_of(store);
     struct run_row copy = *row;
@@ -100,7 +105,7 @@ bool mem_add_run(struct store *store, const struct run_row *row, int64_t now)
         copy.ended_at = 0;
     if (mem_find(mem, MEM_RUN, MEM_RUN_ENTRY, &copy) || !mem_insert(mem, MEM_RUN, &copy))
         return false;
-    take_seq(mem, row->chat, row->seq);
+    take_seq(mem, row->chat, row->seq, owner);
     make_due(mem, row->chat, now);
     return !store_failed(store);
 }

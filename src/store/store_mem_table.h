@@ -156,12 +156,12 @@ void mem_update_entry(struct store *store, const struct entry_row *row);
 size_t mem_old_entries(struct store *store, int64_t before, size_t limit, struct arena *arena,
                        struct entry_row **rows);
 bool mem_next_seq(struct store *store, struct text channel, struct text user_id, int64_t new_id,
-                  int64_t *chat, int64_t *seq);
+                  struct chat_place *place);
 bool mem_find_chat(struct store *store, struct text channel, struct text user_id, struct arena *arena,
                    struct chat_row *row);
 bool mem_tap(struct store *store, int64_t chat, struct text rule, struct text data, int64_t said_at,
              int64_t window_ms, int64_t now);
-bool mem_add_run(struct store *store, const struct run_row *row, int64_t now);
+bool mem_add_run(struct store *store, const struct run_row *row, int64_t owner, int64_t now);
 void mem_issue(struct store *store, const struct issued_row *row);
 bool mem_find_issued(struct store *store, int64_t chat, struct text token, int64_t now, struct arena *arena,
                      struct issued_row *row);

@@ -117,7 +117,7 @@ size_t pgsql_claim_chats(struct store *store, struct text channel, int64_t now, 
 bool pgsql_get_chat(struct store *store, int64_t id, struct arena *arena, struct chat_row *row);
 bool pgsql_head_run(struct store *store, int64_t chat, struct arena *arena, struct run_row *row);
 bool pgsql_get_run(struct store *store, int64_t id, struct arena *arena, struct run_row *row);
-bool pgsql_add_run(struct store *store, const struct run_row *row, int64_t now);
+bool pgsql_add_run(struct store *store, const struct run_row *row, int64_t owner, int64_t now);
 void pgsql_begin_run(struct store *store, int64_t run);
 void pgsql_step_run(struct store *store, int64_t run, int step, struct text doc);
 bool pgsql_set_run(struct store *store, int64_t run, enum run_state state, struct text reason, int64_t now);

@@ -239,12 +239,12 @@ void pgsql_hold_chat(struct store *store, int64_t chat, struct text reason, int6
     IN_BOTH(find_chat(store, chat), hold_chat, chat, reason, now);
 }
 
-bool pgsql_add_run(struct store *store, const struct run_row *row, int64_t now)
+bool pgsql_add_run(struct store *store, const struct run_row *row, int64_t owner, int64_t now)
 {
-    if (!db_add_run(store, row, now))
+    if (!db_add_run(store, row, owner, now))
         return false;
     if (find_chat(store, row->chat))
-        (void)!mem_add_run(pgsql_of(store)->image, row, now);
+        (void)!mem_add_run(pgsql_of(store)->image, row, owner, now);
     return checked(store);
 }
 

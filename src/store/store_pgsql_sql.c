@@ -55,7 +55,7 @@ const char *const pgsql_texts[SQL_COUNT] = {
         " UPDATE entry SET owner = ?3, tries = tries + 1 WHERE id IN (SELECT id FROM due) RETURNING " ENTRY,
 
     /* The chat is locked from here to the commit: its numbers, taps and buttons are one node's at a time. */
-    [SQL_CHAT_SEQ] = "SELECT id, next_seq FROM chat WHERE channel = ?1 AND user_id = ?2 FOR NO KEY UPDATE",
+    [SQL_CHAT_SEQ] = "SELECT " PLACE " FROM chat WHERE channel = ?1 AND user_id = ?2 FOR NO KEY UPDATE",
     [SQL_ADD_CHAT] =
         "INSERT INTO chat(id, channel, user_id, next_seq, not_before) VALUES(?1, ?2, ?3, 1, 0)"
         " ON CONFLICT(channel, user_id) DO NOTHING",

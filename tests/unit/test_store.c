@@ -126,27 +126,27 @@ int64_t put_notification(struct fixture *f, enum notification_state state)
 
 int64_t put_chat(struct fixture *f, const char *channel, const char *user)
 {
-    int64_t chat, seq;
+    struct chat_place place;
 
     begin(f);
-    assert_true(store_next_seq(f->store, T(channel), T(user), ++f->id, &chat, &seq));
+    assert_true(store_next_seq(f->store, T(channel), T(user), ++f->id, &place));
     commit(f);
-    return chat;
+    return place.chat;
 }
 
 int64_t put_run(struct fixture *f, int64_t chat, int64_t said_at)
 {
     struct entry_row entry = an_entry(f, 1, ENTRY_DONE);
     struct chat_row row;
+    struct chat_place place;
     struct run_row run;
-    int64_t seq;
 
     begin(f);
     store_add_entries(f->store, &entry, 1);
     assert_true(store_get_chat(f->store, chat, f->arena, &row));
-    assert_true(store_next_seq(f->store, row.channel, row.user_id, 0, &chat, &seq));
-    run = a_run(f, chat, seq, said_at);
-    assert_true(store_add_run(f->store, &run, 100));
+    assert_true(store_next_seq(f->store, row.channel, row.user_id, 0, &place));
+    run = a_run(f, chat, place.seq, said_at);
+    assert_true(store_add_run(f->store, &run, 0, 100));
     commit(f);
     return run.id;
 }

@@ -286,7 +286,7 @@ static int64_t put_life(struct fixture *f, int64_t chat, int64_t entry)
 
     run.entry = entry;
     begin(f);
-    assert_true(store_add_run(f->store, &run, 100));
+    assert_true(store_add_run(f->store, &run, 0, 100));
     store_add_sends(f->store, &send, 1);
     store_issue(f->store, chat, run.id, 0, 0, &button, 1, 100, 1000);
     store_set_variable(f->store, chat, &variable);

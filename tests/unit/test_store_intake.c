@@ -123,28 +123,31 @@ static void test_next_seq(struct fixture *f)
 {
     struct chat_row row;
     struct run_row run;
-    int64_t chat, other, seq;
+    struct chat_place place;
 
     assert_false(store_find_chat(f->store, T("shop"), T("7"), f->arena, &row));
     begin(f);
-    assert_true(store_next_seq(f->store, T("shop"), T("7"), 21, &chat, &seq));
-    assert_int_equal(chat, 21);
-    assert_int_equal(seq, 1);
-    assert_true(store_next_seq(f->store, T("shop"), T("7"), 22, &chat, &seq));
-    assert_int_equal(chat, 21);
-    assert_int_equal(seq, 1); /* nobody took it */
-    run = (struct run_row){ .id = 31, .entry = 1, .rule = T("a"), .chat = chat, .seq = seq };
-    assert_true(store_add_run(f->store, &run, 100));
+    assert_true(store_next_seq(f->store, T("shop"), T("7"), 21, &place));
+    assert_int_equal(place.chat, 21);
+    assert_int_equal(place.seq, 1);
+    assert_true(place.idle);
+    assert_true(store_next_seq(f->store, T("shop"), T("7"), 22, &place));
+    assert_int_equal(place.chat, 21);
+    assert_int_equal(place.seq, 1); /* nobody took it */
+    assert_true(place.idle);
+    run = (struct run_row){ .id = 31, .entry = 1, .rule = T("a"), .chat = 21, .seq = 1 };
+    assert_true(store_add_run(f->store, &run, 0, 100));
     run.id = 32;
-    assert_false(store_add_run(f->store, &run, 90)); /* a run of this entry and rule is there */
-    assert_true(store_next_seq(f->store, T("shop"), T("7"), 22, &chat, &seq));
-    assert_int_equal(seq, 2);
+    assert_false(store_add_run(f->store, &run, 0, 90)); /* a run of this entry and rule is there */
+    assert_true(store_next_seq(f->store, T("shop"), T("7"), 22, &place));
+    assert_int_equal(place.seq, 2);
+    assert_false(place.idle); /* it is due */
     run.rule = T("b");
-    run.seq = seq;
-    assert_true(store_add_run(f->store, &run, 110));
-    assert_true(store_next_seq(f->store, T("shop2"), T("7"), 23, &other, &seq));
-    assert_int_equal(other, 23);
-    assert_int_equal(seq, 1);
+    run.seq = place.seq;
+    assert_true(store_add_run(f->store, &run, 0, 110));
+    assert_true(store_next_seq(f->store, T("shop2"), T("7"), 23, &place));
+    assert_int_equal(place.chat, 23);
+    assert_int_equal(place.seq, 1);
     commit(f);
     assert_true(store_find_chat(f->store, T("shop"), T("7"), f->arena, &row));
     assert_int_equal(row.id, 21);
@@ -153,7 +156,7 @@ static void test_next_seq(struct fixture *f)
     assert_int_equal(row.owner, 0);
     assert_text(row.held, NULL);
     begin(f);
-    assert_false(store_next_seq(f->store, T("shop"), T("8"), 21, &chat, &seq)); /* the id is another's */
+    assert_false(store_next_seq(f->store, T("shop"), T("8"), 21, &place)); /* the id is another's */
     commit_gives(f, STORE_BAD_DATA);
 }
 
@@ -200,8 +203,8 @@ static void test_add_run(struct fixture *f)
 
     again.id = ++f->id;
     begin(f);
-    assert_true(store_add_run(f->store, &run, 100));
-    assert_false(store_add_run(f->store, &again, 50));
+    assert_true(store_add_run(f->store, &run, 0, 100));
+    assert_false(store_add_run(f->store, &again, 0, 50));
     commit(f);
     assert_true(store_get_chat(f->store, chat, f->arena, &row));
     assert_int_equal(row.due_at, 100);
@@ -216,21 +219,76 @@ static void test_add_run(struct fixture *f)
     assert_text(got.doc, "{}");
     begin(f);
     again.entry = 77;
-    assert_true(store_add_run(f->store, &again, 300)); /* due before already */
+    assert_true(store_add_run(f->store, &again, 0, 300)); /* due before already */
     assert_int_equal(store_claim_chats(f->store, T("shop"), 300, 1, STORE_LONGEST_DUE, 9, f->arena, &rows),
                      1);
     assert_int_equal(rows[0].due_at, 100);
     again.id = ++f->id;
     again.rule = T("r2");
-    assert_true(store_add_run(f->store, &again, 40)); /* an owner looks by himself */
+    assert_true(store_add_run(f->store, &again, 0, 40)); /* an owner looks by himself */
     commit(f);
     assert_true(store_get_chat(f->store, chat, f->arena, &row));
     assert_int_equal(row.due_at, 100);
     assert_int_equal(row.owner, 1);
     begin(f);
     again.entry = 78;
-    assert_false(store_add_run(f->store, &again, 40)); /* the id is there */
+    assert_false(store_add_run(f->store, &again, 0, 40)); /* the id is there */
     commit_gives(f, STORE_BAD_DATA);
+}
+
+/* A chat that waits for nothing may be taken together with what it gets: then it is not due, and its number is taken. */
+static void test_take_chat(struct fixture *f)
+{
+    struct chat_place place;
+    struct chat_row row, *rows;
+    struct run_row run;
+
+    begin(f);
+    assert_true(store_next_seq(f->store, T("shop"), T("7"), 21, &place));
+    run = a_run(f, place.chat, place.seq, 90);
+    run.begun = true;
+    assert_true(store_add_run(f->store, &run, 4, 100));
+    assert_true(store_next_seq(f->store, T("shop"), T("7"), 22, &place));
+    assert_int_equal(place.seq, 2);
+    assert_false(place.idle);
+    commit(f);
+    assert_true(store_get_chat(f->store, 21, f->arena, &row));
+    assert_int_equal(row.owner, 4);
+    assert_int_equal(row.due_at, 0);
+    assert_true(store_head_run(f->store, 21, f->arena, &run));
+    assert_true(run.begun);
+    begin(f);
+    assert_int_equal(store_claim_chats(f->store, T("shop"), 300, 1, STORE_LONGEST_DUE, 9, f->arena, &rows),
+                     0);
+    assert_true(store_set_run(f->store, run.id, RUN_DONE, TEXT_NONE, 110));
+    store_release_chat(f->store, 21, 0, 0);
+    assert_true(store_next_seq(f->store, T("shop"), T("7"), 22, &place));
+    assert_true(place.idle);
+    store_hold_chat(f->store, 21, T("why"), 120);
+    assert_true(store_next_seq(f->store, T("shop"), T("7"), 22, &place));
+    assert_false(place.idle);
+    commit(f);
+}
+
+/* Whoever owned it is gone. */
+static void test_taken_chat_is_disowned(struct fixture *f)
+{
+    struct chat_place place;
+    struct chat_row *rows;
+    struct run_row run;
+
+    begin(f);
+    assert_true(store_next_seq(f->store, T("shop"), T("7"), 21, &place));
+    run = a_run(f, place.chat, place.seq, 90);
+    run.begun = true;
+    assert_true(store_add_run(f->store, &run, 4, 100));
+    commit(f);
+    begin(f);
+    store_disown(f->store, 0, 200);
+    assert_int_equal(store_claim_chats(f->store, T("shop"), 300, 1, STORE_LONGEST_DUE, 9, f->arena, &rows),
+                     1);
+    assert_int_equal(rows[0].due_at, 200);
+    commit(f);
 }
 
 /* What is not begun cannot be committed: an acknowledgement may hang on it. */
@@ -253,8 +311,14 @@ static void test_give_up(struct fixture *f)
 }
 
 const struct store_test intake_tests[] = {
-    { "give up", test_give_up },   { "notifications", test_notifications },
-    { "seen", test_seen },         { "entries", test_entries },
-    { "next_seq", test_next_seq }, { "tap window", test_tap_window },
-    { "add_run", test_add_run },   { NULL, NULL },
+    { "give up", test_give_up },
+    { "notifications", test_notifications },
+    { "seen", test_seen },
+    { "entries", test_entries },
+    { "next_seq", test_next_seq },
+    { "tap window", test_tap_window },
+    { "add_run", test_add_run },
+    { "take chat", test_take_chat },
+    { "taken chat", test_taken_chat_is_disowned },
+    { NULL, NULL },
 };

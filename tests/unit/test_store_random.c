@@ -177,6 +177,8 @@ static void step_match(struct side *s, const struct world *w)
                            .stored_at = w->now,
                            .expires_at = w->r[3] % 4 ? w->now + w->r[3] % 900 : 0,
                            .state = w->r[5] % 9 == 0 ? RUN_HELD : RUN_READY };
+    const int64_t owner = w->r[4] % 3 == 0;
+    struct chat_place place;
     unsigned char keys[2][STORE_KEY_BYTES] = { { 0 } };
     bool fresh[2];
 
@@ -184,11 +186,16 @@ static void step_match(struct side *s, const struct world *w)
     memset(keys[1], (int)(w->r[3] % 100), STORE_KEY_BYTES);
     store_seen(s->store, keys[0], 2, 1, w->now, fresh);
     buf_printf(&s->said, "seen %d%d ", fresh[0], fresh[1]);
-    if (!store_next_seq(s->store, PICK(channels, w->r[4]), PICK(users, w->r[5]), w->id, &run.chat, &run.seq))
+    if (!store_next_seq(s->store, PICK(channels, w->r[4]), PICK(users, w->r[5]), w->id, &place))
         return;
+    run.chat = place.chat;
+    run.seq = place.seq;
+    run.begun = place.idle && owner;
     say_int(s, run.seq);
+    say_int(s, place.idle);
+    say_int(s, place.not_before);
     say_int(s, store_tap(s->store, run.chat, run.rule, PICK(words, w->r[0]), run.said_at, 20, w->now));
-    say_int(s, store_add_run(s->store, &run, w->now));
+    say_int(s, store_add_run(s->store, &run, place.idle ? owner : 0, w->now));
 }
 
 static void work_head(struct side *s, const struct world *w, const struct run_row *run)

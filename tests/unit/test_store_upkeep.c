@@ -152,7 +152,7 @@ static struct family put_family(struct fixture *f, int64_t chat)
         family.runs[i] = run.id;
         sends[0].state = i ? SEND_FAILED : SEND_OK;
         store_add_entries(f->store, &entry, 1);
-        assert_true(store_add_run(f->store, &run, 100));
+        assert_true(store_add_run(f->store, &run, 0, 100));
         store_add_sends(f->store, sends, 2);
         store_issue(f->store, chat, run.id, 0, 0, &data[i], 1, 100, 4000);
     }
@@ -210,7 +210,7 @@ static struct family put_done(struct fixture *f, int64_t chat, const char *sourc
     begin(f);
     store_add_notifications(f->store, &notification, 1);
     store_add_entries(f->store, &entry, 1);
-    assert_true(store_add_run(f->store, &run, 100));
+    assert_true(store_add_run(f->store, &run, 0, 100));
     store_add_sends(f->store, &send, 1);
     commit(f);
     set_run(f, run.id, RUN_DONE, 500);
@@ -543,10 +543,10 @@ static void test_entry_runs(struct fixture *f)
     struct run_row run = a_run(f, 1, 1, 1), *rows;
 
     begin(f);
-    assert_true(store_add_run(f->store, &run, 1));
+    assert_true(store_add_run(f->store, &run, 0, 1));
     run.id = ++f->id;
     run.rule = T("r0");
-    assert_true(store_add_run(f->store, &run, 1));
+    assert_true(store_add_run(f->store, &run, 0, 1));
     commit(f);
     assert_int_equal(store_entry_runs(f->store, run.entry, f->arena, &rows), 2);
     assert_text(rows[0].rule, "r0");
