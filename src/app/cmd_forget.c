@@ -69,35 +69,51 @@ static void note_waiting(const struct forget *forget)
 }
 
 /* Nothing is printed during the transaction: a terminal that is stopped would hold up the daemon. */
-static enum store_status remove_chat(struct forget *forget, enum store_forget *done, struct fault *fault)
+static enum store_status remove_once(struct forget *forget, bool find, enum store_forget *done,
+                                     struct fault *fault)
 {
     struct text channel = forget->channel ? text_of(forget->channel) : TEXT_NONE;
-    enum store_status status = STORE_OK;
+    enum store_status status;
 
-    *done = STORE_FORGET_AGAIN;
-    for (int finds = 0; status == STORE_OK && *done == STORE_FORGET_AGAIN; finds++) {
-        if (finds < FINDS_MAX)
-            store_forget_find(forget->store, channel, text_of(forget->chat));
-        if (store_failed(forget->store))
-            return store_commit(forget->store, fault);
-        status = store_begin(forget->store, fault);
-        if (status != STORE_OK)
-            return status;
-        *done = store_forget_chat(forget->store, channel, text_of(forget->chat), &forget->gone);
-        status = store_commit(forget->store, fault);
-    }
+    if (find)
+        store_forget_find(forget->store, channel, text_of(forget->chat));
+    if (store_failed(forget->store))
+        return store_commit(forget->store, fault);
+    status = store_begin(forget->store, fault);
+    if (status != STORE_OK)
+        return status;
+    *done = store_forget_chat(forget->store, channel, text_of(forget->chat), &forget->gone);
+    return store_commit(forget->store, fault);
+}
+
+static enum store_status remove_chat(struct forget *forget, enum store_forget *done, struct fault *fault)
+{
+    enum store_status status;
+    int finds = 0, tries = 0;
+
+    do
+        status = remove_once(forget, finds++ < FINDS_MAX, done, fault);
+    while ((status == STORE_OK && *done == STORE_FORGET_AGAIN) || cmdline_again(status, &tries));
     return status;
+}
+
+static int failed(enum store_status status, const struct fault *fault)
+{
+    fprintf(stderr, "callbackd: the store failed, %s: %s\n",
+            status == STORE_IN_DOUBT ? "and did not say whether anything was removed; try again"
+                                     : "nothing was removed",
+            fault->text);
+    return EXIT_TROUBLE;
 }
 
 static int run(struct forget *forget)
 {
-    enum store_forget done;
+    enum store_forget done = STORE_FORGET_BUSY;
     struct fault fault = { "" };
+    enum store_status status = remove_chat(forget, &done, &fault);
 
-    if (remove_chat(forget, &done, &fault) != STORE_OK) {
-        fprintf(stderr, "callbackd: the store failed, nothing was removed: %s\n", fault.text);
-        return EXIT_TROUBLE;
-    }
+    if (status != STORE_OK)
+        return failed(status, &fault);
     if (done == STORE_FORGET_BUSY)
         return busy(forget);
     if (!forget->gone.chats)

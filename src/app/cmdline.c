@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define TRIES 10 /* of a transaction: each time somebody else's was stored */
+
 const struct cmd cmd_table[] = {
     { "serve", "serve -c FILE", "run the daemon in the foreground", cmd_serve },
     { "check", "check -c FILE [--strict] [--against OLD] [OPTIONS]", "check configuration and rules, offline",
@@ -165,6 +167,11 @@ struct store *cmdline_store(const char *config_path, struct config **config, int
         *config = NULL;
     }
     return store;
+}
+
+bool cmdline_again(enum store_status status, int *tries)
+{
+    return status == STORE_AGAIN && ++*tries < TRIES;
 }
 
 void cmdline_age(int64_t since_ms, char *out, size_t size)

@@ -34,5 +34,7 @@ bool cmdline_no_words(char **argv, int n) CHECKED;
 void cmdline_findings(struct findings *findings, bool to_stdout);
 /* cmdline_store: the store of a configuration file; only reads that file. NULL after saying why; *code is the exit code then. */
 struct store *cmdline_store(const char *config_path, struct config **config, int *code) CHECKED;
+/* cmdline_again: another program was in the way of a transaction, and it is worth another try. Counts them. */
+bool cmdline_again(enum store_status status, int *tries) CHECKED;
 /* cmdline_age: "12s", "3m", "5h", "2d" since then. */
 void cmdline_age(int64_t since_ms, char *out, size_t size);

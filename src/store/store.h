@@ -449,7 +449,8 @@ enum store_forget {
    what hangs on them, the entries behind their runs, and all entries of the same conversations, which no rule may have
    taken. A notification goes with its last entry; one that has others', too, loses its body, which nothing needs once it
    is extracted. What stays: keys of `seen` (hashes; a webhook that comes again would else bring the customer back),
-   notifications that are not extracted yet, entries of conversations that never had a run. All goes, or nothing. */
+   notifications that are not extracted yet, entries of conversations that never had a run. All goes, or nothing; STORE_AGAIN of the
+   commit is to be expected where others are at work. */
 enum store_forget store_forget_chat(struct store *store, struct text channel, struct text user_id,
                                     struct store_forgotten *counts) CHECKED;
 /* store_forget_find: reads whole tables, for the command line, which others write to meanwhile; then the next store_forget_chat of

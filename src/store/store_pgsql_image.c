@@ -315,9 +315,18 @@ size_t pgsql_prune(struct store *store, const struct store_keep *keep, size_t li
     return db_prune(store, keep, limit, runs);
 }
 
+/* Where it is the first thing in its transaction, that begins anew: all its statements see one moment, and what the customer says
+   meanwhile comes before it as a whole, or behind. The chats are locked first. Whoever had one just then makes it fail (40001): it is
+   done again. */
 bool pgsql_forget_chat(struct store *store, struct text channel, struct text user_id,
                        struct store_forgotten *counts)
 {
-    pgsql_image_end(pgsql_of(store));
+    struct pgsql_db *db = pgsql_of(store);
+
+    pgsql_image_end(db);
+    if (!db->wrote &&
+        (!pgsql_send(db, SQL_ROLLBACK, DB_NOTHING) || !pgsql_send(db, SQL_BEGIN_STILL, DB_NOTHING)))
+        return false;
+    db_write(&db->db, SQL_FORGET_LOCK, DB_VALUES(db_text0(channel), db_text(user_id)));
     return db_forget_chat(store, channel, user_id, counts);
 }

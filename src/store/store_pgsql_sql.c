@@ -20,6 +20,7 @@
 /* NOLINTBEGIN(bugprone-suspicious-missing-comma): statements go over several lines */
 const char *const pgsql_texts[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
+    [SQL_BEGIN_STILL] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE",
     [SQL_ROLLBACK] = "ROLLBACK",
     [SQL_CLOCK] = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
     [SQL_PATIENCE] = "SELECT set_config('statement_timeout', CAST(?1 AS TEXT), true)",
@@ -123,6 +124,7 @@ const char *const pgsql_texts[SQL_COUNT] = {
     [SQL_NEXT_DUE] =
         "SELECT greatest(1, due_at) FROM chat WHERE channel = ?1 AND due_at IS NOT NULL AND owner IS NULL AND held IS NULL"
         " ORDER BY due_at LIMIT 1",
+    [SQL_FORGET_LOCK] = "SELECT id FROM chat WHERE id IN " CHATS_OF " ORDER BY id FOR UPDATE",
     [SQL_FORGET_BODIES] =
         "UPDATE notification SET body = '' WHERE id IN " NOTIFICATIONS_OF " AND id IN " OTHERS_IN " AND body <> ''",
 };

@@ -281,6 +281,68 @@ static void test_claims_pass_over_what_is_locked(struct fixture *f)
     PQfinish(other);
 }
 
+/* Forgets in a process of its own, as the command line does it. */
+static pid_t forget_beside(struct fixture *f)
+{
+    pid_t child = fork();
+    struct store_forgotten counts;
+    enum store_status status;
+    struct fault fault;
+    struct store *store;
+
+    if (child != 0)
+        return child;
+    store = open_as(f, STORE_OPERATE);
+    do {
+        if (store_begin(store, &fault) == STORE_OK)
+            (void)!store_forget_chat(store, TEXT_NONE, T("1"), &counts);
+        status = store_commit(store, &fault);
+    } while (status == STORE_AGAIN);
+    _exit(status == STORE_OK && counts.chats == 1 ? 0 : 1);
+}
+
+/* How many rows there are now. */
+static int rows_of(PGconn *conn, const char *sql)
+{
+    PGresult *result = PQexec(conn, sql);
+    int n = PQntuples(result);
+
+    PQclear(result);
+    return n;
+}
+
+/* A customer's words come in the middle of it: they go as a whole, or stay as a whole; and no run comes to the chat. */
+static void test_forget_sees_one_moment(struct fixture *f)
+{
+    const int64_t first = put_notification(f, NOTIFICATION_DONE);
+    PGconn *other = PQconnectdb(server), *look = PQconnectdb(server);
+    struct entry_row entry = an_entry(f, first, ENTRY_DONE);
+    int status = 1;
+    pid_t child;
+
+    put_run(f, put_chat(f, "shop", "1"), 10);
+    begin(f);
+    store_add_entries(f->store, &entry, 1);
+    commit(f);
+    assert_int_equal(rows_of(other, "BEGIN; SELECT 1 FROM entry FOR UPDATE"), 2);
+    child = forget_beside(f);
+    while (rows_of(look, "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == 0)
+        usleep(1000);
+    assert_int_equal(rows_of(look, "SELECT 1 FROM chat FOR NO KEY UPDATE SKIP LOCKED"), 0);
+    entry = an_entry(f, put_notification(f, NOTIFICATION_DONE), ENTRY_DONE);
+    begin(f);
+    store_add_entries(f->store, &entry, 1);
+    commit(f);
+    PQfinish(other);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(rows_of(look, "SELECT 1 FROM chat"), 0);
+    assert_int_equal(
+        rows_of(look, "SELECT 1 FROM notification AS n JOIN entry AS e ON e.notification = n.id"), 1);
+    assert_int_equal(rows_of(look, "SELECT 1 FROM notification"), 1);
+    PQfinish(look);
+}
+
 /* A trigger that fails so often, past any rollback. */
 static void fail_with(const char *code, const char *table)
 {
@@ -578,6 +640,7 @@ static const struct store_test server_tests[] = {
     { "calls", test_calls },
     { "disown one", test_disown_one },
     { "claims pass over what is locked", test_claims_pass_over_what_is_locked },
+    { "forget sees one moment", test_forget_sees_one_moment },
     { "what errors mean", test_what_errors_mean },
     { "refusals are told at once when it matters", test_refusals_are_told_at_once_when_it_matters },
     { "server goes and comes", test_server_goes_and_comes },
