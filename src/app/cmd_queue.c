@@ -275,22 +275,36 @@ static void take_time(struct queue *queue)
         queue->now = at;
 }
 
-/* Everything of one call is one transaction. Nothing is printed during it: a terminal that is stopped, or a pager, would hold up
-   the daemon, which waits for the same lock. */
-static enum store_status change(struct queue *queue, const struct action *action, int argc, char **argv,
-                                int *code, struct fault *fault)
+static enum store_status change_once(struct queue *queue, const struct action *action, int argc, char **argv,
+                                     int *code, struct fault *fault)
 {
-    static char until_committed[1 << 18];
     enum store_status status = store_begin(queue->store, fault);
 
     if (status != STORE_OK)
         return status;
-    setvbuf(stdout, until_committed, _IOFBF, sizeof(until_committed));
     take_time(queue);
     *code = action->run(queue, argc, argv);
-    status = store_commit(queue->store, fault);
-    if (status != STORE_OK)
-        __fpurge(stdout); /* it did not happen */
+    return store_commit(queue->store, fault);
+}
+
+/* Everything of one call is one transaction. Nothing is printed during it: a terminal that is stopped, or a pager, would hold up
+   the daemon, which waits for the same lock; and it may have to be done again. */
+static enum store_status change(struct queue *queue, const struct action *action, int argc, char **argv,
+                                int *code, struct fault *fault)
+{
+    static char until_committed[2][1 << 18];
+    enum store_status status;
+    int tries = 0;
+
+    setvbuf(stdout, until_committed[0], _IOFBF, sizeof(until_committed[0]));
+    setvbuf(stderr, until_committed[1], _IOFBF, sizeof(until_committed[1]));
+    do {
+        status = change_once(queue, action, argc, argv, code, fault);
+        if (status != STORE_OK) { /* it did not happen */
+            __fpurge(stdout);
+            __fpurge(stderr);
+        }
+    } while (cmdline_again(status, &tries));
     return status;
 }
 
@@ -309,7 +323,11 @@ static int run_action(struct queue *queue, const struct action *action, int argc
     enum store_status status = (action->changes ? change : look)(queue, action, argc, argv, &code, &fault);
 
     if (status != STORE_OK) {
-        fprintf(stderr, "callbackd: the store failed, nothing was changed: %s\n", fault.text);
+        fprintf(stderr, "callbackd: the store failed, %s: %s\n",
+                status == STORE_IN_DOUBT
+                    ? "and did not say whether anything was changed; look with 'queue show'"
+                    : "nothing was changed",
+                fault.text);
         return EXIT_TROUBLE;
     }
     return code == EXIT_USAGE ? usage() : code;

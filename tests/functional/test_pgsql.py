@@ -131,6 +131,27 @@ def test_queue_beside_the_daemon():
 
 
 @test
+def test_commands_that_are_in_the_way_of_another_are_repeated():
+    """As above; what they say is said once, and what another program does to the customer in the middle is no trouble."""
+    with Sim() as sim, Daemon(sim) as daemon:
+        sim.fault(status=400, body={"message": "no"}, times=1)
+        daemon.tap("<p>track:ORD-1001</p>")
+        run = runs(daemon, "failed")[0]
+        for number, (table, what) in enumerate((("run", "UPDATE"), ("variable", "DELETE"), ("tap", "DELETE"))):
+            postgres.sql(
+                f"CREATE SEQUENCE tries{number}; CREATE FUNCTION fail{number}() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN"
+                f" IF nextval('tries{number}') < 4 THEN RAISE EXCEPTION 'later' USING ERRCODE = '40001'; END IF; RETURN NULL; END $f$;"
+                f" CREATE TRIGGER fail{number} AFTER {what} ON {table} FOR EACH STATEMENT EXECUTE FUNCTION fail{number}()", database(daemon))
+        code, out, err = daemon.run("queue", "retry", str(run["id"]), "12345")
+        assert (code, out.count("waits"), err.count("12345")) == (1, 1, 1), (code, out, err)
+        sim.wait_sends(1)
+        daemon.settled()
+        code, out, err = daemon.run("forget", "--chat", "700000001")
+        assert code == 0 and "runs           1" in out, (code, out, err)
+        assert stored(daemon, "last_value FROM tries0") != "1" and stored(daemon, "last_value FROM tries2") != "1"
+
+
+@test
 def test_trouble_at_the_start_is_told_without_the_password():
     with Daemon(start=False) as daemon:
         good = daemon.env["STORE_URL"]
