@@ -1,6 +1,6 @@
 # `make bench`: the yardsticks, the notifications and what drives them. Never installed, not built by `make all`.
 
-EXTRA_PROGRAMS = contrib/bench/bare contrib/bench/relay contrib/bench/notes contrib/bench/match
+EXTRA_PROGRAMS = contrib/bench/bare contrib/bench/relay contrib/bench/notes contrib/bench/match contrib/bench/pace
 CLEANFILES += $(EXTRA_PROGRAMS)
 EXTRA_DIST += contrib/bench/bench.py contrib/bench/nodes.py contrib/bench/troubles.py contrib/bench/feed.lua contrib/bench/RESULTS
 
@@ -15,6 +15,9 @@ contrib_bench_bare_SOURCES = contrib/bench/bare.c contrib/bench/hub.c contrib/be
 	contrib/bench/serve.c contrib/bench/serve.h
 contrib_bench_bare_CFLAGS = $(BENCH_CFLAGS)
 contrib_bench_bare_LDADD = src/libbase.a $(EVENT_LIBS) $(CRYPTO_LIBS)
+contrib_bench_pace_SOURCES = contrib/bench/pace.c contrib/bench/serve.c contrib/bench/serve.h contrib/bench/ways.c contrib/bench/ways.h
+contrib_bench_pace_CFLAGS = $(BENCH_CFLAGS)
+contrib_bench_pace_LDADD = src/libbase.a $(EVENT_LIBS)
 contrib_bench_relay_SOURCES = contrib/bench/relay.c contrib/bench/hub.c contrib/bench/hub.h \
 	contrib/bench/post.c contrib/bench/post.h contrib/bench/serve.c contrib/bench/serve.h
 contrib_bench_relay_CFLAGS = $(BENCH_CFLAGS) $(CURL_CFLAGS) $(JSON_CFLAGS) $(PCRE2_CFLAGS)
