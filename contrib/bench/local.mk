@@ -2,7 +2,10 @@
 
 EXTRA_PROGRAMS = contrib/bench/bare contrib/bench/relay contrib/bench/notes contrib/bench/match contrib/bench/pace
 CLEANFILES += $(EXTRA_PROGRAMS)
-EXTRA_DIST += contrib/bench/bench.py contrib/bench/nodes.py contrib/bench/troubles.py contrib/bench/feed.lua contrib/bench/RESULTS
+EXTRA_DIST += contrib/bench/bench.py contrib/bench/nodes.py contrib/bench/troubles.py contrib/bench/feed.lua contrib/bench/RESULTS \
+	contrib/bench/peers/install contrib/bench/peers/package.json contrib/bench/peers/package-lock.json contrib/bench/peers/server.js \
+	contrib/bench/peers/tap.js contrib/bench/peers/relay.js contrib/bench/peers/stored.js contrib/bench/peers/hooks.json.tmpl \
+	contrib/bench/peers/answer
 
 BENCH_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(CRYPTO_CFLAGS)
 contrib_bench_notes_SOURCES = contrib/bench/notes.c contrib/bench/hub.c contrib/bench/hub.h
@@ -22,6 +25,10 @@ contrib_bench_relay_SOURCES = contrib/bench/relay.c contrib/bench/hub.c contrib/
 	contrib/bench/post.c contrib/bench/post.h contrib/bench/serve.c contrib/bench/serve.h
 contrib_bench_relay_CFLAGS = $(BENCH_CFLAGS) $(CURL_CFLAGS) $(JSON_CFLAGS) $(PCRE2_CFLAGS)
 contrib_bench_relay_LDADD = src/libbase.a $(EVENT_LIBS) $(CURL_LIBS) $(JSON_LIBS) $(PCRE2_LIBS) $(CRYPTO_LIBS)
+
+# What peers/install installs.
+clean-local:
+	rm -rf bench-peers
 
 # BENCH_FLAGS: --quick, --rounds N, ... (see bench.py --help)
 bench: $(EXTRA_PROGRAMS) tests/sim/callbackd-sim tests/faults/trouble.so callbackd
