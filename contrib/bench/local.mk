@@ -2,7 +2,8 @@
 
 EXTRA_PROGRAMS = contrib/bench/bare contrib/bench/relay contrib/bench/notes contrib/bench/match contrib/bench/pace
 CLEANFILES += $(EXTRA_PROGRAMS)
-EXTRA_DIST += contrib/bench/bench.py contrib/bench/nodes.py contrib/bench/troubles.py contrib/bench/feed.lua contrib/bench/RESULTS \
+EXTRA_DIST += contrib/bench/bench.py contrib/bench/backlog.py contrib/bench/compare.py contrib/bench/nodes.py contrib/bench/report.py \
+	contrib/bench/starts.py contrib/bench/subjects.py contrib/bench/troubles.py contrib/bench/feed.lua contrib/bench/RESULTS \
 	contrib/bench/peers/install contrib/bench/peers/package.json contrib/bench/peers/package-lock.json contrib/bench/peers/server.js \
 	contrib/bench/peers/tap.js contrib/bench/peers/relay.js contrib/bench/peers/stored.js contrib/bench/peers/hooks.json.tmpl \
 	contrib/bench/peers/answer

@@ -2,19 +2,16 @@
 
 That nothing is lost meanwhile, and that others go on, is tested in tests/functional/test_faults.py, with the same means."""
 
-import collections, contextlib, errno, json, os, socket, sqlite3, sys, tempfile, threading, time
+import contextlib, errno, json, os, socket, sqlite3, tempfile, threading, time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, '..', '..', 'tests', 'functional'))
-import faultkit, harness
+from subjects import harness, Driven, Notes, SECRET
+import faultkit
 
-SECRET = 'bench-secret'
 RULES = "rules:\n  - { name: track, tap: 'track:(?<id>ORD-[0-9]{4,12})', reply: { text: 'Order ${id} is on its way.' } }\n"
 DAY_MS = 86400000
-Notes = collections.namedtuple('Notes', 'file length count')
 
 
-class Place:
+class Place(Driven):
     """Where a scene plays: the daemon on a new store, the simulator, and what is to be closed at the end."""
 
     def __init__(self, bench, scene):
@@ -42,9 +39,6 @@ class Place:
 
     def use(self, url):
         self.daemon.config['channels']['shop']['url'] = url
-
-    def cpu(self):
-        return 0
 
     def peak(self):
         """Megabytes."""
@@ -225,8 +219,10 @@ SCENES = (
 )
 
 
-def hubspot_notes(bench, count):
-    """Signed requests of one length, each with a message of its own: their file is good for five minutes."""
+def hubspot_notes(bench):
+    """Signed requests of one length, each with a message of its own: their file is good for five minutes. As many as the generator can
+    bring: what goes out twice would measure the recognizing of repeats."""
+    count = int(bench.speed * bench.seconds)
     path, begun = '/webhooks/hubspot', int(time.time() * 1000)
     file = os.path.join(bench.folder, 'hubspot')
     with open(file, 'wb') as out:
@@ -242,13 +238,15 @@ def hubspot_notes(bench, count):
 
 def measure(bench, got, taps):
     tempfile.tempdir = bench.disk
-    harness.CALLBACKD, harness.SIM = (os.path.abspath(bench.program(name)) for name in ('callbackd', 'tests/sim/callbackd-sim'))
-    faultkit.TROUBLE = os.path.abspath(bench.program('tests/faults/trouble.so'))
+    harness.CALLBACKD, harness.SIM = bench.program('callbackd'), bench.program('tests/sim/callbackd-sim')
+    faultkit.TROUBLE = bench.program('tests/faults/trouble.so')
+    hubspot = None
     try:
         for scene in SCENES:
-            notes = hubspot_notes(bench, 12000 * bench.seconds) if scene.hubspot else taps
+            if scene.hubspot and not hubspot:
+                hubspot = hubspot_notes(bench)
             with Place(bench, scene) as place:
-                got['trouble.' + scene.text] = play(bench, place, notes)
+                got['trouble.' + scene.text] = play(bench, place, hubspot if scene.hubspot else taps)
     finally:
         tempfile.tempdir = None
 
@@ -273,4 +271,4 @@ def lines(got):
         if 'trouble.' + scene.text in got:
             good, refused, p99, peak = got['trouble.' + scene.text]
             out.append('%-47s %9.0f %9.0f %9.1f ms %7.1f MB%s' % (scene.text, good, refused, p99, peak, ' <== OVER' * (p99 >= 500)))
-    return out
+    return out if len(out) > 2 else []
