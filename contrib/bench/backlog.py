@@ -1,10 +1,11 @@
 """A store in which notifications wait for a host that is down: the memory that this takes, and how fast they go when it comes back."""
 
-import os, socket, time
+import shutil, socket, time
 
 from subjects import Failed, Pace, Simulator, say
 
 LONGEST = 60  # seconds of draining that are looked at
+EACH = 7000  # bytes of the folder that one takes, the generator's file with it
 FEW = 100000  # so many waiting are next to none: some seconds
 
 
@@ -54,6 +55,9 @@ def fill_and_drain(bench, got, count, name):
 
 def measure(bench, got, _taps):
     many = bench.options.waiting
+    free = shutil.disk_usage(bench.folder).free
+    if free < many * EACH:
+        raise Failed('%s has %.1f GB, %.1f are needed; --waiting N takes fewer' % (bench.folder, free / 1e9, many * EACH / 1e9))
     say('backlog: %d notifications' % many)
     fill_and_drain(bench, got, min(FEW, many), 'few')
     fill_and_drain(bench, got, many, 'backlog')

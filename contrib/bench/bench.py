@@ -37,7 +37,7 @@ def read_options():
     parser.add_argument('--quick', action='store_true', help='1 round of 2 s, 20000 waiting: does it still work?')
     parser.add_argument('--rounds', type=int, help='5')
     parser.add_argument('--seconds', type=int, help='of each load, 5')
-    parser.add_argument('--waiting', type=int, help='notifications in the backlog, 1000000; each takes 6 kB of /dev/shm')
+    parser.add_argument('--waiting', type=int, help='notifications in the backlog, 1000000; each takes 7 kB of /dev/shm')
     parser.add_argument('--yardsticks', action='store_true', help='only the rounds, without callbackd')
     parser.add_argument('--no-peers', action='store_true', help='without what has to be installed from Debian and npm')
     for name, (_, text) in PARTS.items():
@@ -55,10 +55,10 @@ def run(bench):
     if 'compare' in parts and not bench.options.no_peers:
         bench.install_peers()
     bench.probe()
-    taps = bench.notes('taps', int(bench.speed * bench.seconds), 100)
+    taps = bench.notes('taps', int(bench.speed * bench.seconds) + compare.SPARE, 100)
     rounds, once = [], {}
     if 'compare' in parts:
-        chat = bench.notes('chat', int(bench.speed * bench.seconds * 1.5) + 20000, 0)
+        chat = bench.notes('chat', int(bench.speed * bench.seconds * 1.5) + compare.SPARE, 0)
         for i in range(bench.options.rounds):
             say('round %d of %d' % (i + 1, bench.options.rounds))
             rounds.append(compare.one_round(bench, chat, taps))

@@ -28,15 +28,16 @@ static const char usage[] =
     "how late this program itself sent the others.\n"
     "  --rate N     webhooks a second; 0, the default: as fast as they are answered\n"
     "  --count N    how many, 1000\n"
-    "  --first N    number of the first record, 0\n"
     "  --seconds N  ends earlier, after so much time; 0, the default: does not\n"
+    "  --warm N     seconds in the beginning whose webhooks do not count in times: what is compiled as it "
+    "runs has to warm up; 0\n"
     "  --patience N seconds to wait for more follow-ups since the last one, 5; 0: for none\n";
 
 #define CONNECTIONS 64
 #define LOOK_US 10000 /* how often it is looked whether all is over */
 
 struct pace {
-    int64_t rate, count, first, seconds, patience;
+    int64_t rate, count, seconds, warm, patience;
     const char *bound_file, *path;
     int64_t length;
 
@@ -85,7 +86,7 @@ static CHECKED bool send_next(struct pace *pace, int64_t now, bool held)
     int64_t i = pace->sent;
 
     if (fread(pace->record, record.n, 1, pace->file) != 1)
-        return fault_set(&pace->fault, "%s has no record %" PRId64, pace->path, pace->first + i);
+        return fault_set(&pace->fault, "%s has no record %" PRId64, pace->path, i);
     if (i == 0 && !number_of(record, "external_id", &pace->customer))
         return fault_set(&pace->fault, "%s: no external_id in its first record", pace->path);
     pace->due[i] = due_of(pace, i, now);
@@ -198,6 +199,18 @@ static int compare(const void *a, const void *b)
     return (*left > *right) - (*left < *right);
 }
 
+/* Sorts what is there (no -1) since it was warm to the front of the records' figures; how many these are. */
+static int64_t gather(const struct pace *pace, int64_t *figures)
+{
+    int64_t n = 0;
+
+    for (int64_t i = 0; i < pace->sent; i++)
+        if (figures[i] >= 0 && pace->due[i] >= pace->begun + pace->warm * 1000000)
+            figures[n++] = figures[i];
+    qsort(figures, (size_t)n, sizeof(*figures), compare);
+    return n;
+}
+
 /* In ms, of n sorted figures. */
 static double percentile(const int64_t *sorted, int64_t n, int64_t percent)
 {
@@ -206,18 +219,14 @@ static double percentile(const int64_t *sorted, int64_t n, int64_t percent)
 
 static void print_result(struct pace *pace)
 {
-    int64_t *took = pace->took + pace->sent - pace->arrived; /* what did not come is sorted to the front */
+    int64_t late = gather(pace, pace->late), took = gather(pace, pace->took);
 
-    qsort(pace->took, (size_t)pace->sent, sizeof(*pace->took), compare);
-    qsort(pace->late, (size_t)pace->sent, sizeof(*pace->late), compare);
     printf("RESULT {\"sent\":%" PRId64 ",\"held\":%" PRId64 ",\"good\":%" PRId64 ",\"refused\":%" PRId64
            ",\"broken\":%" PRId64 ",\"arrived\":%" PRId64 ",\"twice\":%" PRId64 ",\"us\":%" PRId64
-           ",\"late_p99\":%.3f"
-           ",\"p50\":%.3f,\"p99\":%.3f,\"most\":%.3f}\n",
+           ",\"late_p99\":%.3f,\"p50\":%.3f,\"p99\":%.3f,\"most\":%.3f}\n",
            pace->sent, pace->held, pace->good, pace->refused, pace->broken, pace->arrived, pace->twice,
-           pace->ended - pace->begun, percentile(pace->late, pace->sent, 99),
-           percentile(took, pace->arrived, 50), percentile(took, pace->arrived, 99),
-           percentile(took, pace->arrived, 100));
+           pace->ended - pace->begun, percentile(pace->late, late, 99), percentile(pace->took, took, 50),
+           percentile(pace->took, took, 99), percentile(pace->took, took, 100));
 }
 
 /* ---- main */
@@ -240,7 +249,7 @@ static CHECKED bool open_pace(struct pace *pace)
         !(pace->words = event_new(pace->base, STDIN_FILENO, EV_READ, on_words, pace)))
         return fault_set(&pace->fault, "no memory");
     pace->file = fopen(pace->path, "re");
-    if (!pace->file || fseeko(pace->file, pace->first * pace->length, SEEK_SET))
+    if (!pace->file)
         return fault_set(&pace->fault, "%s: %s", pace->path, strerror(errno));
     setvbuf(pace->file, NULL, _IOFBF, 1 << 20);
     if (event_add(pace->words, NULL))
@@ -269,7 +278,7 @@ static CHECKED bool read_options(struct pace *pace, int argc, char **argv)
 {
     static const struct option options[] = {
         { "rate", required_argument, NULL, 'r' },     { "count", required_argument, NULL, 'n' },
-        { "first", required_argument, NULL, 'f' },    { "seconds", required_argument, NULL, 's' },
+        { "seconds", required_argument, NULL, 's' },  { "warm", required_argument, NULL, 'w' },
         { "patience", required_argument, NULL, 'p' }, { NULL, 0, NULL, 0 },
     };
     int option;
@@ -278,8 +287,8 @@ static CHECKED bool read_options(struct pace *pace, int argc, char **argv)
     while (ok && (option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         int64_t *number = option == 'r'   ? &pace->rate
                           : option == 'n' ? &pace->count
-                          : option == 'f' ? &pace->first
                           : option == 's' ? &pace->seconds
+                          : option == 'w' ? &pace->warm
                                           : &pace->patience;
 
         ok = option != '?' && text_i64(text_of(optarg), number) && *number >= 0;

@@ -219,9 +219,11 @@ class Bench:
 
     def notes(self, name, count, taps):
         file = os.path.join(self.folder, name)
-        out = subprocess.run([self.program('contrib/bench/notes'), '--count', str(count), '--taps', str(taps),
-                              '--path', PATH, file], env=ENVIRONMENT, stdout=subprocess.PIPE, check=True).stdout
-        return Notes(file, int(out.split()[0]), count)
+        done = subprocess.run([self.program('contrib/bench/notes'), '--count', str(count), '--taps', str(taps), '--path', PATH, file],
+                              env=ENVIRONMENT, stdout=subprocess.PIPE, check=False)
+        if done.returncode:
+            raise Failed('%d notifications cannot be written to %s' % (count, self.folder))
+        return Notes(file, int(done.stdout.split()[0]), count)
 
     def drop(self, notes):
         os.unlink(notes.file)
@@ -338,11 +340,11 @@ class Bench:
             say('  NOTE: the file was used up, %d notifications went out twice' % result['repeats'])
         return result
 
-    def delivery(self, server, sim, notes):
+    def delivery(self, server, sim, notes, seconds=None, first=0):
         """Taps at full speed, then waits for the last follow-up: a dictionary of how many came (`count`), and a second from the first
         webhook to the last of them (`rate`), with microseconds of processor for each."""
         before, begin, cpu, beside = sim.accepted(), time.monotonic(), server.cpu(), server.beside()
-        result = self.load(server, notes)
+        result = self.load(server, notes, seconds, first)
         count, changed = sim.accepted() - before, time.monotonic()
         while time.monotonic() - changed < (0.5 if count >= result['good'] else 5):
             time.sleep(0.01)
