@@ -171,7 +171,7 @@ static void settle_end(struct engine *engine, struct run_row *run, enum outcome 
 static void late(struct engine *engine, const struct result_mail *result, const struct verdict *verdict,
                  const struct send_row *row)
 {
-    bool noted = verdict->outcome == OUTCOME_OK && store_late_ok(engine->store, row);
+    bool noted = verdict->outcome == OUTCOME_OK && store_amend_send(engine->store, row);
 
     log_warn("a late answer", log_num("run", result->job.run), log_num("attempt", result->job.attempt),
              log_str("outcome", outcome_name(verdict->outcome)), log_str("noted", noted ? "yes" : "no"));

@@ -310,8 +310,8 @@ void store_hold_chat(struct store *store, int64_t chat, struct text reason, int6
 /* store_settle_send: guarded by (run, step, n), attempt and state sending; writes state, due_at, reply_id, status_url and
    reason of the row. False: the guard did not hold; nothing was changed. */
 bool store_settle_send(struct store *store, const struct send_row *row) CHECKED;
-/* store_late_ok: unknown -> ok for the same attempt, with reply_id and status_url. False: it was not unknown. */
-bool store_late_ok(struct store *store, const struct send_row *row) CHECKED;
+/* store_amend_send: what is known now of one that is unknown: the same, but guarded by (run, step, n), attempt and state unknown. */
+bool store_amend_send(struct store *store, const struct send_row *row) CHECKED;
 /* store_drop_sends: what of the run is still ready never leaves: it went another way. */
 void store_drop_sends(struct store *store, int64_t run, struct text reason);
 /* store_step_run: the run goes on at `step` with this doc. */

@@ -79,7 +79,7 @@ struct store_backend {
     void (*hold_chat)(struct store *store, int64_t chat, struct text reason, int64_t now);
 
     bool (*settle_send)(struct store *store, const struct send_row *row);
-    bool (*late_ok)(struct store *store, const struct send_row *row);
+    bool (*amend_send)(struct store *store, const struct send_row *row);
     void (*drop_sends)(struct store *store, int64_t run, struct text reason);
     void (*step_run)(struct store *store, int64_t run, int step, struct text doc);
     bool (*set_run)(struct store *store, int64_t run, enum run_state state, struct text reason, int64_t now);

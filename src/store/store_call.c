@@ -299,9 +299,9 @@ bool store_settle_send(struct store *store, const struct send_row *row)
     return store_may_write(store) && is_answer(store, row) && store->backend->settle_send(store, row);
 }
 
-bool store_late_ok(struct store *store, const struct send_row *row)
+bool store_amend_send(struct store *store, const struct send_row *row)
 {
-    return store_may_write(store) && is_answer(store, row) && store->backend->late_ok(store, row);
+    return store_may_write(store) && is_answer(store, row) && store->backend->amend_send(store, row);
 }
 
 void store_drop_sends(struct store *store, int64_t run, struct text reason)

@@ -206,7 +206,7 @@ void db_keep_chat(struct store *store, int64_t chat, int64_t not_before);
 void db_release_chat(struct store *store, int64_t chat, int64_t due_at, int64_t not_before);
 void db_hold_chat(struct store *store, int64_t chat, struct text reason, int64_t now);
 bool db_settle_send(struct store *store, const struct send_row *row);
-bool db_late_ok(struct store *store, const struct send_row *row);
+bool db_amend_send(struct store *store, const struct send_row *row);
 void db_drop_sends(struct store *store, int64_t run, struct text reason);
 void db_step_run(struct store *store, int64_t run, int step, struct text doc);
 bool db_set_run(struct store *store, int64_t run, enum run_state state, struct text reason, int64_t now);
@@ -246,7 +246,7 @@ size_t db_entry_runs(struct store *store, int64_t entry, struct arena *arena, st
     .get_run = db_get_run, .begin_run = db_begin_run, .add_send = db_add_send, .step_sends = db_step_sends, \
     .run_sends = db_run_sends, .unsettled = db_unsettled, .start_send = db_start_send,                      \
     .keep_chat = db_keep_chat, .release_chat = db_release_chat, .hold_chat = db_hold_chat,                  \
-    .settle_send = db_settle_send, .late_ok = db_late_ok, .drop_sends = db_drop_sends,                      \
+    .settle_send = db_settle_send, .amend_send = db_amend_send, .drop_sends = db_drop_sends,                \
     .step_run = db_step_run, .set_run = db_set_run, .disown = db_disown, .rearm_run = db_rearm_run,         \
     .prune = db_prune, .forget_chat = db_forget_chat
 #define DB_BACKEND                                                                                         \

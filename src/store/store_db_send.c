@@ -122,19 +122,22 @@ void db_hold_chat(struct store *store, int64_t chat, struct text reason, int64_t
         db_write(db_of(store), SQL_FREE_CHAT, DB_VALUES(db_int(chat), db_int(now)));
 }
 
-bool db_settle_send(struct store *store, const struct send_row *row)
+static bool answer_send(struct store *store, enum sql sql, const struct send_row *row)
 {
-    return db_do(db_of(store), SQL_SETTLE_SEND,
+    return db_do(db_of(store), sql,
                  DB_VALUES(db_int(row->run), db_int(row->step), db_int(row->n), db_int(row->attempt),
                            db_int(row->state), db_int(row->due_at), db_text0(row->reply_id),
                            db_text0(row->status_url), db_text0(row->reason))) > 0;
 }
 
-bool db_late_ok(struct store *store, const struct send_row *row)
+bool db_settle_send(struct store *store, const struct send_row *row)
 {
-    return db_do(db_of(store), SQL_LATE_OK,
-                 DB_VALUES(db_int(row->run), db_int(row->step), db_int(row->n), db_int(row->attempt),
-                           db_text0(row->reply_id), db_text0(row->status_url))) > 0;
+    return answer_send(store, SQL_SETTLE_SEND, row);
+}
+
+bool db_amend_send(struct store *store, const struct send_row *row)
+{
+    return answer_send(store, SQL_AMEND_SEND, row);
 }
 
 void db_step_run(struct store *store, int64_t run, int step, struct text doc)

@@ -116,8 +116,8 @@ const char *const db_texts[SQL_COUNT] = {
     [SQL_SETTLE_SEND] =
         "UPDATE send SET state = ?5, due_at = ?6, reply_id = ?7, status_url = ?8, reason = ?9, owner = NULL"
         " WHERE run = ?1 AND step = ?2 AND n = ?3 AND attempt = ?4 AND state = 1",
-    [SQL_LATE_OK] =
-        "UPDATE send SET state = 2, reply_id = ?5, status_url = ?6, reason = NULL"
+    [SQL_AMEND_SEND] =
+        "UPDATE send SET state = ?5, due_at = ?6, reply_id = ?7, status_url = ?8, reason = ?9"
         " WHERE run = ?1 AND step = ?2 AND n = ?3 AND attempt = ?4 AND state = 5",
     [SQL_END_SENDS] = "UPDATE send SET state = ?2, reason = ?3 WHERE run = ?1 AND state = 0",
     [SQL_STEP_RUN] = "UPDATE run SET step = ?2, doc = ?3 WHERE id = ?1 AND ended_at IS NULL",

@@ -71,7 +71,7 @@ enum sql {
     SQL_HOLD_CHAT,
     SQL_FREE_CHAT,
     SQL_SETTLE_SEND,
-    SQL_LATE_OK,
+    SQL_AMEND_SEND,
     SQL_END_SENDS,
     SQL_STEP_RUN,
     SQL_SET_RUN,

@@ -71,12 +71,12 @@ void mem_start_send(struct store *store, int64_t run, int step, int n, int attem
     mem_replace(mem_of(store), MEM_SEND, found, &changed);
 }
 
-bool mem_settle_send(struct store *store, const struct send_row *row)
+static bool answer_send(struct store *store, enum send_state from, const struct send_row *row)
 {
     const struct send_row *found = find_send(mem_of(store), row->run, row->step, row->n);
     struct send_row changed;
 
-    if (!found || found->state != SEND_SENDING || found->attempt != row->attempt)
+    if (!found || found->state != from || found->attempt != row->attempt)
         return false;
     changed = *found;
     changed.state = row->state;
@@ -87,19 +87,14 @@ bool mem_settle_send(struct store *store, const struct send_row *row)
     return mem_replace(mem_of(store), MEM_SEND, found, &changed);
 }
 
-bool mem_late_ok(struct store *store, const struct send_row *row)
+bool mem_settle_send(struct store *store, const struct send_row *row)
 {
-    const struct send_row *found = find_send(mem_of(store), row->run, row->step, row->n);
-    struct send_row changed;
+    return answer_send(store, SEND_SENDING, row);
+}
 
-    if (!found || found->state != SEND_UNKNOWN || found->attempt != row->attempt)
-        return false;
-    changed = *found;
-    changed.state = SEND_OK;
-    changed.reply_id = row->reply_id;
-    changed.status_url = row->status_url;
-    changed.reason = TEXT_NONE;
-    return mem_replace(mem_of(store), MEM_SEND, found, &changed);
+bool mem_amend_send(struct store *store, const struct send_row *row)
+{
+    return answer_send(store, SEND_UNKNOWN, row);
 }
 
 void mem_end_sends(struct mem *mem, int64_t run, enum send_state state, struct text reason)

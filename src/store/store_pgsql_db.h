@@ -130,7 +130,7 @@ void pgsql_unsettled(struct store *store, int64_t run, int64_t *unknown, int64_t
 void pgsql_start_send(struct store *store, int64_t run, int step, int n, int attempt, int64_t owner,
                       int64_t now);
 bool pgsql_settle_send(struct store *store, const struct send_row *row);
-bool pgsql_late_ok(struct store *store, const struct send_row *row);
+bool pgsql_amend_send(struct store *store, const struct send_row *row);
 void pgsql_drop_sends(struct store *store, int64_t run, struct text reason);
 void pgsql_keep_chat(struct store *store, int64_t chat, int64_t not_before);
 void pgsql_release_chat(struct store *store, int64_t chat, int64_t due_at, int64_t not_before);

@@ -269,11 +269,12 @@ bool pgsql_settle_send(struct store *store, const struct send_row *row)
            followed(store, db_settle_send(store, row));
 }
 
-bool pgsql_late_ok(struct store *store, const struct send_row *row)
+bool pgsql_amend_send(struct store *store, const struct send_row *row)
 {
     if (!has_run(store, row->run))
-        return db_late_ok(store, row);
-    return follow(store, mem_late_ok(pgsql_of(store)->image, row)) && followed(store, db_late_ok(store, row));
+        return db_amend_send(store, row);
+    return follow(store, mem_amend_send(pgsql_of(store)->image, row)) &&
+           followed(store, db_amend_send(store, row));
 }
 
 bool pgsql_set_run(struct store *store, int64_t run, enum run_state state, struct text reason, int64_t now)

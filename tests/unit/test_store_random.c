@@ -242,7 +242,7 @@ static void step_settle(struct side *s, const struct world *w)
     row.state = (enum send_state)(w->r[2] % SEND_STATES);
     row.reason = PICK(words, w->r[3]);
     say_int(s, store_settle_send(s->store, &row));
-    say_int(s, store_late_ok(s->store, &row));
+    say_int(s, store_amend_send(s->store, &row));
     if (!store_get_run(s->store, row.run, s->arena, &run))
         return;
     store_step_run(s->store, run.id, run.step + (int)(w->r[4] % 2), PICK(words, w->r[4]));

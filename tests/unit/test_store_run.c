@@ -325,7 +325,7 @@ static void test_settle(struct fixture *f)
     assert_true(store_settle_send(f->store, &row));
     assert_false(store_settle_send(f->store, &row)); /* once */
     row.attempt = 3;
-    assert_false(store_late_ok(f->store, &row));
+    assert_false(store_amend_send(f->store, &row));
     row.attempt = 2;
     row.reply_id = T("77");
     commit(f);
@@ -334,12 +334,25 @@ static void test_settle(struct fixture *f)
     assert_int_equal(rows[0].due_at, 900);
     assert_text(rows[0].reason, "no answer");
     expect_unsettled(f, 5, 1, 0);
+    row.due_at = 1200;
+    row.reason = T("queued");
     begin(f);
-    assert_true(store_late_ok(f->store, &row));
-    assert_false(store_late_ok(f->store, &row));
+    assert_true(store_amend_send(f->store, &row)); /* as often as something is said of it */
+    commit(f);
+    assert_int_equal(store_run_sends(f->store, 5, f->arena, &rows), 1);
+    assert_int_equal(rows[0].state, SEND_UNKNOWN);
+    assert_int_equal(rows[0].due_at, 1200);
+    assert_text(rows[0].reason, "queued");
+    row.state = SEND_OK;
+    row.due_at = 0;
+    row.reason = TEXT_NONE;
+    begin(f);
+    assert_true(store_amend_send(f->store, &row));
+    assert_false(store_amend_send(f->store, &row)); /* it is known */
     commit(f);
     assert_int_equal(store_run_sends(f->store, 5, f->arena, &rows), 1);
     assert_int_equal(rows[0].state, SEND_OK);
+    assert_int_equal(rows[0].due_at, 0);
     expect_unsettled(f, 5, 0, 0);
     assert_text(rows[0].reply_id, "77");
     assert_text(rows[0].status_url, "https://api.example/1");
