@@ -53,10 +53,10 @@ static bool is_host(struct text host, bool also)
 
 /* --- what rules ask --------------------------------------------------------------------------------------------------- */
 
-static bool cut_port(struct text *authority, struct fault *fault)
+/* *number stays as it is where there is no port. */
+static bool cut_port(struct text *authority, int64_t *number, struct fault *fault)
 {
     struct text port;
-    int64_t number;
 
     if (authority->n && authority->p[0] == '[') { /* IPv6 has colons of its own */
         const char *close = memchr(authority->p, ']', authority->n);
@@ -74,7 +74,7 @@ static bool cut_port(struct text *authority, struct fault *fault)
     } else if (!text_cut(*authority, ':', authority, &port)) {
         return true;
     }
-    if (port.n && port.n <= 5 && text_i64(port, &number) && number >= 1 && number <= PORT_MAX)
+    if (port.n && port.n <= 5 && text_i64(port, number) && *number >= 1 && *number <= PORT_MAX)
         return true;
     return fault_set(fault, "has no port behind the ':' of its host; ports are 1 to %d", PORT_MAX);
 }
@@ -89,10 +89,16 @@ static bool is_ipv6(struct text host)
     return true;
 }
 
+static size_t scheme_of(struct text url)
+{
+    return starts_nocase(url, "https://") ? 8 : starts_nocase(url, "http://") ? 7 : 0;
+}
+
 bool address_check(struct text url, struct fault *fault)
 {
-    size_t scheme = starts_nocase(url, "https://") ? 8 : starts_nocase(url, "http://") ? 7 : 0;
+    const size_t scheme = scheme_of(url);
     struct text host;
+    int64_t port;
     char shown[101];
 
     if (!scheme)
@@ -102,7 +108,7 @@ bool address_check(struct text url, struct fault *fault)
     host = authority_of(url, scheme);
     if (memchr(host.p, '@', host.n))
         return fault_set(fault, "holds a user; secrets belong into 'headers'");
-    if (!cut_port(&host, fault))
+    if (!cut_port(&host, &port, fault))
         return false;
     if (host.n == 0)
         return fault_set(fault, "has no host");
@@ -172,4 +178,24 @@ bool address_allowed(struct text url, const struct text *hosts, size_t n)
         if (fits(host, hosts[i]))
             return true;
     return false;
+}
+
+bool address_same_server(struct text a, struct text b)
+{
+    const struct text urls[] = { a, b };
+    struct text hosts[2];
+    int64_t ports[2];
+    struct fault fault;
+
+    for (size_t i = 0; i < 2; i++) {
+        const size_t scheme = scheme_of(urls[i]);
+
+        if (urls[i].n > URL_MAX || !address_check(urls[i], &fault) || has_late_user(urls[i], scheme))
+            return false;
+        hosts[i] = authority_of(urls[i], scheme);
+        ports[i] = scheme == strlen("https://") ? 443 : 80;
+        if (!cut_port(&hosts[i], &ports[i], &fault))
+            return false;
+    }
+    return scheme_of(a) == scheme_of(b) && ports[0] == ports[1] && eq_nocase(hosts[0], hosts[1]);
 }

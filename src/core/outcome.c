@@ -63,6 +63,58 @@ static const struct {
     { 400, 499, OUTCOME_FAILED },    { 500, 500, OUTCOME_RETRY },  { 503, 503, OUTCOME_RETRY },
 };
 
+/* Where the last whole member of the outermost object ends, as far as it is known that it is whole. */
+static size_t last_member(struct text body)
+{
+    size_t end = 0;
+    bool quoted = false;
+    char last = 0;
+    int depth = 0;
+
+    for (size_t i = 0; i < body.n; i++) {
+        char c = body.p[i];
+
+        if (quoted && c == '\\')
+            i++;
+        else if (c == '"')
+            quoted = !quoted;
+        if (quoted)
+            continue;
+        depth += (c == '{' || c == '[') - (c == '}' || c == ']');
+        if (depth == 1 && (c == ',' || (c == '"' && last == ':')))
+            end = c == ',' ? i : i + 1;
+        if (c && strchr("{[]},:", c))
+            last = c;
+    }
+    return end;
+}
+
+/* What an answer had said before it broke off. */
+static struct json_object *parse_torn(struct text body)
+{
+    struct buf whole = BUF(body.n + 1);
+    struct json_object *doc;
+    struct fault fault;
+
+    buf_add(&whole, body.p, last_member(body));
+    buf_char(&whole, '}');
+    doc = doc_parse(buf_get(&whole), &fault);
+    buf_free(&whole);
+    return doc;
+}
+
+/* NULL: it is no object. */
+static struct json_object *parse_object(struct text body)
+{
+    struct fault fault;
+    struct json_object *doc = body.n ? doc_parse(body, &fault) : NULL;
+
+    if (json_object_is_type(doc, json_type_object))
+        return doc;
+    json_object_put(doc);
+    return NULL;
+}
+
 /* What the answer says went wrong: Octopods' "error", Telegram's "description", or a body that is no JSON and no page. */
 static struct text error_text(const struct answer *answer, struct json_object *doc)
 {
@@ -143,13 +195,23 @@ static void later_by_doc(struct json_object *doc, struct verdict *out)
         later(out, (value < RETRY_AFTER_MAX_S ? value : RETRY_AFTER_MAX_S) * 1000);
 }
 
+static void be_later(const struct answer *answer, struct text error, struct json_object *doc,
+                     struct verdict *out)
+{
+    later(out, answer->retry_after_ms);
+    later_by_text(error, out);
+    later_by_doc(doc, out);
+}
+
 static struct text keep(struct arena *arena, struct text text)
 {
     return text.n ? arena_text(arena, text) : TEXT_NONE;
 }
 
-static void read_ids(struct json_object *doc, struct arena *arena, struct verdict *out)
+static void read_ids(const struct answer *answer, struct json_object *whole, struct arena *arena,
+                     struct verdict *out)
 {
+    struct json_object *doc = whole || answer->whole ? json_object_get(whole) : parse_torn(answer->body);
     struct text url = doc_str(doc, "message_status_url");
     char id[256];
 
@@ -159,6 +221,7 @@ static void read_ids(struct json_object *doc, struct arena *arena, struct verdic
         out->request_id = keep(arena, text_of(id));
     if (url.n <= 2048)
         out->status_url = keep(arena, url);
+    json_object_put(doc);
 }
 
 static struct text reason(const struct answer *answer, struct text error, struct json_object *doc,
@@ -189,25 +252,77 @@ static struct text reason(const struct answer *answer, struct text error, struct
 
 void outcome_classify(const struct answer *answer, struct arena *arena, struct verdict *out)
 {
-    struct fault fault;
-    struct json_object *doc = answer->body.n ? doc_parse(answer->body, &fault) : NULL;
-    struct text error;
+    struct json_object *doc = parse_object(answer->body);
+    struct text error = error_text(answer, doc);
 
     *out = (struct verdict){ .retry_after_ms = -1 };
-    if (doc && json_object_get_type(doc) != json_type_object) {
-        json_object_put(doc);
-        doc = NULL;
-    }
-    error = error_text(answer, doc);
     if (answer->status < 200 || !by_text(error, &out->outcome))
         out->outcome = by_status(answer);
-    if (out->outcome == OUTCOME_RETRY) {
-        later(out, answer->retry_after_ms);
-        later_by_text(error, out);
-        later_by_doc(doc, out);
-    }
-    read_ids(doc, arena, out);
+    if (out->outcome == OUTCOME_RETRY)
+        be_later(answer, error, doc, out);
+    read_ids(answer, doc, arena, out);
     out->reason = reason(answer, error, doc, arena);
+    json_object_put(doc);
+}
+
+/* --- a message's status ---------------------------------------------------------------------------------------------- */
+
+/* Of all channels, as the one for Telegram is documented nowhere; in either case. What is deleted was there. The others
+   (queued, unknown, whatever comes) may still become one of these. */
+static const struct {
+    const char *status;
+    enum outcome outcome;
+} message_statuses[] = {
+    { "sent", OUTCOME_OK },    { "delivered", OUTCOME_OK },  { "read", OUTCOME_OK },
+    { "deleted", OUTCOME_OK }, { "failed", OUTCOME_FAILED }, { "undelivered", OUTCOME_FAILED },
+};
+
+/* A string, or an object with a code and a title; else what the status means in words. */
+static struct text failure_text(struct json_object *doc)
+{
+    struct text text = doc_str(doc, "failure_reason");
+
+    if (!text.n)
+        text = doc_str(doc_key(doc, "failure_reason"), "title");
+    return text.n ? text : doc_str(doc, "status_message");
+}
+
+static void by_message_status(struct text status, struct json_object *doc, struct arena *arena,
+                              struct verdict *out)
+{
+    char word[41], words[REASON_MAX / 2 + 1] = "";
+    struct buf line = BUF(REASON_MAX);
+    enum outcome told;
+
+    text_printable(status, word, sizeof(word) - 1);
+    buf_printf(&line, "message status %s", word);
+    for (size_t i = 0; i < sizeof(message_statuses) / sizeof(*message_statuses); i++)
+        if (text_is_nocase(status, message_statuses[i].status))
+            out->outcome = message_statuses[i].outcome;
+    if (out->outcome == OUTCOME_FAILED) {
+        text_printable(text_trim(failure_text(doc)), words, sizeof(words) - 1);
+        if (by_text(failure_text(doc), &told) && told == OUTCOME_REJECTED)
+            out->outcome = OUTCOME_REJECTED;
+    }
+    if (words[0])
+        buf_printf(&line, ": %s", words);
+    out->reason = arena_text(arena, buf_get(&line));
+    buf_free(&line);
+}
+
+void outcome_of_status(const struct answer *answer, struct arena *arena, struct verdict *out)
+{
+    struct json_object *doc = parse_object(answer->body);
+    struct text status = answer->status / 100 == 2 ? doc_str(doc, "status") : TEXT_NONE;
+    struct text error = error_text(answer, doc);
+
+    *out = (struct verdict){ .outcome = OUTCOME_RETRY, .retry_after_ms = -1 };
+    if (status.n) {
+        by_message_status(status, doc, arena, out);
+    } else {
+        be_later(answer, error, doc, out);
+        out->reason = reason(answer, error, doc, arena);
+    }
     json_object_put(doc);
 }
 

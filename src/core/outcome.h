@@ -1,7 +1,7 @@
 #pragma once
 
-/* How a request to Octopods ended, and what follows from it. Sources: the article's "Common errors", Octopods' error codes,
-   Telegram's descriptions. */
+/* How a request to Octopods ended, and what follows from it. Sources: the article's "Common errors", Octopods' error codes and
+   message statuses, Telegram's descriptions. */
 
 #include "base/arena.h"
 #include "base/fault.h"
@@ -32,7 +32,8 @@ struct answer {
 
 struct verdict {
     enum outcome outcome;
-    struct text reason;   /* for people and logs: one line, in the arena */
+    struct text reason; /* for people and logs: one line, in the arena */
+    /* Of an answer that broke off, what it had said until then. */
     struct text reply_id; /* message_id, string or number, as text */
     struct text request_id, status_url;
     int64_t
@@ -41,6 +42,9 @@ struct verdict {
 
 /* outcome_classify: the first line of durability's list that fits. Never fails. */
 void outcome_classify(const struct answer *answer, struct arena *arena, struct verdict *out);
+/* outcome_of_status: what became of a message, by the answer to a request for its status: ok, rejected or failed; retry: that
+   is not known yet. Never fails. */
+void outcome_of_status(const struct answer *answer, struct arena *arena, struct verdict *out);
 
 /* retry_delay: full jitter on exponential backoff: attempt 1 gives about base_ms, doubled for each further one up to max_ms;
    `random` is any 32 bits. Retry-After (>= 0) is a lower bound. */

@@ -33,6 +33,17 @@ static void check_inbox(const struct answer *answer, struct arena *arena)
     HOLDS(outcome < OUTCOMES && outcome != OUTCOME_UNKNOWN && fuzz_is_line(reason));
 }
 
+static void check_status(const struct answer *answer, struct arena *arena)
+{
+    struct verdict verdict;
+
+    outcome_of_status(answer, arena, &verdict);
+    HOLDS(fuzz_is_line(verdict.reason));
+    HOLDS(verdict.outcome == OUTCOME_RETRY || answer->status / 100 == 2);
+    HOLDS(verdict.outcome == OUTCOME_OK || verdict.outcome == OUTCOME_REJECTED ||
+          verdict.outcome == OUTCOME_FAILED || verdict.outcome == OUTCOME_RETRY);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct answer answer = read_answer(fuzz_text(data, size));
@@ -52,6 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     delay = retry_delay((int)(size % 100), 1000, 60000, verdict.retry_after_ms, (uint32_t)size * 2654435761u);
     HOLDS(delay >= 1 && delay >= verdict.retry_after_ms);
     check_inbox(&answer, arena);
+    check_status(&answer, arena);
     arena_free(arena);
     return 0;
 }

@@ -258,12 +258,54 @@ static void test_random_addresses(void **state)
     }
 }
 
+/* Of a channel, and what an answer calls the address of a message's status. */
+static void test_same_server(void **state)
+{
+    static const struct {
+        const char *channel, *url;
+        bool same;
+    } cases[] = {
+        { "https://api.octopods.io", "https://api.octopods.io/api/v1/telegram/messages/m1", true },
+        { "https://api.octopods.io/base", "HTTPS://API.Octopods.IO:443/x?y#z", true },
+        { "https://api.octopods.io:443", "https://api.octopods.io", true },
+        { "http://127.0.0.1:8080", "http://127.0.0.1:8080/x", true },
+        { "http://127.0.0.1", "http://127.0.0.1:080/x", true },
+        { "http://[::1]:81", "http://[::1]:81/x", true },
+        { "http://[::1]:81", "http://[::1]/x", false },
+        { "http://[::1]:81", "http://[::1]:82/x", false },
+        { "https://api.octopods.io", "http://api.octopods.io/x", false },
+        { "https://api.octopods.io", "http://api.octopods.io:443/x", false },
+        { "https://api.octopods.io", "https://app.octopods.io/x", false },
+        { "https://api.octopods.io", "https://api.octopods.io.evil.example/x", false },
+        { "https://api.octopods.io", "https://api.octopods.io:8443/x", false },
+        { "https://api.octopods.io", "https://api.octopods.io:/x", false },
+        { "https://api.octopods.io", "https://api.octopods.io:443@evil.example/x", false },
+        { "https://api.octopods.io", "https://evil.example/https://api.octopods.io/x", false },
+        { "https://api.octopods.io", "https://evil.example?@api.octopods.io/x", false },
+        { "https://api.octopods.io", "https://api.octopods.io?@evil.example/x", false },
+        { "https://api.octopods.io", "https://api.octopods.io\\@evil.example/x", false },
+        { "https://api.octopods.io", "https://api.octopods.io\t.evil.example/x", false },
+        { "https://api.octopods.io", "https://api.octopods.io./x", false },
+        { "https://api.octopods.io", "https://user@api.octopods.io/x", false },
+        { "https://api.octopods.io", "https://api%2eoctopods.io/x", false },
+        { "https://api.octopods.io", "//api.octopods.io/x", false },
+        { "https://api.octopods.io", "/x", false },
+        { "https://api.octopods.io", "ftp://api.octopods.io/x", false },
+        { "https://api.octopods.io", "", false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+        if (address_same_server(text_of(cases[i].url), text_of(cases[i].channel)) != cases[i].same)
+            fail_msg("%s", cases[i].url);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_requests),         cmocka_unit_test(test_headers),
         cmocka_unit_test(test_answers),          cmocka_unit_test(test_hosts),
-        cmocka_unit_test(test_random_addresses),
+        cmocka_unit_test(test_random_addresses), cmocka_unit_test(test_same_server),
     };
 
     return cmocka_run_group_tests_name("lookup", tests, setup, teardown);

@@ -175,6 +175,102 @@ static void test_ids(void **state)
     arena_free(arena);
 }
 
+/* An answer that broke off has said what stands whole in it. */
+static void test_torn(void **state)
+{
+    static const struct {
+        const char *body, *id, *url;
+    } cases[] = {
+        { "{\"request_id\":\"r\",\"message_id\":\"m1\",\"message_status_url\":\"https://x/m1\",\"dest", "m1",
+          "https://x/m1" },
+        { "{\"message_id\":\"m1\",\"message_status_url\":\"https://x/m", "m1", NULL },
+        { "{\"message_id\":\"m1\"", "m1", NULL },
+        { "{\"message_id\":\"m1", NULL, NULL },
+        { "{\"message_id\":12", NULL, NULL }, /* it may have been 123 */
+        { "{\"message_id\":12,", "12", NULL },
+        { "{\"a\":[1,{\"message_id\":\"no\",\"b\":\"}\"}],\"message_id\":\"m\\\"1\",\"c", "m\"1", NULL },
+        { "{\"a\":{\"message_id\":\"no\",", NULL, NULL },
+        { "{\"message_id\"", NULL, NULL },
+        { "{\"message_id\":\"m1\"}", "m1", NULL },
+        { "[\"message_id\",\"m1\",", NULL, NULL },
+        { "<html>,", NULL, NULL },
+        { "", NULL, NULL },
+    };
+    struct arena *arena = arena_new(1 << 20);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        const struct answer answer = { true, 502, false, -1, text_of(cases[i].body), NULL };
+        struct verdict verdict;
+
+        outcome_classify(&answer, arena, &verdict);
+        assert_int_equal(verdict.outcome, OUTCOME_UNKNOWN);
+        if (!text_eq(verdict.reply_id, text_of(cases[i].id)) ||
+            !text_eq(verdict.status_url, text_of(cases[i].url)))
+            fail_msg("%s: %.*s, %.*s", cases[i].body, TEXT_ARG(verdict.reply_id),
+                     TEXT_ARG(verdict.status_url));
+    }
+    arena_free(arena);
+}
+
+/* Octopods' pages name the statuses in upper and in lower case, and reasons as text and as object. */
+static void test_message_status(void **state)
+{
+    static const struct {
+        int status;
+        const char *body;
+        enum outcome outcome;
+        int64_t retry_after_ms;
+        const char *reason;
+    } cases[] = {
+        { 200, "{\"status\":\"SENT\"}", OUTCOME_OK, -1, "message status SENT" },
+        { 200, "{\"status\":\"delivered\",\"failure_reason\":null}", OUTCOME_OK, -1,
+          "message status delivered" },
+        { 200, "{\"status\":\"Read\",\"status_message\":\"The message was read.\"}", OUTCOME_OK, -1,
+          "message status Read" },
+        { 201, "{\"status\":\"DELETED\"}", OUTCOME_OK, -1, "message status DELETED" },
+        { 200, "{\"status\":\"FAILED\",\"failure_reason\":\"Forbidden: bot was blocked by the user\"}",
+          OUTCOME_REJECTED, -1, "message status FAILED: Forbidden: bot was blocked by the user" },
+        { 200, "{\"status\":\"failed\",\"failure_reason\":{\"code\":9,\"title\":\"Chat not found\"}}",
+          OUTCOME_REJECTED, -1, "message status failed: Chat not found" },
+        { 200, "{\"status\":\"undelivered\",\"failure_reason\":\"Unauthorized\"}", OUTCOME_FAILED, -1,
+          "message status undelivered: Unauthorized" },
+        { 200, "{\"status\":\"FAILED\",\"failure_reason\":\"\",\"status_message\":\"Too\\nlong.\"}",
+          OUTCOME_FAILED, -1, "message status FAILED: Too?long." },
+        { 200, "{\"status\":\"failed\"}", OUTCOME_FAILED, -1, "message status failed" },
+        { 200, "{\"status\":\"queued\"}", OUTCOME_RETRY, -1, "message status queued" },
+        { 200, "{\"status\":\"UNKNOWN\",\"failure_reason\":\"chat not found\"}", OUTCOME_RETRY, -1,
+          "message status UNKNOWN" },
+        { 200, "{\"status\":\"sent and more\"}", OUTCOME_RETRY, -1, "message status sent and more" },
+        { 200, "{\"status\":7}", OUTCOME_RETRY, -1, "HTTP 200" },
+        { 200, "{\"status\":\"DELIVERED\",", OUTCOME_RETRY, -1, "HTTP 200" },
+        { 200, "<html>sent</html>", OUTCOME_RETRY, -1, "HTTP 200" },
+        { 400, "{\"status\":\"FAILED\",\"error\":\"Message does not exist.\",\"error_code\":3}",
+          OUTCOME_RETRY, -1, "HTTP 400: Message does not exist. (error_code 3)" },
+        { 401, "", OUTCOME_RETRY, -1, "HTTP 401" },
+        { 302, "{\"status\":\"SENT\"}", OUTCOME_RETRY, -1, "HTTP 302" },
+        { 404, "{\"error\":\"chat not found\"}", OUTCOME_RETRY, -1, "HTTP 404: chat not found" },
+        { 429, TELEGRAM(429, "Too Many Requests: retry after 17"), OUTCOME_RETRY, 17000,
+          "HTTP 429: Too Many Requests: retry after 17 (error_code 429)" },
+        { 503, "", OUTCOME_RETRY, -1, "HTTP 503" },
+        { 0, "", OUTCOME_RETRY, -1, "no answer" },
+    };
+    struct arena *arena = arena_new(1 << 20);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        const struct answer answer = { true, cases[i].status, true, -1, text_of(cases[i].body), NULL };
+        struct verdict verdict;
+
+        outcome_of_status(&answer, arena, &verdict);
+        if (verdict.outcome != cases[i].outcome || verdict.retry_after_ms != cases[i].retry_after_ms ||
+            !text_is(verdict.reason, cases[i].reason))
+            fail_msg("%s: %s, %lld, %.*s", cases[i].body, outcome_name(verdict.outcome),
+                     (long long)verdict.retry_after_ms, TEXT_ARG(verdict.reason));
+    }
+    arena_free(arena);
+}
+
 static void test_words(void **state)
 {
     static const struct answer gone = { .left = false,
@@ -230,6 +326,7 @@ static void test_delay(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_table), cmocka_unit_test(test_ids),
+                                        cmocka_unit_test(test_torn),  cmocka_unit_test(test_message_status),
                                         cmocka_unit_test(test_words), cmocka_unit_test(test_delay) };
 
     return cmocka_run_group_tests_name("outcome", tests, NULL, NULL);
