@@ -18,6 +18,8 @@
                   /-/shop/customers/ID              { list: [ { id, total } ] }  (.../orders is the same)
                   /-/shop/orders/ID
                   /-/users/ID                       { state: blocked | unknown | deactivated | ok }
+                  /-/statuses/MESSAGE               { list: [ QUEUED, { status: FAILED, failure_reason: ... } ] }: what is
+                                                    answered to the first, the second, ... and from the last on; DELIVERED
        A name of `*` stands for every one that has none of its own.
    GET /-/shop/returns                              what was booked
    GET /-/requests[?since=SEQ][&path=PREFIX]        recorded requests, oldest first; `waiting`: how many had no answer then
@@ -34,6 +36,7 @@
                           hang: true         no answer, ever
                           accept_then: { any of these } or "close", "reset", "mid", "hang"
                                              the request is taken first; if it is refused nothing else happens
+                          keep_body: true    behind accept_then: the true body, with this status
    GET DELETE /-/faults
    POST /-/release                                  answers what is held; their number
    DELETE /-/all                                    as freshly started, recorded file and message numbers apart
@@ -223,6 +226,7 @@ static const struct sim_route routes[] = {
     DOCUMENT("/-/shop/customers/*"),
     DOCUMENT("/-/shop/orders/*"),
     DOCUMENT("/-/users/*"),
+    DOCUMENT("/-/statuses/*"),
     { "PUT", "/-/shop/customers/*/orders", put_customer_orders },
     { "GET", "/-/shop/returns", get_returns },
     { "GET", "/-/requests", get_requests },

@@ -126,6 +126,12 @@ static bool set_html(struct sim_action *action, struct json_object *value, struc
     return want(value, json_type_boolean, "html", fault);
 }
 
+static bool set_keep_body(struct sim_action *action, struct json_object *value, struct fault *fault)
+{
+    action->keep_body = json_object_get_boolean(value);
+    return want(value, json_type_boolean, "keep_body", fault);
+}
+
 static bool set_body(struct sim_action *action, struct json_object *value, struct fault *fault)
 {
     free(action->body);
@@ -145,9 +151,10 @@ static const struct {
     const char *name;
     bool (*set)(struct sim_action *action, struct json_object *value, struct fault *fault);
 } action_members[] = {
-    { "status", set_status }, { "delay_ms", set_delay },  { "close", set_close },
-    { "hang", set_hang },     { "drop", set_drop },       { "html", set_html },
-    { "body", set_body },     { "headers", set_headers }, { "hold", set_hold },
+    { "status", set_status },       { "delay_ms", set_delay },  { "close", set_close },
+    { "hang", set_hang },           { "drop", set_drop },       { "html", set_html },
+    { "body", set_body },           { "headers", set_headers }, { "hold", set_hold },
+    { "keep_body", set_keep_body },
 };
 
 static CHECKED bool set_action(struct sim_action *action, const char *name, struct json_object *value,

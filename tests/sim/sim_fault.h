@@ -7,11 +7,11 @@
 
 struct sim_action {
     enum sim_end end;
-    int status;       /* 0: what the service answers */
-    bool after;       /* the service takes the request first; nothing happens if it refuses */
-    int64_t delay_ms; /* or LATE_HELD */
-    char *body;       /* NULL: a stock one for the status */
-    bool html;
+    int status;                  /* 0: what the service answers */
+    bool after;                  /* the service takes the request first; nothing happens if it refuses */
+    int64_t delay_ms;            /* or LATE_HELD */
+    char *body;                  /* NULL: a stock one for the status */
+    bool html, keep_body;        /* keep_body: what the service answers, whatever the status */
     struct json_object *headers; /* name: value */
     const char *name;            /* for the record */
 };

@@ -305,8 +305,9 @@ static void answer_badly(struct sim_call *call, const struct sim_action *action)
 {
     /* Without a status of its own a late or half answer is the true one. */
     bool true_answer = !action->status && (action->end == END_REPLY || action->end == END_HALF);
+    bool served = action->after || true_answer;
 
-    if (action->after || true_answer)
+    if (served)
         serve(call);
     if (action->after && call->status >= 300) {
         deliver(call, END_REPLY, 0);
@@ -315,7 +316,8 @@ static void answer_badly(struct sim_call *call, const struct sim_action *action)
     call->fault = action->name;
     if (action->status) {
         call->status = action->status;
-        stock_body(call, action);
+        if (!served || !action->keep_body)
+            stock_body(call, action);
     }
     if (action->headers) {
         json_object_object_foreach(action->headers, name, value)

@@ -162,6 +162,25 @@ static int64_t message_id(struct sim_call *call)
     return id >= call->sim->first_id && id < call->sim->next_id ? id : -1;
 }
 
+/* The next of those that the control interface put there: a name, or members of the answer. */
+static struct json_object *next_status(struct sim_call *call)
+{
+    struct json_object *list =
+        json_object_object_get(shelf_find(call->sim, "statuses", call->star[0], TEXT_NONE), "list");
+    struct json_object *body = json_object_new_object(), *next = NULL;
+
+    if (json_object_is_type(list, json_type_array))
+        next = json_object_get(json_object_array_get_idx(list, 0));
+    if (json_object_is_type(list, json_type_array) && json_object_array_length(list) > 1)
+        json_object_array_del_idx(list, 0, 1);
+    if (!json_object_is_type(next, json_type_object)) {
+        json_object_object_add(body, "status", next ? next : json_object_new_string("DELIVERED"));
+        return body;
+    }
+    json_object_put(body);
+    return next;
+}
+
 static void message_status(struct sim_call *call)
 {
     int64_t id = message_id(call);
@@ -171,15 +190,14 @@ static void message_status(struct sim_call *call)
         refuse(call, 400, PAYLOAD_NO_MESSAGE, "Message does not exist.");
         return;
     }
-    body = json_object_new_object();
-    json_object_object_add(body, "request_id", id_of(call->sim, "req", shelf_new_id(call->sim)));
-    json_object_object_add(body, "message_id", id_of(call->sim, "msg", id));
-    json_object_object_add(body, "status", json_object_new_string("DELIVERED"));
-    json_object_object_add(body, "status_message", json_object_new_string("Message delivered."));
-    json_object_object_add(body, "channel_message_id", json_object_new_string(""));
-    json_object_object_add(body, "intercom_conversation_id", json_object_new_string(""));
-    json_object_object_add(body, "intercom_conversation_part_id", json_object_new_string(""));
-    json_object_object_add(body, "last_updated", shelf_now());
+    body = next_status(call);
+    shelf_default(body, "request_id", id_of(call->sim, "req", shelf_new_id(call->sim)));
+    shelf_default(body, "message_id", id_of(call->sim, "msg", id));
+    shelf_default(body, "status_message", json_object_new_string(""));
+    shelf_default(body, "channel_message_id", json_object_new_string(""));
+    shelf_default(body, "intercom_conversation_id", json_object_new_string(""));
+    shelf_default(body, "intercom_conversation_part_id", json_object_new_string(""));
+    shelf_default(body, "last_updated", shelf_now());
     http_reply(call, 200, body);
 }
 

@@ -140,6 +140,10 @@ def seed_examples_are_taken():
         path = "/api/v1/telegram/messages/" + answer["message_id"]
         status, _, state = sim.ask("GET", path, headers={"X-Octopods-Auth": "sim-key"})
         equal((status, state["status"], state["message_id"]), (200, "DELIVERED", answer["message_id"]))
+        sim.control("PUT", "statuses/*", {"list": ["QUEUED", {"status": "failed", "failure_reason": {"title": "why"}}]})
+        states = [sim.ask("GET", path, headers={"X-Octopods-Auth": "sim-key"})[2] for _ in range(3)]
+        equal([s["status"] for s in states], ["QUEUED", "failed", "failed"])
+        equal((states[2]["failure_reason"], states[2]["message_id"]), ({"title": "why"}, answer["message_id"]))
         equal(sim.ask("GET", path)[0], 401)
         equal(sim.ask("GET", path[:-16] + "0" * 16, headers={"X-Octopods-Auth": "sim-key"})[0], 400)
         equal(sim.control("GET", "count?path=" + SEND), len(bodies))
