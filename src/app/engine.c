@@ -44,7 +44,7 @@ static void note_result(struct engine *engine, struct result_mail *result)
     struct source_state *source = engine_source(engine, text_of(result->job.owner));
 
     conceal_secrets(engine, result);
-    if (result->job.kind == JOB_SEND)
+    if (result->job.kind == JOB_SEND || result->job.kind == JOB_POLL)
         engine_count_send(engine, text_of(result->job.owner), -1);
     else if (result->job.kind == JOB_LOOKUP)
         lookup_count(engine, &result->job, -1);

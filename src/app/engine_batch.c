@@ -95,7 +95,7 @@ static void undo(struct engine *engine)
         if (mail->kind != MAIL_REQUEST)
             continue;
         engine->results_due--;
-        if (job->kind == JOB_SEND)
+        if (job->kind == JOB_SEND || job->kind == JOB_POLL)
             undo_send(engine, job);
         else if (job->kind == JOB_LOOKUP)
             lookup_count(engine, job, -1);

@@ -317,8 +317,18 @@ void doubts_end(struct engine *engine);
 void stage_settle(struct engine *engine, const struct batch *batch);
 /* settle_go_on: the chat's next step, if the chat is ours. */
 void settle_go_on(struct engine *engine, int64_t chat);
-/* settle_unknown: what the rule wants when the answer is not known; for T5 and T6. `row` is the send, which is `sending`. */
+/* settle_unknown: what the rule wants when the answer is not known; for T5 and T6. `row` is the send, which is `sending`, with what the
+   answer said. */
 void settle_unknown(struct engine *engine, const struct run_row *run, struct send_row *row);
+/* What a person does about it. */
+#define UNKNOWN_HELD "see whether the customer got it, then 'queue retry --may-duplicate' or 'queue drop'"
+/* settle_answer: as core/outcome.h takes it; lends. settle_channel: what it means for the channel. settle_end: for the run, if its
+   send is rejected or failed. */
+struct answer settle_answer(const struct result_mail *result);
+void settle_channel(struct engine *engine, const struct result_mail *result, const struct verdict *verdict);
+void settle_end(struct engine *engine, struct run_row *run, enum outcome outcome, struct text reason);
+/* poll_settle (T5): the answer to what poll_ask asked. */
+void poll_settle(struct engine *engine, const struct result_mail *result);
 /* stage_take_over (T6): at start, before anything is claimed. Transactions of its own. */
 enum store_status stage_take_over(struct engine *engine, struct fault *fault) CHECKED;
 /* upkeep_settle_left: what the owner (0: anybody) was sending when it ended; how many sends. */

@@ -51,6 +51,7 @@ src_libapp_a_SOURCES = \
 	src/app/stage_guard.c \
 	src/app/stage_inbox.c \
 	src/app/stage_lookup.c \
+	src/app/stage_poll.c \
 	src/app/stage_match.c \
 	src/app/stage_node.c \
 	src/app/stage_run.c src/app/stage_run.h \

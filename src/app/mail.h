@@ -35,7 +35,7 @@ struct accept_mail {
 };
 
 /* What a request was made for; comes back with its result. */
-enum job_kind { JOB_SEND, JOB_FETCH, JOB_INBOX, JOB_LOOKUP };
+enum job_kind { JOB_SEND, JOB_POLL, JOB_FETCH, JOB_INBOX, JOB_LOOKUP };
 
 struct job {
     enum job_kind kind;

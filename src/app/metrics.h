@@ -21,6 +21,7 @@ enum metric {
     METRIC_PAUSED,        /* channel (gauge): 1 while it is paused */
     METRIC_BREAKER,       /* channel (gauge): 1 while its circuit breaker is open or half open */
     METRIC_RESENDS,       /* channel: messages that `unknown_send: resend` sends again */
+    METRIC_POLLS,         /* channel, outcome: what was asked about messages whose fate was not known */
     METRIC_LOOP_GUARD,    /* channel: runs held because their chat got too many follow-ups */
     METRIC_SOURCE_PAUSED, /* source (gauge): 1 while the inbox refuses its token */
     METRIC_STORE_FAILURES,

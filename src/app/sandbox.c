@@ -202,6 +202,7 @@ static bool note(struct sandbox *sandbox, const struct request_mail *request)
     case JOB_INBOX:
         return note_action(sandbox, &request->job);
     case JOB_LOOKUP: /* with its answer */
+    case JOB_POLL:   /* every answer here is clear */
     case JOB_FETCH:
         break;
     }

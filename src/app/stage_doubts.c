@@ -55,11 +55,16 @@ static void undo_fetch(struct engine *engine, const struct job *job)
 
 void stage_doubts(struct engine *engine)
 {
-    for (size_t i = 0; i < engine->n_doubts && !store_failed(engine->store); i++)
-        if (engine->doubts[i].kind == JOB_FETCH)
-            undo_fetch(engine, &engine->doubts[i]);
+    for (size_t i = 0; i < engine->n_doubts && !store_failed(engine->store); i++) {
+        const struct job *job = &engine->doubts[i];
+
+        if (job->kind == JOB_FETCH)
+            undo_fetch(engine, job);
+        else if (job->kind == JOB_POLL) /* nothing is stored of it but whose the chat is */
+            settle_go_on(engine, job->chat);
         else
-            undo_send(engine, &engine->doubts[i]);
+            undo_send(engine, job);
+    }
 }
 
 void doubts_end(struct engine *engine)

@@ -451,9 +451,10 @@ struct job run_job(const struct run_row *run, enum job_kind kind, const struct s
 
 struct send_row run_send_of(const struct job *job)
 {
-    static const enum send_kind kinds[] = {
-        [JOB_SEND] = SEND_MESSAGE, [JOB_INBOX] = SEND_INBOX, [JOB_LOOKUP] = SEND_LOOKUP
-    };
+    static const enum send_kind kinds[] = { [JOB_SEND] = SEND_MESSAGE,
+                                            [JOB_POLL] = SEND_MESSAGE,
+                                            [JOB_INBOX] = SEND_INBOX,
+                                            [JOB_LOOKUP] = SEND_LOOKUP };
 
     return (struct send_row){ .run = job->run,
                               .step = job->step,

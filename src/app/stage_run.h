@@ -57,5 +57,20 @@ struct send_row run_send_of(const struct job *job);
 
 /* The kinds of steps that ask somebody outside; each gives GO_ON when all of it is done. */
 enum go send_step(struct going *going, const struct step *step);
+/* send_prepare: headers, times and bounds of a request to the channel. False when memory is out (or there is no url). */
+bool send_prepare(const struct engine *engine, const struct config_channel *channel,
+                  struct request_mail *request) CHECKED;
+/* send_ready_at: when the channel lets a request through: now, or later. send_wait: for that, or for when the send is due.
+   send_leave: the request leaves. */
+int64_t send_ready_at(const struct engine *engine, const struct channel_state *state);
+enum go send_wait(const struct going *going, const struct channel_state *state, const struct send_row *send,
+                  int64_t at);
+void send_leave(struct engine *engine, const struct config_channel *channel, struct channel_state *state,
+                struct request_mail *request);
+/* stage_poll.c: what became of a send that is unknown, though its answer gave an id. poll_begin: from now on, or in a moment, Octopods is
+   asked, which row->due_at says then; false: there is no id to ask for. poll_waits: is that so of the send? poll_ask: asks when it is due. */
+bool poll_begin(const struct engine *engine, struct send_row *row);
+bool poll_waits(const struct send_row *send);
+enum go poll_ask(struct going *going, struct send_row *send);
 enum go lookup_step(struct going *going, const struct step *step);
 enum go inbox_step(struct going *going, const struct step *step);

@@ -157,6 +157,24 @@ static char *send_url(const struct config_channel *channel)
     return buf_take(&url);
 }
 
+bool send_prepare(const struct engine *engine, const struct config_channel *channel,
+                  struct request_mail *request)
+{
+    size_t n = 0;
+
+    request->headers[n++] = text_dup(text_of("Accept: application/json"));
+    request->headers[n++] = key_header(generation_channel_key(engine->generation, channel));
+    if (request->body)
+        request->headers[n++] = text_dup(text_of("Content-Type: application/json"));
+    request->timeout_ms = channel->timeout_ms;
+    request->connect_timeout_ms = channel->connect_timeout_ms;
+    request->answer_max = engine->generation->config->limits.answer;
+    for (size_t i = 0; i < n; i++)
+        if (!request->headers[i])
+            return false;
+    return request->url;
+}
+
 static struct request_mail *make_request(struct engine *engine, const struct config_channel *channel,
                                          const struct run_row *run, const struct send_row *send)
 {
@@ -168,13 +186,7 @@ static struct request_mail *make_request(struct engine *engine, const struct con
     request->method = "POST";
     request->url = send_url(channel);
     request->body = text_dup(send->body);
-    request->headers[0] = text_dup(text_of("Content-Type: application/json"));
-    request->headers[1] = text_dup(text_of("Accept: application/json"));
-    request->headers[2] = key_header(generation_channel_key(engine->generation, channel));
-    request->timeout_ms = channel->timeout_ms;
-    request->connect_timeout_ms = channel->connect_timeout_ms;
-    request->answer_max = engine->generation->config->limits.answer;
-    if (request->url && request->body && request->headers[0] && request->headers[1] && request->headers[2])
+    if (request->body && send_prepare(engine, channel, request))
         return request;
     mail_free(&request->mail);
     return NULL;
@@ -196,8 +208,7 @@ static int64_t take_chat_pace(struct engine *engine, const struct config_channel
     return at;
 }
 
-/* When the channel lets a send through: now, or later. */
-static int64_t channel_ready_at(const struct engine *engine, const struct channel_state *state)
+int64_t send_ready_at(const struct engine *engine, const struct channel_state *state)
 {
     int64_t at;
 
@@ -221,6 +232,12 @@ static int64_t wait_until(const struct engine *engine, const struct chat_row *ch
     if (!state->paused[0] || !text_is(chat->channel, state->name))
         return at;
     return send->due_at > engine->now ? send->due_at : engine->now;
+}
+
+enum go send_wait(const struct going *going, const struct channel_state *state, const struct send_row *send,
+                  int64_t at)
+{
+    return run_wait(going, wait_until(going->engine, going->chat, state, send, at));
 }
 
 /* Two bots that answer each other would go on for ever. A retry is no further message. Where time stands there are no minutes. */
@@ -257,21 +274,27 @@ static enum go hold_loop(struct going *going, const struct config_channel *chann
     return run_hold(going, arena_str(going->engine->arena, text_of(reason.text)));
 }
 
-/* What is noted of a request that leaves. */
-static void note_start(struct engine *engine, const struct config_channel *channel,
-                       struct channel_state *state, const struct chat_row *chat, const struct send_row *send)
+void send_leave(struct engine *engine, const struct config_channel *channel, struct channel_state *state,
+                struct request_mail *request)
 {
     if (state->paused[0])
         state->probe_at = engine->now + ENGINE_PROBE_MS;
     breaker_leave(&state->breaker, engine->now, channel->timeout_ms);
     pace_take(&state->pace, engine->now);
+    engine_count_send(engine, text_of(channel->name), 1);
+    engine_post(engine, &request->mail);
+}
+
+/* What is noted of a message that leaves. */
+static void note_start(struct engine *engine, const struct config_channel *channel,
+                       const struct chat_row *chat, const struct send_row *send)
+{
     store_start_send(engine->store, send->run, send->step, send->n, send->attempt + 1, engine->owner,
                      engine->now);
     if (channel->chat_rate.per_second > 0)
         store_keep_chat(engine->store, chat->id, chat->not_before);
     if (send->attempt == 0)
         loopguard_count(&engine->loopguard, chat->id, engine->now);
-    engine_count_send(engine, send->channel, 1);
 }
 
 static enum go start_send(struct going *going, const struct send_row *send)
@@ -287,7 +310,7 @@ static enum go start_send(struct going *going, const struct send_row *send)
         return run_stop_here(going);
     if (!channel || !state)
         return run_hold(going, CHANNEL_IS_GONE);
-    at = channel_ready_at(engine, state);
+    at = send_ready_at(engine, state);
     if (send->due_at > at)
         at = send->due_at;
     if (at <= engine->now && is_looping(going, channel, send))
@@ -296,9 +319,9 @@ static enum go start_send(struct going *going, const struct send_row *send)
         at = take_chat_pace(engine, channel, chat);
     request = at <= engine->now ? make_request(engine, channel, going->run, send) : NULL;
     if (!request)
-        return run_wait(going, wait_until(engine, chat, state, send, at));
-    note_start(engine, channel, state, chat, send);
-    engine_post(engine, &request->mail);
+        return send_wait(going, state, send, at);
+    note_start(engine, channel, chat, send);
+    send_leave(engine, channel, state, request);
     return GO_RELEASED;
 }
 
@@ -333,6 +356,8 @@ enum go send_step(struct going *going, const struct step *step)
             return GO_RELEASED; /* its result goes on from here */
         else if (sends[i].state < SEND_OK)
             return start_send(going, &sends[i]);
+        else if (poll_waits(&sends[i]))
+            return poll_ask(going, &sends[i]);
     run->step++;
     return GO_ON;
 }
@@ -352,7 +377,7 @@ static int places(const struct engine *engine, const struct channel_state *state
 int stage_send_room(struct engine *engine, const struct channel_state *state)
 {
     int room = places(engine, state);
-    int64_t at = channel_ready_at(engine, state);
+    int64_t at = send_ready_at(engine, state);
 
     if (room <= 0)
         return 0;

@@ -73,8 +73,7 @@ static bool is_failure(const struct result_mail *result, const struct verdict *v
             (result->status == 0 || result->status >= 500));
 }
 
-static void note_channel(struct engine *engine, const struct result_mail *result,
-                         const struct verdict *verdict)
+void settle_channel(struct engine *engine, const struct result_mail *result, const struct verdict *verdict)
 {
     struct channel_state *channel = engine_channel(engine, text_of(result->job.owner));
 
@@ -141,26 +140,26 @@ void settle_unknown(struct engine *engine, const struct run_row *run, struct sen
 {
     const struct rule *rule = engine_rule(engine, run);
     enum unknown_send policy = rule ? rule->unknown_send : UNKNOWN_DROP;
+    bool is_asked;
 
     if (row->kind != SEND_MESSAGE) /* the customer sees nothing of it: it is done again */
         policy = UNKNOWN_RESEND;
 
     row->state = policy == UNKNOWN_RESEND ? SEND_READY : SEND_UNKNOWN;
+    row->due_at = 0;
     if (policy == UNKNOWN_RESEND)
         row->due_at = engine->now + retry_delay(row->attempt, RETRY_BASE_MS, RETRY_MAX_MS, -1, arc4random());
+    is_asked = policy == UNKNOWN_POLL && poll_begin(engine, row);
     if (!store_settle_send(engine->store, row))
         return;
     if (policy == UNKNOWN_RESEND && row->kind == SEND_MESSAGE)
         engine_tally(engine, METRIC_RESENDS, arena_str(engine->arena, row->channel), NULL);
-    if (policy == UNKNOWN_POLL)
-        engine_set_run(
-            engine, run, RUN_HELD,
-            REASON(
-                "a request left, no answer came, and no id to ask for: see whether the customer got it, then "
-                "'queue retry --may-duplicate' or 'queue drop'"));
+    if (policy == UNKNOWN_POLL && !is_asked)
+        engine_set_run(engine, run, RUN_HELD,
+                       REASON("a request left, no answer came, and no id to ask for: " UNKNOWN_HELD));
 }
 
-static void settle_end(struct engine *engine, struct run_row *run, enum outcome outcome, struct text reason)
+void settle_end(struct engine *engine, struct run_row *run, enum outcome outcome, struct text reason)
 {
     if (outcome == OUTCOME_REJECTED)
         engine_set_run(engine, run, RUN_REJECTED, reason);
@@ -183,14 +182,19 @@ static bool needs_run(enum outcome outcome)
     return outcome == OUTCOME_UNKNOWN || outcome == OUTCOME_REJECTED || outcome == OUTCOME_FAILED;
 }
 
+struct answer settle_answer(const struct result_mail *result)
+{
+    return (struct answer){ .left = result->left,
+                            .status = result->status,
+                            .whole = result->whole,
+                            .retry_after_ms = result->retry_after_ms,
+                            .body = text_make(result->body, result->body_size),
+                            .error = result->error };
+}
+
 static void settle_send(struct engine *engine, const struct result_mail *result)
 {
-    struct answer answer = { .left = result->left,
-                             .status = result->status,
-                             .whole = result->whole,
-                             .retry_after_ms = result->retry_after_ms,
-                             .body = text_make(result->body, result->body_size),
-                             .error = result->error };
+    const struct answer answer = settle_answer(result);
     struct verdict verdict;
     struct send_row row;
     struct run_row run;
@@ -199,7 +203,7 @@ static void settle_send(struct engine *engine, const struct result_mail *result)
     row = make_row(engine, result, &verdict);
     log_attempt(result, &verdict);
     engine_tally(engine, METRIC_SENDS, result->job.owner, outcome_name(verdict.outcome));
-    note_channel(engine, result, &verdict);
+    settle_channel(engine, result, &verdict);
     if (needs_run(verdict.outcome) && !store_get_run(engine->store, result->job.run, engine->arena, &run))
         return;
     if (verdict.outcome == OUTCOME_UNKNOWN) {
@@ -254,6 +258,8 @@ void stage_settle(struct engine *engine, const struct batch *batch)
         engine_work_on(engine, WORK_NONE, 0);
         if (result->job.kind == JOB_SEND)
             settle_send(engine, result);
+        else if (result->job.kind == JOB_POLL)
+            poll_settle(engine, result);
         else if (result->job.kind == JOB_INBOX)
             inbox_settle(engine, result);
         else if (result->job.kind == JOB_LOOKUP)

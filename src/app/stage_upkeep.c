@@ -22,6 +22,7 @@ static void settle_left(struct engine *engine, struct send_row *send)
 {
     struct run_row run;
 
+    send->reply_id = send->status_url = TEXT_NONE; /* of an earlier attempt */
     send->reason = REASON("the program ended while the request was under way");
     if (store_get_run(engine->store, send->run, engine->arena, &run)) {
         settle_unknown(engine, &run, send);

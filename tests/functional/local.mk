@@ -22,6 +22,7 @@ functional_tests = \
 	tests/functional/test_nodes.py \
 	tests/functional/test_pgsql.py \
 	tests/functional/test_pictures.py \
+	tests/functional/test_polls.py \
 	tests/functional/test_rules.py \
 	tests/functional/test_secrets.py \
 	tests/functional/test_sending.py \

@@ -7,6 +7,7 @@ import signal
 from harness import *
 
 import test_main_job  # noqa: F401 their tests run here, too, on PostgreSQL
+import test_polls  # noqa: F401
 import test_sending  # noqa: F401
 
 
