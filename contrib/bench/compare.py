@@ -60,7 +60,7 @@ def part(bench, got, name, _chat, taps):
     if 'deliver.fastify.rate' not in got:
         raise Failed('nothing is known of the rival')
     got['part.rate'] = int(got['deliver.fastify.rate'] * PART)
-    pace(bench, got, name, taps, 'part', got['part.rate'], bench.seconds)
+    pace(bench, got, name, taps, 'part', got['part.rate'], min(SHORT, bench.seconds))
 
 
 def one_round(bench, chat, taps):
