@@ -22,10 +22,11 @@ static void write_channels(struct engine *engine)
     for (size_t i = 0; i < engine->n_channels; i++) {
         const struct channel_state *channel = &engine->channels[i];
 
-        if (channel->dirty)
-            store_put_channel(engine->store, &(struct channel_row){
-                                                 text_of(channel->name), channel->not_before,
-                                                 channel->paused[0] ? text_of(channel->paused) : TEXT_NONE });
+        if (channel->new_penalty)
+            store_penalize_channel(engine->store, text_of(channel->name), channel->not_before);
+        if (channel->new_pause)
+            store_pause_channel(engine->store, text_of(channel->name),
+                                channel->paused[0] ? text_of(channel->paused) : TEXT_NONE);
     }
 }
 
@@ -149,7 +150,7 @@ static void committed(struct engine *engine)
         mail = next;
     }
     for (size_t i = 0; i < engine->n_channels; i++)
-        engine->channels[i].dirty = false;
+        engine->channels[i].new_penalty = engine->channels[i].new_pause = false;
     doubts_end(engine);
     if (engine->storing_hash)
         engine->stored_hash = engine->storing_hash;

@@ -43,9 +43,10 @@ static struct channel_state *build_channels(struct engine *engine, const struct 
         if (old) {
             states[i].pace.full_at_ms = old->pace.full_at_ms;
             states[i].not_before = old->not_before;
+            states[i].new_penalty = old->new_penalty;
             states[i].in_flight = old->in_flight;
         }
-        states[i].dirty = old && old->paused[0]; /* a reload opens what was paused */
+        states[i].new_pause = old && old->paused[0]; /* a reload opens what was paused */
     }
     return states;
 }
@@ -91,6 +92,18 @@ bool engine_adopt(struct engine *engine, struct generation *generation)
     return true;
 }
 
+static void take_pause(struct engine *engine, struct channel_state *channel, struct text paused)
+{
+    if (paused.p && !channel->paused[0]) {
+        text_printable(paused, channel->paused, sizeof(channel->paused) - 1);
+        /* The node that found it out asks first. */
+        channel->probe_at = engine->now + (engine->node.count > 1 ? ENGINE_PROBE_MS : 0);
+    } else if (!paused.p && channel->paused[0]) {
+        engine_open(engine, channel);
+        channel->new_pause = false;
+    }
+}
+
 void engine_load_channels(struct engine *engine)
 {
     struct channel_row *rows;
@@ -99,17 +112,12 @@ void engine_load_channels(struct engine *engine)
     for (size_t i = 0; i < n; i++) {
         struct channel_state *channel = engine_channel(engine, rows[i].name);
 
-        if (!channel || channel->dirty)
+        if (!channel)
             continue;
-        channel->not_before = rows[i].not_before;
-        if (rows[i].paused.p && !channel->paused[0]) {
-            text_printable(rows[i].paused, channel->paused, sizeof(channel->paused) - 1);
-            /* The node that found it out asks first. */
-            channel->probe_at = engine->now + (engine->node.count > 1 ? ENGINE_PROBE_MS : 0);
-        } else if (!rows[i].paused.p && channel->paused[0]) {
-            engine_open(engine, channel);
-            channel->dirty = false;
-        }
+        if (!channel->new_penalty)
+            channel->not_before = rows[i].not_before;
+        if (!channel->new_pause)
+            take_pause(engine, channel, rows[i].paused);
     }
     engine_show_paused(engine);
 }

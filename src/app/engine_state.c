@@ -237,7 +237,7 @@ void engine_pause(struct engine *engine, struct channel_state *channel, struct t
     if (channel->paused[0])
         return;
     text_printable(reason, channel->paused, sizeof(channel->paused) - 1);
-    channel->dirty = true;
+    channel->new_pause = true;
     log_error(
         "CHANNEL PAUSED: its follow-ups wait, nothing is lost; mend the cause, then reload (SIGHUP) or run "
         "'callbackd queue release --channel NAME'",
@@ -251,7 +251,7 @@ void engine_open(struct engine *engine, struct channel_state *channel)
     if (!channel->paused[0])
         return;
     channel->paused[0] = '\0';
-    channel->dirty = true;
+    channel->new_pause = true;
     engine->more = true;
     log_warn("channel works again", log_str("channel", channel->name));
     engine_show_paused(engine);

@@ -42,8 +42,8 @@ struct channel_state {
     int n_forbidden;
     int in_flight;
     bool behind; /* among the longest due some had begun before: what is fresh may stand behind many such */
-    bool fresh_first; /* of an odd number of places what is fresh gets one more, next time */
-    bool dirty;       /* to be written with the next transaction */
+    bool fresh_first;            /* of an odd number of places what is fresh gets one more, next time */
+    bool new_penalty, new_pause; /* not_before, paused: to be written with the next transaction */
 };
 
 struct source_state {

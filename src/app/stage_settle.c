@@ -61,7 +61,7 @@ static void penalize(struct engine *engine, struct channel_state *channel, int64
     if (at <= channel->not_before)
         return;
     channel->not_before = at;
-    channel->dirty = true;
+    channel->new_penalty = true;
     pace_empty(&channel->pace, at);
 }
 

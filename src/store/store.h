@@ -412,7 +412,12 @@ size_t store_prune_rulesets(struct store *store, struct text keep, int64_t befor
 /* store_get_ruleset: the canonical source; false if the store has none of this hash. */
 bool store_get_ruleset(struct store *store, struct text hash, struct arena *arena,
                        struct text *source) CHECKED;
+/* store_put_channel: as the row says, and nothing else. For nodes beside each other, each of which knows only what it has seen:
+   store_penalize_channel: nothing before this time, or a later one that is there already; store_pause_channel: paused for this reason,
+   p == NULL: no longer. Each leaves the other column as it is. */
 void store_put_channel(struct store *store, const struct channel_row *row);
+void store_penalize_channel(struct store *store, struct text name, int64_t not_before);
+void store_pause_channel(struct store *store, struct text name, struct text reason);
 size_t store_channels(struct store *store, struct arena *arena, struct channel_row **rows);
 
 struct store_counts {

@@ -112,6 +112,8 @@ struct store_backend {
     size_t (*prune_rulesets)(struct store *store, struct text keep, int64_t before);
     bool (*get_ruleset)(struct store *store, struct text hash, struct arena *arena, struct text *source);
     void (*put_channel)(struct store *store, const struct channel_row *row);
+    void (*penalize_channel)(struct store *store, struct text name, int64_t not_before);
+    void (*pause_channel)(struct store *store, struct text name, struct text reason);
     size_t (*channels)(struct store *store, struct arena *arena, struct channel_row **rows);
     void (*count)(struct store *store, struct store_counts *counts);
     void (*newest)(struct store *store, int64_t *id, int64_t *stored_at);

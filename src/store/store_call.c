@@ -411,6 +411,18 @@ void store_put_channel(struct store *store, const struct channel_row *row)
         store->backend->put_channel(store, row);
 }
 
+void store_penalize_channel(struct store *store, struct text name, int64_t not_before)
+{
+    if (store_may_write(store) && is_text(store, "the channel", name))
+        store->backend->penalize_channel(store, name, not_before);
+}
+
+void store_pause_channel(struct store *store, struct text name, struct text reason)
+{
+    if (store_may_write(store) && is_text(store, "the channel", name) && is_text(store, "the reason", reason))
+        store->backend->pause_channel(store, name, reason);
+}
+
 size_t store_channels(struct store *store, struct arena *arena, struct channel_row **rows)
 {
     *rows = NULL;

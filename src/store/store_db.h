@@ -226,6 +226,8 @@ void db_put_ruleset(struct store *store, struct text hash, struct text source, i
 size_t db_prune_rulesets(struct store *store, struct text keep, int64_t before);
 bool db_get_ruleset(struct store *store, struct text hash, struct arena *arena, struct text *source);
 void db_put_channel(struct store *store, const struct channel_row *row);
+void db_penalize_channel(struct store *store, struct text name, int64_t not_before);
+void db_pause_channel(struct store *store, struct text name, struct text reason);
 size_t db_channels(struct store *store, struct arena *arena, struct channel_row **rows);
 void db_count(struct store *store, struct store_counts *counts);
 void db_newest(struct store *store, int64_t *id, int64_t *stored_at);
@@ -261,6 +263,7 @@ size_t db_entry_runs(struct store *store, int64_t entry, struct arena *arena, st
     .rearm_notification = db_rearm_notification, .rearm_entry = db_rearm_entry,                            \
     .drop_notification = db_drop_notification, .drop_entry = db_drop_entry, .sweep = db_sweep,             \
     .put_ruleset = db_put_ruleset, .prune_rulesets = db_prune_rulesets, .get_ruleset = db_get_ruleset,     \
-    .put_channel = db_put_channel, .channels = db_channels, .newest = db_newest, .next_due = db_next_due,  \
-    .list = db_list, .get_notification = db_get_notification,                                              \
+    .put_channel = db_put_channel, .penalize_channel = db_penalize_channel,                                \
+    .pause_channel = db_pause_channel, .channels = db_channels, .newest = db_newest,                       \
+    .next_due = db_next_due, .list = db_list, .get_notification = db_get_notification,                     \
     .notification_entries = db_notification_entries, .entry_runs = db_entry_runs

@@ -210,6 +210,12 @@ const char *const db_texts[SQL_COUNT] = {
     [SQL_PUT_CHANNEL] =
         "INSERT INTO channel(name, tokens, at, not_before, paused) VALUES(?1, 0, 0, ?2, ?3)"
         " ON CONFLICT(name) DO UPDATE SET not_before = excluded.not_before, paused = excluded.paused",
+    [SQL_PENALIZE_CHANNEL] =
+        "INSERT INTO channel(name, tokens, at, not_before) VALUES(?1, 0, 0, ?2)"
+        " ON CONFLICT(name) DO UPDATE SET not_before = max(channel.not_before, excluded.not_before)",
+    [SQL_PAUSE_CHANNEL] =
+        "INSERT INTO channel(name, tokens, at, not_before, paused) VALUES(?1, 0, 0, 0, ?2)"
+        " ON CONFLICT(name) DO UPDATE SET paused = excluded.paused",
     [SQL_CHANNELS] = "SELECT name, not_before, paused FROM channel ORDER BY name",
     [SQL_COUNT_NOTIFICATIONS] =
         "SELECT 0, count(*) FROM notification WHERE state = 0"

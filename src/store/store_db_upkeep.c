@@ -226,6 +226,16 @@ void db_put_channel(struct store *store, const struct channel_row *row)
              DB_VALUES(db_text(row->name), db_int(row->not_before), db_text0(row->paused)));
 }
 
+void db_penalize_channel(struct store *store, struct text name, int64_t not_before)
+{
+    db_write(db_of(store), SQL_PENALIZE_CHANNEL, DB_VALUES(db_text(name), db_int(not_before)));
+}
+
+void db_pause_channel(struct store *store, struct text name, struct text reason)
+{
+    db_write(db_of(store), SQL_PAUSE_CHANNEL, DB_VALUES(db_text(name), db_text0(reason)));
+}
+
 size_t db_channels(struct store *store, struct arena *arena, struct channel_row **rows)
 {
     size_t n;

@@ -213,6 +213,8 @@ void mem_put_ruleset(struct store *store, struct text hash, struct text source, 
 size_t mem_prune_rulesets(struct store *store, struct text keep, int64_t before);
 bool mem_get_ruleset(struct store *store, struct text hash, struct arena *arena, struct text *source);
 void mem_put_channel(struct store *store, const struct channel_row *row);
+void mem_penalize_channel(struct store *store, struct text name, int64_t not_before);
+void mem_pause_channel(struct store *store, struct text name, struct text reason);
 size_t mem_channels(struct store *store, struct arena *arena, struct channel_row **rows);
 void mem_count(struct store *store, struct store_counts *counts);
 void mem_newest(struct store *store, int64_t *id, int64_t *stored_at);

@@ -306,6 +306,32 @@ void mem_put_channel(struct store *store, const struct channel_row *row)
         mem_insert(mem_of(store), MEM_CHANNEL, &copy);
 }
 
+/* As it is, or as it would be if nothing had been written yet. */
+static struct channel_row channel_as_it_is(struct store *store, struct text name)
+{
+    const struct channel_row made = { .name = name },
+                             *found = mem_find(mem_of(store), MEM_CHANNEL, MEM_KEY, &made);
+
+    return found ? *found : made;
+}
+
+void mem_penalize_channel(struct store *store, struct text name, int64_t not_before)
+{
+    struct channel_row row = channel_as_it_is(store, name);
+
+    if (row.not_before < not_before)
+        row.not_before = not_before;
+    mem_put_channel(store, &row);
+}
+
+void mem_pause_channel(struct store *store, struct text name, struct text reason)
+{
+    struct channel_row row = channel_as_it_is(store, name);
+
+    row.paused = reason;
+    mem_put_channel(store, &row);
+}
+
 size_t mem_channels(struct store *store, struct arena *arena, struct channel_row **rows)
 {
     struct mem *mem = mem_of(store);

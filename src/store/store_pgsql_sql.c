@@ -121,6 +121,9 @@ const char *const pgsql_texts[SQL_COUNT] = {
         "SELECT greatest((SELECT stored_at FROM notification ORDER BY id DESC LIMIT 1),"
         " (SELECT stored_at FROM entry ORDER BY id DESC LIMIT 1), (SELECT stored_at FROM run ORDER BY id DESC LIMIT 1),"
         " (SELECT max(ended_at) FROM run), 0)",
+    [SQL_PENALIZE_CHANNEL] =
+        "INSERT INTO channel(name, tokens, at, not_before) VALUES(?1, 0, 0, ?2)"
+        " ON CONFLICT(name) DO UPDATE SET not_before = greatest(channel.not_before, excluded.not_before)",
     [SQL_NEXT_DUE] =
         "SELECT greatest(1, due_at) FROM chat WHERE channel = ?1 AND due_at IS NOT NULL AND owner IS NULL AND held IS NULL"
         " ORDER BY due_at LIMIT 1",

@@ -575,6 +575,36 @@ static void counts_are_of_what_is_stored(void **state)
     assert_true(n > 20); /* the failures have been where they should */
 }
 
+/* What another node wrote of a channel is there, whatever this one has to write. */
+static void another_nodes_penalty_stays(void **state)
+{
+    struct kit kit;
+    struct arena *arena = arena_new(65536);
+    struct channel_row *rows;
+    struct fault fault;
+    int64_t until;
+
+    (void)state;
+    kit_open(&kit, false, NULL);
+    kit.stepped = true;
+    kit_start(&kit);
+    kit_tap(&kit, 1, "700000001");
+    until = kit.engine->now + 60000;
+    assert_int_equal(store_begin(kit_store(&kit), &fault), STORE_OK);
+    store_penalize_channel(kit_store(&kit), text_of("shop"), until);
+    store_pause_channel(kit_store(&kit), text_of("shop"), text_of("another node's key is wrong"));
+    assert_int_equal(store_commit(kit_store(&kit), &fault), STORE_OK);
+    kit_answer(&kit, kit_request(&kit), true, 429, "{}");
+    kit_pump(&kit);
+    assert_true(kit.engine->channels[0].not_before > kit.engine->now); /* it has got one of its own */
+    assert_int_equal(store_channels(kit_store(&kit), arena, &rows), 1);
+    assert_int_equal(rows[0].not_before, until);
+    assert_true(text_is(rows[0].paused, "another node's key is wrong"));
+    kit_stop(&kit);
+    kit_close(&kit);
+    arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -593,6 +623,7 @@ int main(void)
         cmocka_unit_test(an_answer_is_kept_for_its_question),
         cmocka_unit_test(lookups_have_places),
         cmocka_unit_test(counts_are_of_what_is_stored),
+        cmocka_unit_test(another_nodes_penalty_stays),
     };
 
     return cmocka_run_group_tests_name("engine_work", tests, NULL, NULL);

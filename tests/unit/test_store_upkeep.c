@@ -396,6 +396,30 @@ static void test_rulesets_channels(struct fixture *f)
     assert_int_equal(rows[1].not_before, 60);
 }
 
+/* What one node knows of a channel is not all that there is to know of it. */
+static void test_channels_of_several(struct fixture *f)
+{
+    struct channel_row *rows;
+
+    begin(f);
+    store_penalize_channel(f->store, T("a"), 500);
+    store_pause_channel(f->store, T("a"), T("wrong key"));
+    store_penalize_channel(f->store, T("a"), 400);
+    store_pause_channel(f->store, T("b"), T("wrong key"));
+    store_penalize_channel(f->store, T("b"), 500);
+    store_penalize_channel(f->store, T("b"), 600);
+    store_pause_channel(f->store, T("b"), TEXT_NONE);
+    store_pause_channel(f->store, T("c"), TEXT_NONE);
+    commit(f);
+    assert_int_equal(store_channels(f->store, f->arena, &rows), 3);
+    assert_text(rows[0].paused, "wrong key");
+    assert_int_equal(rows[0].not_before, 500);
+    assert_text(rows[1].paused, NULL);
+    assert_int_equal(rows[1].not_before, 600);
+    assert_text(rows[2].paused, NULL);
+    assert_int_equal(rows[2].not_before, 0);
+}
+
 static bool has_ruleset(struct fixture *f, const char *hash)
 {
     struct text source;
@@ -563,6 +587,7 @@ const struct store_test upkeep_tests[] = {
     { "sweep the keys of what was seen", test_sweep_keys },
     { "sweep the chats' taps and buttons", test_sweep_chats },
     { "rulesets and channels", test_rulesets_channels },
+    { "channels of several nodes", test_channels_of_several },
     { "prune rulesets", test_prune_rulesets },
     { "count and newest", test_numbers },
     { "next_due", test_next_due },
