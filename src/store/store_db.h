@@ -123,7 +123,7 @@ struct db_pair {
 
 struct db_old_send {
     int64_t run, step, n, chat;
-    int state;
+    int64_t buttons; /* so many go with it */
 };
 
 extern const struct db_shape db_notification, db_entry, db_chat, db_run, db_send, db_issued, db_variable,

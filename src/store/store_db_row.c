@@ -178,8 +178,8 @@ static void read_old_send(struct db_cursor *c, void *out)
     row->run = db_next_int(c);
     row->step = db_next_int(c);
     row->n = db_next_int(c);
-    row->state = db_next_state(c, SEND_STATES);
     row->chat = db_next_int(c);
+    row->buttons = db_next_int(c);
 }
 
 #define SHAPE(name, type, reader) const struct db_shape name = { sizeof(type), reader }

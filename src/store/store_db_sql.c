@@ -160,12 +160,12 @@ const char *const db_texts[SQL_COUNT] = {
         "UPDATE entry SET state = 1, reason = ?2, owner = NULL WHERE id = ?1 AND state IN (0, 2, 4)",
 
     [SQL_OLD_SENDS] =
-        "SELECT send.run, send.step, send.n, send.state, chat FROM run CROSS JOIN send ON send.run = run.id"
+        "SELECT " OLD_SEND("send", "run.chat") " FROM run CROSS JOIN send ON send.run = run.id"
         " WHERE ended_at < ?1 ORDER BY ended_at, expires_at, run.id, send.step, send.n LIMIT ?2",
     [SQL_NEXT_SOURCE] =
         "SELECT source FROM notification WHERE state <> 0 AND state = 1 AND source > ?1 ORDER BY source LIMIT 1",
     [SQL_SOURCE_SENDS] =
-        "SELECT s.run, s.step, s.n, s.state, r.chat FROM " RUNS_OF_SOURCE " CROSS JOIN send AS s ON s.run = r.id"
+        "SELECT " OLD_SEND("s", "r.chat") " FROM " RUNS_OF_SOURCE " CROSS JOIN send AS s ON s.run = r.id"
         " WHERE " SOURCE_ENDED " ORDER BY n.stored_at, n.id, e.n, r.rule, s.step, s.n LIMIT ?2",
     [SQL_DELETE_ISSUED] = "DELETE FROM issued WHERE chat = ?1 AND run = ?2 AND step = ?3 AND n = ?4",
     [SQL_DELETE_SEND] = "DELETE FROM send WHERE run = ?1 AND step = ?2 AND n = ?3",

@@ -74,7 +74,8 @@ static struct db_values values_of(const struct pruning *p, struct db_value value
     return (struct db_values){ values, p->source.p ? 3 : 2 };
 }
 
-/* The buttons of a send that did not go well leave with it: they are told to be no good by their send only. */
+/* The buttons of a send that did not go well leave with it: they are told to be no good by their send only. Nobody waits for any of
+   these to go. */
 static size_t prune_sends(const struct pruning *p, enum sql sql, struct arena *arena)
 {
     struct db_value values[3];
@@ -82,14 +83,14 @@ static size_t prune_sends(const struct pruning *p, enum sql sql, struct arena *a
     size_t n, gone = 0;
 
     sends = db_rows(p->db, sql, values_of(p, values), &db_old_sends, arena, &n);
-    for (size_t i = 0; i < n; i++) {
-        struct db_old_send *s = &sends[i];
+    for (size_t i = 0; i < n && !store_failed(&p->db->store); i++) {
+        const struct db_old_send *s = &sends[i];
 
-        if (s->state != SEND_OK && s->state != SEND_UNKNOWN)
-            gone += (size_t)db_do(p->db, SQL_DELETE_ISSUED,
-                                  DB_VALUES(db_int(s->chat), db_int(s->run), db_int(s->step), db_int(s->n)));
-        gone +=
-            (size_t)db_do(p->db, SQL_DELETE_SEND, DB_VALUES(db_int(s->run), db_int(s->step), db_int(s->n)));
+        if (s->buttons)
+            db_write(p->db, SQL_DELETE_ISSUED,
+                     DB_VALUES(db_int(s->chat), db_int(s->run), db_int(s->step), db_int(s->n)));
+        db_write(p->db, SQL_DELETE_SEND, DB_VALUES(db_int(s->run), db_int(s->step), db_int(s->n)));
+        gone += 1 + (size_t)s->buttons;
     }
     return gone;
 }

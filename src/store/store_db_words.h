@@ -23,6 +23,11 @@
 #define NOTIFICATIONS_OF "(SELECT notification FROM entry WHERE id IN " ENTRIES_OF ")"
 #define OTHERS_IN "(SELECT notification FROM entry WHERE id NOT IN " ENTRIES_OF ")"
 
+/* A send that pruning takes: the last is how many buttons go with it, those of one that did not go well. */
+#define OLD_SEND(send, chat) \
+    send ".run, " send ".step, " send ".n, " chat ", CASE WHEN " send ".state NOT IN (2, 5) THEN (SELECT count(*) FROM issued AS i" \
+    " WHERE i.chat = " chat " AND i.run = " send ".run AND i.step = " send ".step AND i.n = " send ".n) ELSE 0 END"
+
 /* A number of store.h in a statement. */
 #define NUMBER(n) NUMBER_OF(n)
 #define NUMBER_OF(n) #n

@@ -94,10 +94,10 @@ const char *const pgsql_texts[SQL_COUNT] = {
         " ELSE (SELECT greatest(1, stored_at, ?3) " READY_OF("?1") ") END WHERE id = ?1",
 
     [SQL_OLD_SENDS] =
-        "SELECT send.run, send.step, send.n, send.state, chat FROM run JOIN send ON send.run = run.id"
+        "SELECT " OLD_SEND("send", "run.chat") " FROM run JOIN send ON send.run = run.id"
         " WHERE ended_at < ?1 ORDER BY ended_at, expires_at, run.id, send.step, send.n LIMIT ?2",
     [SQL_SOURCE_SENDS] =
-        "SELECT s.run, s.step, s.n, s.state, r.chat FROM " RUNS_OF_SOURCE " JOIN send AS s ON s.run = r.id"
+        "SELECT " OLD_SEND("s", "r.chat") " FROM " RUNS_OF_SOURCE " JOIN send AS s ON s.run = r.id"
         " WHERE " SOURCE_ENDED " ORDER BY n.stored_at, n.id, e.n, r.rule, s.step, s.n LIMIT ?2",
     [SQL_SOURCE_RUNS] =
         "DELETE FROM run WHERE id IN (SELECT r.id FROM " RUNS_OF_SOURCE " WHERE " SOURCE_ENDED

@@ -607,6 +607,41 @@ static void test_round_trips_do_not_grow(struct fixture *f)
     assert_int_equal(counts.runs[RUN_DONE], 206);
 }
 
+/* Runs that have ended, with sends that went well and such that did not. */
+static unsigned long prune_all(struct fixture *f, size_t n)
+{
+    const struct store_keep keep = { .before = 1000 };
+    const struct issued_button button = { .data = T("yes") };
+    int64_t gone[RUN_STATES] = { 0 }, chat = put_chat(f, "shop", "a");
+    unsigned long before;
+
+    begin(f);
+    for (size_t i = 0; i < n; i++) {
+        struct run_row run = a_run(f, chat, ++f->id, 10);
+        struct send_row sends[2] = { a_send(run.id, 0, 0), a_send(run.id, 0, 1) };
+
+        run.state = RUN_DONE;
+        run.ended_at = 500;
+        assert_true(store_add_run(f->store, &run, 0, 100));
+        sends[0].state = SEND_OK;
+        sends[1].state = SEND_FAILED;
+        store_add_sends(f->store, sends, 2);
+        store_issue(f->store, chat, run.id, 0, 1, &button, 1, 100, 5000);
+    }
+    commit(f);
+    before = store_pgsql_trips(f->store);
+    begin(f);
+    assert_int_equal(store_prune(f->store, &keep, 2 * n, gone), 4 * n); /* 2 sends, a button, the run */
+    commit(f);
+    assert_int_equal(gone[RUN_DONE], n);
+    return store_pgsql_trips(f->store) - before;
+}
+
+static void test_pruning_takes_no_more_trips(struct fixture *f)
+{
+    assert_int_equal(prune_all(f, 1), prune_all(f, 200));
+}
+
 /* A chat with more runs than an image keeps, and one that comes twice. */
 static void test_chats_that_are_no_image(struct fixture *f)
 {
@@ -650,6 +685,7 @@ static const struct store_test server_tests[] = {
     { "commits are synchronous", test_commits_are_synchronous },
     { "clock", test_clock },
     { "round trips do not grow", test_round_trips_do_not_grow },
+    { "pruning takes no more trips", test_pruning_takes_no_more_trips },
     { "chats that are no image", test_chats_that_are_no_image },
     { NULL, NULL },
 };
