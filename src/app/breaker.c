@@ -16,14 +16,6 @@ void breaker_leave(struct breaker *breaker, int64_t now, int64_t patience_ms)
     breaker->next_at = now + patience_ms;
 }
 
-void breaker_undo(struct breaker *breaker, int64_t now)
-{
-    if (breaker->state != BREAKER_HALF_OPEN)
-        return;
-    breaker->state = BREAKER_OPEN;
-    breaker->next_at = now;
-}
-
 static bool was_under_way(const struct breaker *breaker, int64_t now, int64_t took_ms)
 {
     return breaker->state != BREAKER_CLOSED && now - took_ms <= breaker->opened_at;

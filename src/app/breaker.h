@@ -26,9 +26,8 @@ struct breaker {
 
 /* breaker_next: when a request may leave, `now` if at once. */
 int64_t breaker_next(const struct breaker *breaker, int64_t now);
-/* breaker_leave: a request leaves; its result comes within patience_ms. breaker_undo: it did not leave after all. */
+/* breaker_leave: a request leaves; its result comes within patience_ms. */
 void breaker_leave(struct breaker *breaker, int64_t now, int64_t patience_ms);
-void breaker_undo(struct breaker *breaker, int64_t now);
 /* breaker_failed: no working server; the request left took_ms ago. Those that were under way together count as one once it is open;
    what left before a request that was answered does not count. True: it was closed and is open now. */
 bool breaker_failed(struct breaker *breaker, int64_t now, int64_t took_ms) CHECKED;

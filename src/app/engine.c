@@ -302,6 +302,7 @@ void engine_free(struct engine *engine)
     free(engine->accepts);
     free(engine->results);
     free(engine->channels);
+    free(engine->channels_before);
     free(engine->sources);
     free(engine);
 }

@@ -7,6 +7,7 @@
 #include "base/now.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define TRIES_AGAIN 5      /* of a transaction that another node was in the way of */
 #define ASKED_AT_ONCE 256  /* the same, where most are answered */
@@ -74,13 +75,14 @@ static int64_t next_due(struct engine *engine)
     return store_next_due(engine->store, ready, n);
 }
 
-static void undo_send(struct engine *engine, const struct job *job)
+/* What the transaction learned of channels, and spent of their rates, it never did. */
+static void undo_channels(struct engine *engine)
 {
-    struct channel_state *channel = engine_channel(engine, text_of(job->owner));
-
-    engine_count_send(engine, text_of(job->owner), -1);
-    if (channel)
-        breaker_undo(&channel->breaker, engine->now);
+    if (engine->n_channels)
+        memcpy(engine->channels, engine->channels_before, engine->n_channels * sizeof(*engine->channels));
+    engine_pace_channels(engine); /* the number of nodes stays */
+    engine_show_paused(engine);
+    engine_show_breakers(engine);
 }
 
 static void undo(struct engine *engine)
@@ -97,12 +99,13 @@ static void undo(struct engine *engine)
             continue;
         engine->results_due--;
         if (job->kind == JOB_SEND || job->kind == JOB_POLL)
-            undo_send(engine, job);
+            engine->sends_in_flight--;
         else if (job->kind == JOB_LOOKUP)
             lookup_count(engine, job, -1);
         else if (engine_source(engine, text_of(job->owner)))
             engine_source(engine, text_of(job->owner))->in_flight--;
     }
+    undo_channels(engine);
     mail_free_all(engine->outbox.head);
     engine->outbox = (struct outbox){ NULL, &engine->outbox.head };
 }
@@ -138,10 +141,22 @@ static void count(struct engine *engine)
     engine_batch_show_counts(engine);
 }
 
+/* A retry is no further message. */
+static void count_follow_ups(struct engine *engine)
+{
+    for (const struct mail *mail = engine->outbox.head; mail; mail = mail->next) {
+        const struct job *job = &((const struct request_mail *)mail)->job;
+
+        if (mail->kind == MAIL_REQUEST && job->kind == JOB_SEND && job->attempt == 1)
+            loopguard_count(&engine->loopguard, job->chat, engine->now);
+    }
+}
+
 static void committed(struct engine *engine)
 {
     struct mail *mail = engine->outbox.head;
 
+    count_follow_ups(engine);
     engine->outbox = (struct outbox){ NULL, &engine->outbox.head };
     while (mail) {
         struct mail *next = mail->next;
@@ -173,6 +188,8 @@ static enum store_status try_transaction(struct engine *engine, const struct bat
     enum store_status status;
     int64_t due = 0;
 
+    if (engine->n_channels)
+        memcpy(engine->channels_before, engine->channels, engine->n_channels * sizeof(*engine->channels));
     status = node_begin(engine, fault);
     memory_keep_reserve();
     engine->delta = (struct store_counts){ 0 };

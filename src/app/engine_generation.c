@@ -68,16 +68,20 @@ static struct source_state *build_sources(struct engine *engine, const struct co
 bool engine_adopt(struct engine *engine, struct generation *generation)
 {
     struct channel_state *channels = build_channels(engine, generation->config);
+    struct channel_state *before = calloc(generation->config->n_channels + 1, sizeof(*before));
     struct source_state *sources = build_sources(engine, generation->config);
 
-    if (!channels || !sources) {
+    if (!channels || !before || !sources) {
         free(channels);
+        free(before);
         free(sources);
         return false;
     }
     free(engine->channels);
+    free(engine->channels_before);
     free(engine->sources);
     engine->channels = channels;
+    engine->channels_before = before;
     engine->n_channels = generation->config->n_channels;
     engine->sources = sources;
     engine->n_sources = generation->config->n_sources;

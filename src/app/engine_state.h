@@ -4,7 +4,7 @@
    thread.
 
    Everything that a batch decides is held back until its transaction is committed: rows in the store, mails in `outbox`, numbers in
-   `delta`. A failed transaction leaves nothing of it behind but spent rate tokens. */
+   `delta`. A failed transaction leaves nothing of it behind. */
 
 #include "app/breaker.h"
 #include "app/cache.h"
@@ -121,7 +121,7 @@ struct engine {
         int64_t beat_at, share_at, call_at, count_at;
     } node;
     int64_t now, owner, first_id; /* first_id: what is older was stored by an earlier process */
-    struct channel_state *channels;
+    struct channel_state *channels, *channels_before; /* before: as they were when the transaction began */
     size_t n_channels;
     struct source_state *sources;
     size_t n_sources;

@@ -293,8 +293,6 @@ static void note_start(struct engine *engine, const struct config_channel *chann
                      engine->now);
     if (channel->chat_rate.per_second > 0)
         store_keep_chat(engine->store, chat->id, chat->not_before);
-    if (send->attempt == 0)
-        loopguard_count(&engine->loopguard, chat->id, engine->now);
 }
 
 static enum go start_send(struct going *going, const struct send_row *send)

@@ -605,6 +605,54 @@ static void another_nodes_penalty_stays(void **state)
     arena_free(arena);
 }
 
+/* So many cycles whose transactions come to nothing. */
+static void pump_in_vain(struct kit *kit, int times)
+{
+    for (int i = 0; i < times; i++) {
+        store_mem_fail(kit_store(kit), 0, STORE_TEMPFAIL);
+        kit_pump(kit);
+        engine_advance(kit->engine, ENGINE_STORE_RETRY_MS);
+    }
+}
+
+/* What was never stored never was: neither follow-ups, nor that the channel did not answer. */
+static void only_what_is_stored_counts(void **state)
+{
+    struct kit kit;
+    struct request_mail *request;
+    const struct channel_state *channel;
+    char body[KIT_BODY];
+    bool first;
+
+    (void)state;
+    kit_open(&kit, false, NULL);
+    kit.stepped = true;
+    kit_start(&kit);
+    channel = &kit.engine->channels[0];
+    kit_tap(&kit, 1, "700000001");
+    kit_answer_ok(&kit, kit_request(&kit));
+    kit_until_runs(&kit, "done", 1);
+    kit_intercom(body, sizeof(body), 3, "700000001", KIT_TAP);
+    for (int i = 0; i < 5; i++) {
+        kit_post(&kit, "intercom", body);
+        pump_in_vain(&kit, 1);
+    }
+    assert_int_equal(channel->in_flight, 0);
+    kit_deliver(&kit, "intercom", body);
+    request = kit_request(&kit);
+    assert_non_null(request);
+    assert_false(
+        loopguard_full(&kit.engine->loopguard, request->job.chat, 3, engine_now(kit.engine), &first));
+    assert_true(loopguard_full(&kit.engine->loopguard, request->job.chat, 2, engine_now(kit.engine), &first));
+    kit_answer(&kit, request, true, 503, "");
+    pump_in_vain(&kit, 5);
+    kit_pump(&kit);
+    assert_int_equal(channel->breaker.failures, 1);
+    assert_int_equal(channel->breaker.state, BREAKER_CLOSED);
+    kit_stop(&kit);
+    kit_close(&kit);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -624,6 +672,7 @@ int main(void)
         cmocka_unit_test(lookups_have_places),
         cmocka_unit_test(counts_are_of_what_is_stored),
         cmocka_unit_test(another_nodes_penalty_stays),
+        cmocka_unit_test(only_what_is_stored_counts),
     };
 
     return cmocka_run_group_tests_name("engine_work", tests, NULL, NULL);
