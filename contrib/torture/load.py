@@ -78,7 +78,9 @@ KINDS = [kind for kind in EXPECTED if kind != "use"]
 FAULTS = [
     (6, {"delay_ms": 60}), (3, {"delay_ms": 250}), (2, {"accept_then": "close"}), (2, {"accept_then": "reset"}),
     (2, {"close": "mid"}), (1, {"close": "before"}), (1, {"accept_then": "hang"}), (1, {"status": 504}), (1, {"status": 500}),
+    (3, {"accept_then": {"status": 504, "keep_body": True}}), (2, {"accept_then": {"status": 502, "keep_body": True, "close": "mid"}}),
 ]
+SEND = "/api/v1/telegram/interactive"
 OTHER_PATHS = ["/shop", "/conversations"]  # the shop's, and both helpdesks'
 OTHER_FAULTS = [{"delay_ms": 100}, {"accept_then": "close"}, {"status": 500}]
 
@@ -239,7 +241,7 @@ class Load:
         faults = [fault for weight, fault in FAULTS for _ in range(weight)]
         self.sim.control("DELETE", "faults")
         for _ in range(self.random.randint(0, 4)):
-            self.sim.fault(skip=self.random.randint(0, 8), **self.random.choice(faults))
+            self.sim.fault(path=SEND, skip=self.random.randint(0, 8), **self.random.choice(faults))
         if self.random.random() < 0.3:
             self.sim.fault(path=self.random.choice(OTHER_PATHS), **self.random.choice(OTHER_FAULTS))
         for chat in self.chats:
@@ -248,7 +250,7 @@ class Load:
     def look(self):
         """Customers read: a button with a token is pressed twice, later."""
         users = {chat.user: chat for chat in self.chats}
-        for request in self.sim.requests(f"/api/v1/telegram/interactive&since={self.seen}"):
+        for request in self.sim.requests(f"{SEND}&since={self.seen}"):
             self.seen = request["seq"]
             rows = harness.message(request).get("buttons") if request["accepted"] else None
             if rows:

@@ -223,6 +223,7 @@ class Round:
         self.count("runs", sum(len(rows) for rows in verdict.store.runs.values()))
         self.count("follow-ups", verdict.sent)
         self.count("follow-ups unknown", verdict.unknown)
+        self.count("follow-ups asked about", len(self.sim.requests("/api/v1/telegram/messages/")))
         self.count("requests that arrived", sum(request["accepted"] for request in requests))
         self.count("requests cut or late", verdict.cut)
         try:
