@@ -72,7 +72,7 @@ static int64_t next_due(struct engine *engine)
     for (size_t i = 0; ready && i < engine->n_channels; i++)
         if (stage_send_room(engine, &engine->channels[i]) > 0)
             ready[n++] = text_of(engine->channels[i].name);
-    return store_next_due(engine->store, ready, n);
+    return store_next_due(engine->store, ready, n, NULL);
 }
 
 /* What the transaction learned of channels, and spent of their rates, it never did. */

@@ -424,11 +424,28 @@ static bool send_of_channel(struct engine *engine, struct channel_state *state, 
     return n == room;
 }
 
+/* Of many channels on a store that is far away it is asked once which of them have anything due. NULL: each is to be looked at. */
+static int64_t *due_of_channels(struct engine *engine)
+{
+    const size_t n = engine->n_channels;
+    struct text *names = arena_array(engine->arena, n + 1, sizeof(*names));
+    int64_t *due = arena_array(engine->arena, n + 1, sizeof(*due));
+
+    if (n < 2 || !store_is_shared(engine->store) || !names || !due)
+        return NULL;
+    for (size_t i = 0; i < n; i++)
+        names[i] = text_of(engine->channels[i].name);
+    (void)store_next_due(engine->store, names, n, due);
+    return due;
+}
+
 void stage_send(struct engine *engine)
 {
+    const int64_t *due = due_of_channels(engine);
+
     for (size_t i = 0; i < engine->n_channels; i++) {
         struct channel_state *state = &engine->channels[i];
-        int room = stage_send_room(engine, state);
+        int room = due && (!due[i] || due[i] > engine->now) ? 0 : stage_send_room(engine, state);
 
         if (room > 0 && send_of_channel(engine, state, room))
             engine->more = engine->more || stage_send_room(engine, state) > 0;

@@ -431,8 +431,9 @@ struct store_counts {
 void store_count(struct store *store, struct store_counts *counts);
 /* store_newest: the newest id and stored_at of anything, 0 if empty. */
 void store_newest(struct store *store, int64_t *id, int64_t *stored_at);
-/* store_next_due: when the first chat of these channels is due that has no owner and is not held; 0 if there is none. */
-int64_t store_next_due(struct store *store, const struct text *channels, size_t n);
+/* store_next_due: when the first chat of these channels is due that has no owner and is not held; 0 if there is none. each (NULL: not
+   wanted) gets the same of each channel. */
+int64_t store_next_due(struct store *store, const struct text *channels, size_t n, int64_t *each);
 /* store_changed: has the command line committed a change since the last call? (SQLite: any other process.) */
 bool store_changed(struct store *store);
 

@@ -117,7 +117,7 @@ struct store_backend {
     size_t (*channels)(struct store *store, struct arena *arena, struct channel_row **rows);
     void (*count)(struct store *store, struct store_counts *counts);
     void (*newest)(struct store *store, int64_t *id, int64_t *stored_at);
-    int64_t (*next_due)(struct store *store, const struct text *channels, size_t n);
+    int64_t (*next_due)(struct store *store, const struct text *channels, size_t n, int64_t *each);
     bool (*changed)(struct store *store);
     int64_t (*clock)(struct store *store); /* NULL: it has none */
 
@@ -169,6 +169,11 @@ struct text store_lend_text(struct store *store, struct arena *arena, struct tex
 /* store_keep_from: what of the source ended before this may go; store_keep_longest: of any source. */
 int64_t store_keep_from(const struct store_keep *keep, struct text source);
 int64_t store_keep_longest(const struct store_keep *keep);
+/* store_earlier: of two times, of which 0 is none. */
+static inline int64_t store_earlier(int64_t a, int64_t b)
+{
+    return !a || (b && b < a) ? b : a;
+}
 /* store_send_end: what becomes of a send that is still ready when its run ends so. */
 enum send_state store_send_end(enum run_state state);
 /* store_state_name: of a listed item. */

@@ -443,9 +443,11 @@ void store_newest(struct store *store, int64_t *id, int64_t *stored_at)
         store->backend->newest(store, id, stored_at);
 }
 
-int64_t store_next_due(struct store *store, const struct text *channels, size_t n)
+int64_t store_next_due(struct store *store, const struct text *channels, size_t n, int64_t *each)
 {
-    return store_may_read(store) ? store->backend->next_due(store, channels, n) : 0;
+    if (each && n)
+        memset(each, 0, n * sizeof(*each));
+    return store_may_read(store) ? store->backend->next_due(store, channels, n, each) : 0;
 }
 
 bool store_changed(struct store *store)

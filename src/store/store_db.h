@@ -231,7 +231,7 @@ void db_pause_channel(struct store *store, struct text name, struct text reason)
 size_t db_channels(struct store *store, struct arena *arena, struct channel_row **rows);
 void db_count(struct store *store, struct store_counts *counts);
 void db_newest(struct store *store, int64_t *id, int64_t *stored_at);
-int64_t db_next_due(struct store *store, const struct text *channels, size_t n);
+int64_t db_next_due(struct store *store, const struct text *channels, size_t n, int64_t *each);
 bool db_forget_chat(struct store *store, struct text channel, struct text user_id,
                     struct store_forgotten *counts);
 size_t db_list(struct store *store, const struct store_filter *filter, const struct store_masks *masks,
@@ -264,6 +264,6 @@ size_t db_entry_runs(struct store *store, int64_t entry, struct arena *arena, st
     .drop_notification = db_drop_notification, .drop_entry = db_drop_entry, .sweep = db_sweep,             \
     .put_ruleset = db_put_ruleset, .prune_rulesets = db_prune_rulesets, .get_ruleset = db_get_ruleset,     \
     .put_channel = db_put_channel, .penalize_channel = db_penalize_channel,                                \
-    .pause_channel = db_pause_channel, .channels = db_channels, .newest = db_newest,                       \
-    .next_due = db_next_due, .list = db_list, .get_notification = db_get_notification,                     \
-    .notification_entries = db_notification_entries, .entry_runs = db_entry_runs
+    .pause_channel = db_pause_channel, .channels = db_channels, .newest = db_newest, .list = db_list,      \
+    .get_notification = db_get_notification, .notification_entries = db_notification_entries,              \
+    .entry_runs = db_entry_runs

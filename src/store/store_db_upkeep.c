@@ -291,7 +291,7 @@ void db_newest(struct store *store, int64_t *id, int64_t *stored_at)
     *stored_at = number(db_of(store), SQL_NEWEST_AT);
 }
 
-int64_t db_next_due(struct store *store, const struct text *channels, size_t n)
+int64_t db_next_due(struct store *store, const struct text *channels, size_t n, int64_t *each)
 {
     struct db *db = db_of(store);
     int64_t due = 0;
@@ -299,9 +299,11 @@ int64_t db_next_due(struct store *store, const struct text *channels, size_t n)
     for (size_t i = 0; i < n; i++) {
         struct db_pair row;
 
-        if (db_one(db, SQL_NEXT_DUE, DB_VALUES(db_text(channels[i])), &db_one_number, NULL, &row) &&
-            (!due || row.first < due))
-            due = row.first;
+        if (!db_one(db, SQL_NEXT_DUE, DB_VALUES(db_text(channels[i])), &db_one_number, NULL, &row))
+            continue;
+        due = store_earlier(due, row.first);
+        if (each)
+            each[i] = row.first;
     }
     return due;
 }

@@ -218,7 +218,7 @@ void mem_pause_channel(struct store *store, struct text name, struct text reason
 size_t mem_channels(struct store *store, struct arena *arena, struct channel_row **rows);
 void mem_count(struct store *store, struct store_counts *counts);
 void mem_newest(struct store *store, int64_t *id, int64_t *stored_at);
-int64_t mem_next_due(struct store *store, const struct text *channels, size_t n);
+int64_t mem_next_due(struct store *store, const struct text *channels, size_t n, int64_t *each);
 bool mem_forget_chat(struct store *store, struct text channel, struct text user_id,
                      struct store_forgotten *counts);
 size_t mem_list(struct store *store, const struct store_filter *filter, const struct store_masks *masks,

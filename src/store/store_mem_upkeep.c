@@ -397,7 +397,7 @@ void mem_newest(struct store *store, int64_t *id, int64_t *stored_at)
     }
 }
 
-int64_t mem_next_due(struct store *store, const struct text *channels, size_t n)
+int64_t mem_next_due(struct store *store, const struct text *channels, size_t n, int64_t *each)
 {
     int64_t due = 0;
 
@@ -409,7 +409,9 @@ int64_t mem_next_due(struct store *store, const struct text *channels, size_t n)
         if (!chat || !text_eq(chat->channel, channels[i]))
             continue;
         at = chat->due_at > 0 ? chat->due_at : 1;
-        due = !due || at < due ? at : due;
+        due = store_earlier(due, at);
+        if (each)
+            each[i] = at;
     }
     return due;
 }

@@ -110,6 +110,50 @@ static void backend_count(struct store *store, struct store_counts *counts)
         db_count(store, counts);
 }
 
+/* --- when chats are due ----------------------------------------------------------------------------------------- */
+
+struct due_channel {
+    struct text name;
+    int64_t at;
+};
+
+static void read_due_channel(struct db_cursor *cursor, void *out)
+{
+    struct due_channel *row = out;
+
+    row->name = db_next_text(cursor);
+    row->at = db_next_int(cursor);
+}
+
+static const struct db_shape due_channel = { sizeof(struct due_channel), read_due_channel };
+
+static int by_name(const void *name, const void *row)
+{
+    return text_order(*(const struct text *)name, ((const struct due_channel *)row)->name);
+}
+
+/* One statement for all channels. Of a single one there is no need to know of the others. */
+static int64_t backend_next_due(struct store *store, const struct text *channels, size_t n, int64_t *each)
+{
+    struct arena *arena = n > 1 ? arena_new(SIZE_MAX) : NULL;
+    struct due_channel *rows;
+    int64_t due = 0;
+    size_t n_rows;
+
+    if (!arena)
+        return db_next_due(store, channels, n, each);
+    rows = db_rows(db_of(store), SQL_DUE_CHANNELS, DB_NOTHING, &due_channel, arena, &n_rows);
+    for (size_t i = 0; n_rows && i < n; i++) {
+        const struct due_channel *row = bsearch(&channels[i], rows, n_rows, sizeof(*rows), by_name);
+
+        due = store_earlier(due, row ? row->at : 0);
+        if (each)
+            each[i] = row ? row->at : 0;
+    }
+    arena_free(arena);
+    return due;
+}
+
 static const struct store_backend backend = {
     DB_BACKEND,
     .begin = backend_begin,
@@ -119,6 +163,7 @@ static const struct store_backend backend = {
     .changed = backend_changed,
     .clock = backend_clock,
     .count = backend_count,
+    .next_due = backend_next_due,
     .prefetch_chats = pgsql_prefetch_chats,
     .claim_chats = pgsql_claim_chats,
     .get_chat = pgsql_get_chat,

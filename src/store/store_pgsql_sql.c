@@ -14,6 +14,7 @@
     "(SELECT DISTINCT unnest(?1) AS id) AS c CROSS JOIN LATERAL (SELECT * FROM run WHERE chat = c.id AND state = 0" \
     " ORDER BY begun DESC, said_at, seq LIMIT " NUMBER(PGSQL_READY_MOST) " + 1) AS r"
 #define DUE "channel = ?1 AND due_at <= ?2 AND owner IS NULL AND held IS NULL"
+#define WAITING "due_at IS NOT NULL AND owner IS NULL AND held IS NULL"
 /* An index takes 2704 bytes at most; what a customer types may be longer. */
 #define TAP_DATA "CASE WHEN length(?3) > 1000 THEN sha256(?3) ELSE ?3 END"
 
@@ -124,6 +125,12 @@ const char *const pgsql_texts[SQL_COUNT] = {
     [SQL_PENALIZE_CHANNEL] =
         "INSERT INTO channel(name, tokens, at, not_before) VALUES(?1, 0, 0, ?2)"
         " ON CONFLICT(name) DO UPDATE SET not_before = greatest(channel.not_before, excluded.not_before)",
+    /* From one channel that has some to the next by the index, however many chats they have, or channels there are without. */
+    [SQL_DUE_CHANNELS] =
+        "WITH RECURSIVE first AS ((SELECT channel, due_at FROM chat WHERE " WAITING " ORDER BY channel, due_at LIMIT 1)"
+        " UNION ALL SELECT next.channel, next.due_at FROM first CROSS JOIN LATERAL (SELECT channel, due_at FROM chat"
+        " WHERE channel > first.channel AND " WAITING " ORDER BY channel, due_at LIMIT 1) AS next)"
+        " SELECT channel, greatest(1, due_at) FROM first ORDER BY channel",
     [SQL_NEXT_DUE] =
         "SELECT greatest(1, due_at) FROM chat WHERE channel = ?1 AND due_at IS NOT NULL AND owner IS NULL AND held IS NULL"
         " ORDER BY due_at LIMIT 1",

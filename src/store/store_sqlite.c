@@ -85,6 +85,7 @@ static const struct store_backend backend = {
     .close = backend_close,
     .changed = backend_changed,
     .count = db_count,
+    .next_due = db_next_due,
     .clear_log = backend_clear_log,
     .forget_find = sqlite_forget_find,
     .forget_found = sqlite_forget_found,

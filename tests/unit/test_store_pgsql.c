@@ -451,6 +451,34 @@ static void test_pruning_takes_no_more_trips(struct fixture *f)
     assert_int_equal(prune_all(f, 1), prune_all(f, 200));
 }
 
+/* Of so many channels one has something due. */
+static unsigned long look_for_due(struct fixture *f, size_t n)
+{
+    char names[200][16];
+    struct text channels[200];
+    int64_t each[200];
+    unsigned long before = store_pgsql_trips(f->store);
+
+    for (size_t i = 0; i < n; i++) {
+        snprintf(names[i], sizeof(names[i]), "channel%zu", i);
+        channels[i] = T(names[i]);
+    }
+    channels[n / 2] = T("shop");
+    assert_int_equal(store_next_due(f->store, channels, n, each), 100);
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(each[i], i == n / 2 ? 100 : 0);
+    return store_pgsql_trips(f->store) - before;
+}
+
+static void test_channels_take_no_more_trips(struct fixture *f)
+{
+    put_run(f, put_chat(f, "shop", "a"), 10);
+    put_run(f, put_chat(f, "elsewhere", "a"), 10);
+    assert_int_equal(look_for_due(f, 1), 1);
+    assert_int_equal(look_for_due(f, 2), 1);
+    assert_int_equal(look_for_due(f, 200), 1);
+}
+
 /* A chat with more runs than an image keeps, and one that comes twice. */
 static void test_chats_that_are_no_image(struct fixture *f)
 {
@@ -488,6 +516,7 @@ static const struct store_test server_tests[] = {
     { "commits are synchronous", test_commits_are_synchronous },
     { "clock", test_clock },
     { "round trips do not grow", test_round_trips_do_not_grow },
+    { "channels take no more trips", test_channels_take_no_more_trips },
     { "pruning takes no more trips", test_pruning_takes_no_more_trips },
     { "chats that are no image", test_chats_that_are_no_image },
     { NULL, NULL },

@@ -360,7 +360,7 @@ static void step_numbers(struct side *s, const struct world *w)
         say_int(s, ((const int64_t *)&counts)[i]);
     store_newest(s->store, &id, &at);
     say_int(s, id);
-    say_int(s, store_next_due(s->store, &channel, 1));
+    say_int(s, store_next_due(s->store, &channel, 1, NULL));
     say_items(s, items, store_list(s->store, &filter, 1 + (size_t)w->r[4] % 20, s->arena, &items));
 }
 

@@ -62,7 +62,7 @@ static void test_rearm_run(struct fixture *f)
     assert_int_equal(rows[1].state, SEND_OK);
     assert_int_equal(rows[2].state, SEND_READY);
     assert_int_equal(rows[2].attempt, 3);
-    assert_int_equal(store_next_due(f->store, &(struct text){ "shop", 4 }, 1), 700);
+    assert_int_equal(store_next_due(f->store, &(struct text){ "shop", 4 }, 1, NULL), 700);
 }
 
 static void test_rearm_others(struct fixture *f)
@@ -492,26 +492,30 @@ static void test_next_due(struct fixture *f)
 {
     struct text channels[3] = { T("none"), T("other"), T("shop") };
     int64_t a = put_chat(f, "shop", "a"), b = put_chat(f, "other", "b"), c = put_chat(f, "shop", "c");
+    int64_t each[3] = { 7, 7, 7 };
     struct chat_row *rows;
 
-    assert_int_equal(store_next_due(f->store, channels, 3), 0);
+    assert_int_equal(store_next_due(f->store, channels, 3, NULL), 0);
     begin(f);
     store_release_chat(f->store, a, 300, 0);
     store_release_chat(f->store, b, 400, 0);
     store_release_chat(f->store, c, 500, 0);
     commit(f);
-    assert_int_equal(store_next_due(f->store, channels, 3), 300);
-    assert_int_equal(store_next_due(f->store, channels, 2), 400);
-    assert_int_equal(store_next_due(f->store, channels, 1), 0);
-    assert_int_equal(store_next_due(f->store, NULL, 0), 0);
+    assert_int_equal(store_next_due(f->store, channels, 3, each), 300);
+    assert_true(each[0] == 0 && each[1] == 400 && each[2] == 300);
+    assert_int_equal(store_next_due(f->store, channels, 2, NULL), 400);
+    assert_int_equal(store_next_due(f->store, channels + 1, 1, each), 400);
+    assert_int_equal(each[0], 400);
+    assert_int_equal(store_next_due(f->store, channels, 1, NULL), 0);
+    assert_int_equal(store_next_due(f->store, NULL, 0, NULL), 0);
     begin(f);
     assert_int_equal(store_claim_chats(f->store, T("shop"), 300, 1, STORE_LONGEST_DUE, 9, f->arena, &rows),
                      1);
-    assert_int_equal(store_next_due(f->store, channels, 3), 400);
+    assert_int_equal(store_next_due(f->store, channels, 3, NULL), 400);
     store_hold_chat(f->store, b, T("held"), 0);
-    assert_int_equal(store_next_due(f->store, channels, 3), 500);
+    assert_int_equal(store_next_due(f->store, channels, 3, NULL), 500);
     commit(f);
-    assert_int_equal(store_next_due(f->store, channels, 2), 0);
+    assert_int_equal(store_next_due(f->store, channels, 2, NULL), 0);
 }
 
 static void test_list(struct fixture *f)
