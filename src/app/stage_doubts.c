@@ -29,17 +29,17 @@ void doubts_keep(struct engine *engine)
 }
 
 /* Its attempt is that of the request, or somebody else has dealt with it. */
-static void undo_send(struct engine *engine, const struct job *job)
+static bool undo_send(struct engine *engine, const struct job *job)
 {
     struct send_row row = run_send_of(job);
 
     row.state = SEND_READY;
     row.due_at = engine->now;
     if (!store_settle_send(engine->store, &row))
-        return;
+        return false;
     log_warn("a request that was stored did not leave, and is made now", log_num("run", job->run),
              log_num("attempt", job->attempt));
-    settle_go_on(engine, job->chat);
+    return true;
 }
 
 static void undo_fetch(struct engine *engine, const struct job *job)
@@ -53,18 +53,26 @@ static void undo_fetch(struct engine *engine, const struct job *job)
     engine->look_for_fetches = true;
 }
 
+/* No chat goes on before all is undone: of two transactions that are in doubt one after the other the second may have made the very
+   attempt that would be made now. */
 void stage_doubts(struct engine *engine)
 {
-    for (size_t i = 0; i < engine->n_doubts && !store_failed(engine->store); i++) {
+    const size_t n = engine->n_doubts;
+    bool *undone = n ? arena_array(engine->arena, n, sizeof(*undone)) : NULL;
+
+    if (n && !undone)
+        store_give_up(engine->store, "no memory for what is in doubt");
+    for (size_t i = 0; i < n && !store_failed(engine->store); i++) {
         const struct job *job = &engine->doubts[i];
 
         if (job->kind == JOB_FETCH)
             undo_fetch(engine, job);
-        else if (job->kind == JOB_POLL) /* nothing is stored of it but whose the chat is */
-            settle_go_on(engine, job->chat);
-        else
-            undo_send(engine, job);
+        else /* of a poll nothing is stored but whose the chat is */
+            undone[i] = job->kind == JOB_POLL || undo_send(engine, job);
     }
+    for (size_t i = 0; i < n && !store_failed(engine->store); i++)
+        if (undone[i])
+            settle_go_on(engine, engine->doubts[i].chat);
 }
 
 void doubts_end(struct engine *engine)

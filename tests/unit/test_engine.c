@@ -142,6 +142,46 @@ static void any_commit_is_in_doubt(void **state)
     }
 }
 
+/* One after the other: the first was stored, the second, which was to make good for it, was not. A customer hears it once. */
+static void doubt_upon_doubt(void **state)
+{
+    bool over = false;
+    int n;
+
+    (void)state;
+    for (n = 1; !over; n++) {
+        struct kit kit;
+        bool again = false;
+        uint64_t request = 0;
+
+        kit_open(&kit, false, NULL);
+        kit.stepped = true;
+        kit_start(&kit);
+        store_mem_doubt(kit_store(&kit), n, true);
+        for (int i = 0; i < 100 && kit_runs(&kit, "done") == 0; i++) {
+            char body[KIT_BODY];
+
+            way_body(&ways[0], body);
+            if (!request || kit.status[request] == 503)
+                request = kit_post(&kit, "intercom", body);
+            kit_pump(&kit);
+            if (!again && mem_of(kit_store(&kit))->doubt_in == 0) {
+                store_mem_doubt(kit_store(&kit), 1, false);
+                again = true;
+            }
+            if (!kit.first)
+                continue;
+            assert_null(kit.first->mail.next);
+            kit_answer_ok(&kit, kit_request(&kit));
+        }
+        over = !again;
+        assert_int_equal(kit_runs(&kit, "done"), 1);
+        kit_stop(&kit);
+        kit_close(&kit);
+    }
+    assert_true(n > 3);
+}
+
 static void any_call_meets_bad_data(void **state)
 {
     (void)state;
@@ -226,7 +266,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_call_fails),           cmocka_unit_test(any_call_fails_for_a_while),
         cmocka_unit_test(any_call_meets_bad_data), cmocka_unit_test(any_call_meets_another_node),
-        cmocka_unit_test(any_commit_is_in_doubt),  cmocka_unit_test(any_allocation_fails),
+        cmocka_unit_test(any_commit_is_in_doubt),  cmocka_unit_test(doubt_upon_doubt),
+        cmocka_unit_test(any_allocation_fails),
     };
 
     return cmocka_run_group_tests_name("engine", tests, NULL, NULL);

@@ -228,7 +228,8 @@ static bool all_over(struct history *h)
     for (int i = 0; i < TAPS; i++)
         if (!h->taken[i])
             return false;
-    return h->n_under_way == 0 && kit_runs(&h->kit, "ready") == 0 && h->n_runs == TAPS;
+    return h->n_under_way == 0 && !h->kit.engine->recount && kit_runs(&h->kit, "ready") == 0 &&
+           h->n_runs == TAPS;
 }
 
 static void bring_to_end(struct history *h, bool sqlite)
