@@ -41,7 +41,8 @@ struct channel_state {
     int64_t forbidden[3];      /* chats that got a 403 since the last success */
     int n_forbidden;
     int in_flight;
-    bool behind; /* among the longest due some had begun before: what is fresh may stand behind many such */
+    bool behind;  /* among the longest due some had begun before: what is fresh may stand behind many such */
+    bool crowded; /* more chats may be due than there are places */
     bool fresh_first;            /* of an odd number of places what is fresh gets one more, next time */
     bool new_penalty, new_pause; /* not_before, paused: to be written with the next transaction */
 };
@@ -290,9 +291,19 @@ void guard_note_sent(struct engine *engine, int64_t chat, const struct rendered 
 /* guard_teammate: a teammate wrote, or the conversation was closed; the reason to keep with the entry. */
 const char *guard_teammate(struct engine *engine, const struct source *source, const struct entry *entry);
 
-/* stage_match (T3): finds the rule, makes the run; sets row->state and reason. */
+/* A run as it was made, of a chat that was taken for it: what the store would say of them, and the documents it would be read into. */
+struct fresh {
+    struct chat_row chat;
+    struct run_row run;                         /* id 0: there is none */
+    struct json_object *doc, *scope, *captures; /* the captures are not in the scope yet */
+};
+
+/* stage_match (T3): finds the rule, makes the run; sets row->state and reason. `fresh`: where the run may be begun in this
+   transaction, by run_begin once the entry is stored; NULL: it waits for its turn. */
 void stage_match(struct engine *engine, const struct source *source, struct entry_row *row,
-                 struct entry *entry);
+                 struct entry *entry, struct fresh *fresh);
+/* run_begin: works on it as run_work does, if there is one; lets go of it. */
+void run_begin(struct engine *engine, struct fresh *fresh);
 /* run_work: goes on with a chat that is ours: its head run's steps up to the next request, or releases it. */
 void run_work(struct engine *engine, struct chat_row *chat);
 /* run_failed: a request of the run's step was refused for good. True: it goes on with its on_error steps; else it has ended. */
@@ -306,6 +317,9 @@ struct json_object *lookup_sample_of(struct engine *engine, const struct job *jo
 void inbox_settle(struct engine *engine, const struct result_mail *result);
 /* stage_send (T4): claims due chats and starts their next send. */
 void stage_send(struct engine *engine);
+/* stage_send_at_once: may a chat of the channel send before those that are due are claimed? Not where there is trouble, or nobody knows
+   that none of them waits longer. */
+bool stage_send_at_once(struct engine *engine, struct text channel);
 /* stage_send_room: how many sends of the channel may begin now; if it lets none through, wakes the engine when it does. */
 int stage_send_room(struct engine *engine, const struct channel_state *state);
 /* doubts_keep: the transaction is in doubt: notes what it would have handed over. stage_doubts, in the next one: what the store says

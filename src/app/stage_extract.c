@@ -62,8 +62,9 @@ static bool fresh_messages(struct engine *engine, const struct notification_row 
     return true;
 }
 
+/* alone: nothing else came with it, which may have been said before. */
 static void add_entry(struct engine *engine, const struct source *source,
-                      const struct notification_row *notification, int n, struct entry *entry)
+                      const struct notification_row *notification, int n, bool alone, struct entry *entry)
 {
     struct entry_row row = { .id = schedule_id(&engine->schedule, engine->now),
                              .notification = notification->id,
@@ -75,11 +76,12 @@ static void add_entry(struct engine *engine, const struct source *source,
                              .source = notification->source,
                              .conversation = entry->conversation,
                              .message = entry->message };
+    struct fresh fresh = { .run = { .id = 0 } };
     struct fetch next;
 
     if (fetch_advance(engine, source, &row, entry, &next)) {
         if (row.state == ENTRY_FETCH)
-            stage_match(engine, source, &row, entry);
+            stage_match(engine, source, &row, entry, alone ? &fresh : NULL);
     } else {
         engine->look_for_fetches = true;
         engine->delta.entries_fetch++;
@@ -88,6 +90,7 @@ static void add_entry(struct engine *engine, const struct source *source,
     if (row.state == ENTRY_DONE || !entry_print(entry, engine->arena, &row.doc))
         row.doc = TEXT_NONE;
     store_add_entries(engine->store, &row, 1);
+    run_begin(engine, &fresh);
 }
 
 static void count_entry(struct engine *engine, const struct notification_row *row, const char *kind)
@@ -113,7 +116,7 @@ static struct text work_on_entries(struct engine *engine, const struct notificat
             count_entry(engine, row, "duplicate");
             continue;
         }
-        add_entry(engine, source, row, (int)i, &found->entries[i]);
+        add_entry(engine, source, row, (int)i, found->count == 1, &found->entries[i]);
         added++;
     }
     return added ? TEXT_NONE : REASON("duplicate message");
@@ -136,7 +139,7 @@ void extract_entered(struct engine *engine)
     row.said_at = entered.entry->said_at;
     row.conversation = entered.entry->conversation;
     row.message = entered.entry->message;
-    stage_match(engine, entered.source, &row, entered.entry);
+    stage_match(engine, entered.source, &row, entered.entry, NULL);
     if (!entry_print(entered.entry, engine->arena, &row.doc))
         row.doc = text_of("{}");
     store_add_notifications(engine->store, &notification, 1);

@@ -113,7 +113,7 @@ static void finish(struct engine *engine, const struct source *source, struct en
                    struct entry *entry)
 {
     if (row->state == ENTRY_FETCH)
-        stage_match(engine, source, row, entry);
+        stage_match(engine, source, row, entry, NULL);
     row->due_at = 0;
     if (!entry_print(entry, engine->arena, &row->doc))
         row->doc = text_of("{}");

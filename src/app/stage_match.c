@@ -113,8 +113,8 @@ static bool add_scope(struct json_object *root, struct json_object *scope)
 }
 
 /* What the run needs to know of the entry, for templates and for people. */
-static bool print_run(const struct entry *entry, const struct ruleset_question *question,
-                      const struct match *match, enum refusal refusal, struct arena *arena, struct text *doc)
+static struct json_object *make_doc(const struct entry *entry, const struct ruleset_question *question,
+                                    const struct match *match, enum refusal refusal)
 {
     static const char *const hows[] = { "none", "tap", "text", "default" };
     struct json_object *root = json_object_new_object();
@@ -123,10 +123,10 @@ static bool print_run(const struct entry *entry, const struct ruleset_question *
     ok = root && doc_add_text(root, "user", entry->user_id) && doc_add_text(root, "data", question->data) &&
          doc_add_text(root, "how", text_of(hows[match->how])) && add_scope(root, question->scope) &&
          (!refusal || doc_add_text(root, "refused", text_of(refusal_name(refusal))));
-    ok = ok && doc_add(root, "captures", json_object_get(match->captures));
-    *doc = ok ? doc_printed(root, DOC_MAX, arena) : TEXT_NONE;
+    if (ok && doc_add(root, "captures", json_object_get(match->captures)))
+        return root;
     json_object_put(root);
-    return doc->p;
+    return NULL;
 }
 
 /* The default rule answers taps too. */
@@ -146,6 +146,7 @@ struct matching {
     struct ruleset_question *question;
     struct known known;
     struct match *match;
+    struct fresh *fresh; /* NULL: the runs wait for their turn */
 };
 
 static bool is_twice(struct matching *m, int64_t chat)
@@ -185,6 +186,45 @@ static bool pass_guards(struct matching *m, enum refusal *refusal, struct issued
     return match->rule;
 }
 
+static bool may_begin(const struct matching *m, const struct chat_place *place, struct text channel)
+{
+    return m->fresh && place->idle && stage_send_at_once(m->engine, channel);
+}
+
+/* The chat is ours with it; it comes after the entry. */
+static void keep_fresh(struct matching *m, const struct run_row *run, struct text channel,
+                       const struct chat_place *place, struct json_object *doc)
+{
+    *m->fresh = (struct fresh){ .run = *run,
+                                .chat = { .id = place->chat,
+                                          .channel = channel,
+                                          .user_id = m->entry->user_id,
+                                          .next_seq = place->seq + 1,
+                                          .owner = m->engine->owner,
+                                          .not_before = place->not_before },
+                                .doc = json_object_get(doc),
+                                .scope = json_object_get(m->question->scope),
+                                .captures = json_object_get(m->match->captures) };
+}
+
+/* False: the entry's own fault, or the store's. */
+static bool store_run(struct matching *m, struct run_row *run, struct text channel,
+                      const struct chat_place *place, enum refusal refusal)
+{
+    struct engine *engine = m->engine;
+    struct json_object *doc = make_doc(m->entry, m->question, m->match, refusal);
+
+    run->begun = may_begin(m, place, channel);
+    run->doc = doc ? doc_printed(doc, DOC_MAX, engine->arena) : TEXT_NONE;
+    if (run->doc.p && store_add_run(engine->store, run, run->begun ? engine->owner : 0, engine->now)) {
+        engine->delta.runs[RUN_READY]++;
+        if (run->begun)
+            keep_fresh(m, run, channel, place, doc);
+    }
+    json_object_put(doc);
+    return run->doc.p;
+}
+
 /* False: no run; row->state and reason say why, if it is not the store. */
 static bool make_run(struct matching *m)
 {
@@ -197,10 +237,11 @@ static bool make_run(struct matching *m)
                            .said_at = row->said_at,
                            .stored_at = row->stored_at };
     struct issued_row button = { 0 };
+    const struct text channel = engine_chat_channel(engine, m->source);
     struct chat_place place;
     enum refusal refusal;
 
-    if (!store_next_seq(engine->store, engine_chat_channel(engine, m->source), m->entry->user_id,
+    if (!store_next_seq(engine->store, channel, m->entry->user_id,
                         schedule_id(&engine->schedule, engine->now), &place))
         return false;
     run.chat = place.chat;
@@ -217,13 +258,11 @@ static bool make_run(struct matching *m)
     run.expires_at = row->stored_at + m->match->rule->send_within_ms;
     if (refusal && m->match->rule->on_refused != RULE_NO_STEP)
         run.step = (int)m->match->rule->on_refused;
-    if (!print_run(m->entry, m->question, m->match, refusal, engine->arena, &run.doc)) {
+    keep_ruleset(engine, run.ruleset);
+    if (!store_run(m, &run, channel, &place, refusal)) {
         done(row, ENTRY_STUCK, "the entry is too large to run a rule on");
         return false;
     }
-    keep_ruleset(engine, run.ruleset);
-    if (store_add_run(engine->store, &run, 0, engine->now))
-        engine->delta.runs[RUN_READY]++;
     if (!refusal && m->match->rule->single_use && !store_spend(engine->store, &button, run.id))
         store_give_up(engine->store, "a button was spent meanwhile");
     done(row, ENTRY_DONE, NULL);
@@ -288,11 +327,11 @@ static void take_entry(struct matching *m)
 }
 
 void stage_match(struct engine *engine, const struct source *source, struct entry_row *row,
-                 struct entry *entry)
+                 struct entry *entry, struct fresh *fresh)
 {
     struct ruleset_question question = { .kind = entry->kind, .data = entry->data };
     struct match match = { MATCH_NONE };
-    struct matching matching = { engine, source, row, entry, &question, { 0 }, &match };
+    struct matching matching = { engine, source, row, entry, &question, { 0 }, &match, fresh };
 
     engine_tally(engine, METRIC_ENTRIES, source_name(source), entry_kind_name(entry->kind));
     if (!entry_from_customer(entry->kind)) {

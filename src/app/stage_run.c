@@ -537,30 +537,26 @@ static void begin(struct going *going)
     forget_reason(going, "missed", "missed_at");
 }
 
-static enum go work_on_run(struct engine *engine, struct chat_row *chat, struct run_row *run)
+static enum go work_on_run(struct going *going)
 {
-    struct going going = { .engine = engine, .chat = chat, .run = run };
-    enum go go;
+    struct engine *engine = going->engine;
+    struct run_row *run = going->run;
 
     if (run->expires_at <= engine->now && !is_through(engine, run)) {
         engine_set_run(engine, run, RUN_EXPIRED, REASON("not sent within send_within"));
         return GO_ENDED;
     }
     if (engine->stopping && !run->begun)
-        return run_stop_here(&going);
-    engine->resumed += run->begun;
-    going.rule = engine_rule(engine, run);
-    if (!going.rule) {
-        go = run_hold(&going, "the rules that it began with cannot be loaded");
-    } else if (!find_place(&going)) {
-        go = run_hold(&going, "in which rule it goes on cannot be told");
-    } else {
-        if (!run->begun)
-            begin(&going);
-        go = go_through(&going);
-    }
-    run_close(&going);
-    return go;
+        return run_stop_here(going);
+    engine->resumed += run->begun && !going->fresh;
+    going->rule = engine_rule(engine, run);
+    if (!going->rule)
+        return run_hold(going, "the rules that it began with cannot be loaded");
+    if (!find_place(going))
+        return run_hold(going, "in which rule it goes on cannot be told");
+    if (!run->begun)
+        begin(going);
+    return go_through(going);
 }
 
 void run_store(struct going *going)
@@ -588,12 +584,39 @@ void run_work(struct engine *engine, struct chat_row *chat)
     struct run_row run;
 
     for (int i = 0; i < RUNS_AT_ONCE && !store_failed(engine->store); i++) {
+        struct going going = { .engine = engine, .chat = chat, .run = &run };
+        enum go go;
+
         if (!store_head_run(engine->store, chat->id, engine->arena, &run)) {
             run_release(engine, chat, 0);
             return;
         }
-        if (work_on_run(engine, chat, &run) == GO_RELEASED)
+        go = work_on_run(&going);
+        run_close(&going);
+        if (go == GO_RELEASED)
             return;
     }
     run_release(engine, chat, engine->now);
+}
+
+void run_begin(struct engine *engine, struct fresh *fresh)
+{
+    struct going going = { .engine = engine,
+                           .chat = &fresh->chat,
+                           .run = &fresh->run,
+                           .doc = fresh->doc,
+                           .scope = fresh->scope,
+                           .fresh = true };
+    bool whole;
+
+    if (!fresh->run.id)
+        return;
+    whole = copy_members(fresh->captures, fresh->scope) &&
+            (doc_key(fresh->scope, "chat") || doc_add(fresh->scope, "chat", json_object_new_object()));
+    json_object_put(fresh->captures);
+    if (!whole)
+        store_give_up(engine->store, "no memory for what a run begins with");
+    else if (work_on_run(&going) != GO_RELEASED)
+        run_work(engine, &fresh->chat);
+    run_close(&going);
 }

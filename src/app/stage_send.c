@@ -121,24 +121,6 @@ static void issue(const struct going *going, int n, const struct outgoing *out)
     guard_note_sent(engine, going->chat->id, &out->rendered);
 }
 
-/* All messages of the step, once; a retry sends the same bytes. One that cannot be rendered leaves none in the store. */
-static bool render_step(struct going *going, const struct step *step, struct send_row **sends,
-                        struct fault *fault)
-{
-    struct engine *engine = going->engine;
-    struct outgoing *outgoing = arena_array(engine->arena, step->count, sizeof(*outgoing));
-
-    *sends = arena_array(engine->arena, step->count, sizeof(**sends));
-    if (!outgoing || !*sends)
-        return fault_set(fault, "out of memory");
-    if (!render_messages(going, step, outgoing, *sends, fault))
-        return false;
-    store_add_sends(engine->store, *sends, step->count);
-    for (size_t i = 0; i < step->count; i++)
-        issue(going, (int)i, &outgoing[i]);
-    return true;
-}
-
 /* --- starting one send ------------------------------------------------------------------------------------------------ */
 
 static char *key_header(struct text key)
@@ -287,15 +269,18 @@ void send_leave(struct engine *engine, const struct config_channel *channel, str
 
 /* What is noted of a message that leaves. */
 static void note_start(struct engine *engine, const struct config_channel *channel,
-                       const struct chat_row *chat, const struct send_row *send)
+                       const struct chat_row *chat, struct send_row *send)
 {
-    store_start_send(engine->store, send->run, send->step, send->n, send->attempt + 1, engine->owner,
-                     engine->now);
+    send->state = SEND_SENDING;
+    send->attempt++;
+    send->owner = engine->owner;
+    send->sent_at = engine->now;
     if (channel->chat_rate.per_second > 0)
         store_keep_chat(engine->store, chat->id, chat->not_before);
 }
 
-static enum go start_send(struct going *going, const struct send_row *send)
+/* Whether it begins is in send->state then; to be stored is left to the caller. */
+static enum go start_send(struct going *going, struct send_row *send)
 {
     struct engine *engine = going->engine;
     struct chat_row *chat = going->chat;
@@ -335,25 +320,56 @@ static bool has_channels(const struct going *going, const struct step *step)
     return true;
 }
 
+/* All messages of the step, once; a retry sends the same bytes. One that cannot be rendered leaves none in the store. The first is
+   stored as it is by then: under way, or not. */
+static enum go begin_step(struct going *going, const struct step *step)
+{
+    struct engine *engine = going->engine;
+    struct outgoing *outgoing = arena_array(engine->arena, step->count, sizeof(*outgoing));
+    struct send_row *sends = arena_array(engine->arena, step->count, sizeof(*sends));
+    struct fault fault;
+    enum go go;
+
+    if (!has_channels(going, step))
+        return run_hold(going, CHANNEL_IS_GONE);
+    if (!outgoing || !sends) {
+        fault_set(&fault, "out of memory");
+        return run_fault(going, &fault);
+    }
+    if (!render_messages(going, step, outgoing, sends, &fault))
+        return run_fault(going, &fault);
+    go = start_send(going, &sends[0]);
+    store_add_sends(engine->store, sends, step->count);
+    for (size_t i = 0; i < step->count; i++)
+        issue(going, (int)i, &outgoing[i]);
+    return go;
+}
+
+static enum go go_on_with(struct going *going, struct send_row *send)
+{
+    struct store *store = going->engine->store;
+    enum go go;
+
+    if (send->state == SEND_SENDING)
+        return GO_RELEASED; /* its result goes on from here */
+    go = start_send(going, send);
+    if (send->state == SEND_SENDING)
+        store_start_send(store, send->run, send->step, send->n, send->attempt, send->owner, send->sent_at);
+    return go;
+}
+
 enum go send_step(struct going *going, const struct step *step)
 {
     struct run_row *run = going->run;
+    struct engine *engine = going->engine;
     struct send_row *sends;
-    size_t n = store_step_sends(going->engine->store, run->id, run->step, going->engine->arena, &sends);
-    struct fault fault;
+    size_t n = going->fresh ? 0 : store_step_sends(engine->store, run->id, run->step, engine->arena, &sends);
 
-    if (n == 0 && !has_channels(going, step))
-        return run_hold(going, CHANNEL_IS_GONE);
-    if (n == 0) {
-        if (!render_step(going, step, &sends, &fault))
-            return run_fault(going, &fault);
-        n = step->count;
-    }
+    if (n == 0)
+        return begin_step(going, step);
     for (size_t i = 0; i < n; i++)
-        if (sends[i].state == SEND_SENDING)
-            return GO_RELEASED; /* its result goes on from here */
-        else if (sends[i].state < SEND_OK)
-            return start_send(going, &sends[i]);
+        if (sends[i].state < SEND_OK)
+            return go_on_with(going, &sends[i]);
         else if (poll_waits(&sends[i]))
             return poll_ask(going, &sends[i]);
     run->step++;
@@ -370,6 +386,15 @@ static int places(const struct engine *engine, const struct channel_state *state
     const int room = sends - engine->sends_in_flight;
 
     return share < room ? share : room;
+}
+
+bool stage_send_at_once(struct engine *engine, struct text channel)
+{
+    const struct channel_state *state = engine_channel(engine, channel);
+
+    return state && !engine->careful && !engine->stopping && !state->crowded && !state->behind &&
+           !state->paused[0] && state->breaker.state == BREAKER_CLOSED && node_may_send(engine) &&
+           stage_send_room(engine, state) > 0;
 }
 
 int stage_send_room(struct engine *engine, const struct channel_state *state)
@@ -447,7 +472,8 @@ void stage_send(struct engine *engine)
         struct channel_state *state = &engine->channels[i];
         int room = due && (!due[i] || due[i] > engine->now) ? 0 : stage_send_room(engine, state);
 
-        if (room > 0 && send_of_channel(engine, state, room))
+        state->crowded = room <= 0 || send_of_channel(engine, state, room);
+        if (room > 0 && state->crowded)
             engine->more = engine->more || stage_send_room(engine, state) > 0;
     }
 }
