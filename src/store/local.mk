@@ -27,9 +27,11 @@ src_libstore_a_SOURCES = \
 
 pgsql_sources = \
 	src/store/store_pgsql.c src/store/store_pgsql.h \
+	src/store/store_pgsql_asked.c \
 	src/store/store_pgsql_conn.c \
 	src/store/store_pgsql_db.c src/store/store_pgsql_db.h \
-	src/store/store_pgsql_image.c \
+	src/store/store_pgsql_image.c src/store/store_pgsql_image.h \
+	src/store/store_pgsql_intake.c \
 	src/store/store_pgsql_node.c \
 	src/store/store_pgsql_schema.c \
 	src/store/store_pgsql_sql.c

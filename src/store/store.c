@@ -74,6 +74,14 @@ enum send_state store_send_end(enum run_state state)
     return state == RUN_EXPIRED ? SEND_EXPIRED : SEND_DROPPED;
 }
 
+void store_window(int64_t said_at, int64_t window_ms, int64_t *from, int64_t *to)
+{
+    if (__builtin_sub_overflow(said_at, window_ms, from))
+        *from = INT64_MIN;
+    if (__builtin_add_overflow(said_at, window_ms, to))
+        *to = INT64_MAX;
+}
+
 int64_t store_keep_from(const struct store_keep *keep, struct text source)
 {
     for (size_t i = 0; i < keep->n_sources; i++)

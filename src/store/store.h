@@ -183,6 +183,39 @@ int64_t store_clock(struct store *store);
 /* store_failed: has a call of this transaction failed? For loops that would go on for nothing. */
 bool store_failed(const struct store *store);
 
+/* --- what is going to be asked ----------------------------------------------------------------------------------- */
+
+/* An entry that is about to be matched. Made for this transaction: no run of it is there. */
+struct store_asked_entry {
+    int64_t id, notification;
+    const unsigned char *key; /* its message's, of store_seen */
+    int64_t said_at;
+    struct text channel, user_id; /* user_id.p == NULL: its customer is not known */
+    struct text token;            /* of the button that may have been pressed; p == NULL: of none */
+};
+
+/* A delivery that is about to be looked for in `seen`. */
+struct store_asked_delivery {
+    const unsigned char *key;
+    int64_t notification;
+};
+
+struct store_asked {
+    const struct store_asked_delivery *deliveries;
+    size_t n_deliveries;
+    const struct store_asked_entry *entries;
+    size_t n_entries;
+    int64_t now;       /* as the calls will have it */
+    int64_t window_ms; /* the longest one of taps; 0: there is none */
+};
+
+/* store_is_far: is it worth while to tell it what is going to be asked? */
+bool store_is_far(const struct store *store);
+/* store_prefetch_intake: what comes next asks for these keys, for the chats of these entries, their variables, taps and buttons, and adds
+   runs: a store that is far away gets all of it at once, and then answers without being asked. Changes no answer, and nothing: what is
+   prefetched and not asked for leaves no trace. */
+void store_prefetch_intake(struct store *store, const struct store_asked *asked);
+
 /* --- T1, T2: notifications ------------------------------------------------------------------------------------- */
 
 void store_add_notifications(struct store *store, const struct notification_row *rows, size_t n);

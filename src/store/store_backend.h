@@ -21,6 +21,8 @@ struct store_backend {
     /* May be NULL. Called before every other call; fails it by store_fail. */
     void (*before)(struct store *store, bool commits);
 
+    void (*prefetch_intake)(struct store *store, const struct store_asked *asked); /* NULL: it is near */
+
     void (*add_notification)(struct store *store, const struct notification_row *row);
     size_t (*new_notifications)(struct store *store, int64_t after, size_t limit, struct arena *arena,
                                 struct notification_row **rows);
@@ -149,6 +151,8 @@ struct store {
 /* store_fail: the first failure of a transaction is kept, later ones are not. Returns false. */
 bool store_fail(struct store *store, enum store_status status, const char *format, ...) PRINTF(3, 4);
 
+/* store_is_text: may it stand in a text column? */
+bool store_is_text(struct text text);
 /* store_may_read: may a call go on? Asks the backend's `before`. */
 bool store_may_read(struct store *store) CHECKED;
 /* store_may_write: the same for a change. */
@@ -166,6 +170,8 @@ struct store_rows {
 void *store_rows_add(struct store *store, struct store_rows *rows) CHECKED;
 /* store_lend_text: a copy in the arena; p == NULL stays. Fails the store when there is no room. */
 struct text store_lend_text(struct store *store, struct arena *arena, struct text text);
+/* store_window: taps between these, but not at them, are within window_ms of this one. */
+void store_window(int64_t said_at, int64_t window_ms, int64_t *from, int64_t *to);
 /* store_keep_from: what of the source ended before this may go; store_keep_longest: of any source. */
 int64_t store_keep_from(const struct store_keep *keep, struct text source);
 int64_t store_keep_longest(const struct store_keep *keep);

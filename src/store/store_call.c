@@ -11,12 +11,28 @@ bool store_may_write(struct store *store)
     return store_may_read(store);
 }
 
-/* For text columns. What one backend refuses the others must, or a change of the store changes what is possible. */
+/* What one backend refuses the others must, or a change of the store changes what is possible. */
+bool store_is_text(struct text text)
+{
+    return text.n == 0 || (!memchr(text.p, '\0', text.n) && text_utf8_count(text) >= 0);
+}
+
 static bool is_text(struct store *store, const char *what, struct text text)
 {
-    if (text.n == 0 || (!memchr(text.p, '\0', text.n) && text_utf8_count(text) >= 0))
-        return true;
-    return store_fail(store, STORE_BAD_DATA, "%s is not UTF-8 text", what);
+    return store_is_text(text) || store_fail(store, STORE_BAD_DATA, "%s is not UTF-8 text", what);
+}
+
+/* --- what is going to be asked ------------------------------------------------------------------------------ */
+
+bool store_is_far(const struct store *store)
+{
+    return store->backend->prefetch_intake;
+}
+
+void store_prefetch_intake(struct store *store, const struct store_asked *asked)
+{
+    if (store_is_far(store) && store->open && store_may_write(store))
+        store->backend->prefetch_intake(store, asked);
 }
 
 /* --- T1, T2: notifications ---------------------------------------------------------------------------------- */

@@ -26,11 +26,14 @@ struct db_value {
         DB_INT,
         DB_TEXT,
         DB_BLOB,
-        DB_INTS
-    } kind; /* DB_INTS: an array as text.p, of text.n numbers; PostgreSQL's only */
+        DB_INTS, /* this and the others that follow: arrays, PostgreSQL's only */
+        DB_TEXTS,
+        DB_BLOBS
+    } kind;
     bool null;
     int64_t number;
-    struct text text;
+    struct text text;  /* of an array: n is how many */
+    const void *items; /* int64_t, struct text */
 };
 
 static inline struct db_value db_int(int64_t number)
@@ -67,6 +70,21 @@ static inline struct db_value db_blob(struct text bytes)
 static inline struct db_value db_blob0(struct text bytes)
 {
     return (struct db_value){ .kind = DB_BLOB, .null = !bytes.p, .text = bytes };
+}
+
+static inline struct db_value db_int_array(const int64_t *numbers, size_t n)
+{
+    return (struct db_value){ .kind = DB_INTS, .items = numbers, .text.n = n };
+}
+
+static inline struct db_value db_text_array(const struct text *texts, size_t n)
+{
+    return (struct db_value){ .kind = DB_TEXTS, .items = texts, .text.n = n };
+}
+
+static inline struct db_value db_blob_array(const struct text *blobs, size_t n)
+{
+    return (struct db_value){ .kind = DB_BLOBS, .items = blobs, .text.n = n };
 }
 
 /* The values of a statement, in the order of its parameters. */
@@ -173,6 +191,9 @@ bool db_next_seq(struct store *store, struct text channel, struct text user_id, 
                  struct chat_place *place);
 bool db_find_chat(struct store *store, struct text channel, struct text user_id, struct arena *arena,
                   struct chat_row *row);
+/* db_add_tap: db_tap of one that is known to be none again. */
+void db_add_tap(struct store *store, int64_t chat, struct text rule, struct text data, int64_t said_at,
+                int64_t now);
 bool db_tap(struct store *store, int64_t chat, struct text rule, struct text data, int64_t said_at,
             int64_t window_ms, int64_t now);
 bool db_add_run(struct store *store, const struct run_row *row, int64_t owner, int64_t now);
@@ -242,7 +263,7 @@ size_t db_notification_entries(struct store *store, int64_t notification, struct
 size_t db_entry_runs(struct store *store, int64_t entry, struct arena *arena, struct run_row **rows);
 
 /* Their places in the table; begin, commit, rollback, close, changed and count are each one's own. PostgreSQL looks elsewhere first for
-   those about chats and runs. */
+   those about chats and runs, and for what is asked about what comes in. */
 #define DB_BACKEND_CHATS                                                                                    \
     .add_run = db_add_run, .claim_chats = db_claim_chats, .get_chat = db_get_chat, .head_run = db_head_run, \
     .get_run = db_get_run, .begin_run = db_begin_run, .add_send = db_add_send, .step_sends = db_step_sends, \
@@ -250,20 +271,20 @@ size_t db_entry_runs(struct store *store, int64_t entry, struct arena *arena, st
     .keep_chat = db_keep_chat, .release_chat = db_release_chat, .hold_chat = db_hold_chat,                  \
     .settle_send = db_settle_send, .amend_send = db_amend_send, .drop_sends = db_drop_sends,                \
     .step_run = db_step_run, .set_run = db_set_run, .disown = db_disown, .rearm_run = db_rearm_run,         \
-    .prune = db_prune, .forget_chat = db_forget_chat
+    .prune = db_prune, .sweep = db_sweep, .forget_chat = db_forget_chat
+#define DB_BACKEND_INTAKE                                                                                  \
+    .seen = db_seen, .next_seq = db_next_seq, .find_chat = db_find_chat, .tap = db_tap, .issue = db_issue, \
+    .find_issued = db_find_issued, .spend = db_spend, .unspend = db_unspend, .variables = db_variables,    \
+    .set_variable = db_set_variable, .drop_variable = db_drop_variable, .touch_session = db_touch_session
 #define DB_BACKEND                                                                                         \
     .add_notification = db_add_notification, .new_notifications = db_new_notifications,                    \
-    .end_notification = db_end_notification, .try_notification = db_try_notification, .seen = db_seen,     \
+    .end_notification = db_end_notification, .try_notification = db_try_notification,                      \
     .add_entry = db_add_entry, .claim_entries = db_claim_entries, .update_entry = db_update_entry,         \
-    .old_entries = db_old_entries, .next_seq = db_next_seq, .find_chat = db_find_chat, .tap = db_tap,      \
-    .issue = db_issue, .find_issued = db_find_issued, .list_issued = db_list_issued, .spend = db_spend,    \
-    .unspend = db_unspend, .variables = db_variables, .set_variable = db_set_variable,                     \
-    .drop_variable = db_drop_variable, .touch_session = db_touch_session, .next_channel = db_next_channel, \
+    .old_entries = db_old_entries, .list_issued = db_list_issued, .next_channel = db_next_channel,         \
     .get_entry = db_get_entry, .next_sending = db_next_sending, .expired_runs = db_expired_runs,           \
     .rearm_notification = db_rearm_notification, .rearm_entry = db_rearm_entry,                            \
-    .drop_notification = db_drop_notification, .drop_entry = db_drop_entry, .sweep = db_sweep,             \
-    .put_ruleset = db_put_ruleset, .prune_rulesets = db_prune_rulesets, .get_ruleset = db_get_ruleset,     \
-    .put_channel = db_put_channel, .penalize_channel = db_penalize_channel,                                \
-    .pause_channel = db_pause_channel, .channels = db_channels, .newest = db_newest, .list = db_list,      \
-    .get_notification = db_get_notification, .notification_entries = db_notification_entries,              \
-    .entry_runs = db_entry_runs
+    .drop_notification = db_drop_notification, .drop_entry = db_drop_entry, .put_ruleset = db_put_ruleset, \
+    .prune_rulesets = db_prune_rulesets, .get_ruleset = db_get_ruleset, .put_channel = db_put_channel,     \
+    .penalize_channel = db_penalize_channel, .pause_channel = db_pause_channel, .channels = db_channels,   \
+    .newest = db_newest, .list = db_list, .get_notification = db_get_notification,                         \
+    .notification_entries = db_notification_entries, .entry_runs = db_entry_runs

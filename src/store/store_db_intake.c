@@ -105,23 +105,25 @@ bool db_find_chat(struct store *store, struct text channel, struct text user_id,
                   row);
 }
 
+void db_add_tap(struct store *store, int64_t chat, struct text rule, struct text data, int64_t said_at,
+                int64_t now)
+{
+    db_write(db_of(store), SQL_TAP,
+             DB_VALUES(db_int(chat), db_text(rule), db_blob(data), db_int(said_at), db_int(now)));
+}
+
 bool db_tap(struct store *store, int64_t chat, struct text rule, struct text data, int64_t said_at,
             int64_t window_ms, int64_t now)
 {
-    struct db *db = db_of(store);
     struct db_pair near;
     int64_t from, end;
 
-    if (__builtin_sub_overflow(said_at, window_ms, &from))
-        from = INT64_MIN;
-    if (__builtin_add_overflow(said_at, window_ms, &end))
-        end = INT64_MAX;
-    if (db_one(db, SQL_TAP_NEAR,
+    store_window(said_at, window_ms, &from, &end);
+    if (db_one(db_of(store), SQL_TAP_NEAR,
                DB_VALUES(db_int(chat), db_text(rule), db_blob(data), db_int(from), db_int(end)),
                &db_one_number, NULL, &near))
         return false;
-    db_write(db, SQL_TAP,
-             DB_VALUES(db_int(chat), db_text(rule), db_blob(data), db_int(said_at), db_int(now)));
+    db_add_tap(store, chat, rule, data, said_at, now);
     return !store_failed(store);
 }
 

@@ -81,10 +81,7 @@ bool mem_tap(struct store *store, int64_t chat, struct text rule, struct text da
     const struct mem_tap *near, *same = mem_find(mem, MEM_TAP, MEM_KEY, &row);
     int64_t end;
 
-    if (__builtin_sub_overflow(said_at, window_ms, &key.said_at))
-        key.said_at = INT64_MIN;
-    if (__builtin_add_overflow(said_at, window_ms, &end))
-        end = INT64_MAX;
+    store_window(said_at, window_ms, &key.said_at, &end);
     near = mem_after(mem, MEM_TAP, MEM_KEY, &key);
     if (near && near->chat == chat && text_eq(near->rule, rule) && text_eq(near->data, data) &&
         near->said_at < end)

@@ -84,6 +84,8 @@ ORDER(issued_key, issued_row,
 ORDER(variable_key, mem_variable, OR(ints(x->chat, y->chat), texts(x->row.name, y->row.name)))
 ORDER(variable_until, mem_variable, OR(ints(x->row.until, y->row.until), variable_key(x, y)))
 
+ORDER(asked_key, mem_asked, OR(texts(x->channel, y->channel), texts(x->user_id, y->user_id)))
+
 ORDER(ruleset_key, mem_ruleset, texts(x->hash, y->hash))
 ORDER(channel_key, channel_row, texts(x->name, y->name))
 
@@ -141,5 +143,8 @@ const struct mem_shape mem_shapes[MEM_KINDS] = {
     },
     [MEM_CHANNEL] = {
         SIZE(channel_row), TEXTS(AT(channel_row, name), AT(channel_row, paused)), 1, 1, { { channel_key, NULL } },
+    },
+    [MEM_ASKED] = {
+        SIZE(mem_asked), TEXTS(AT(mem_asked, channel), AT(mem_asked, user_id)), 1, 1, { { asked_key, NULL } },
     },
 };

@@ -24,6 +24,7 @@ enum mem_kind {
     MEM_VARIABLE,
     MEM_RULESET,
     MEM_CHANNEL,
+    MEM_ASKED, /* of an image only: see store_pgsql_asked.c */
     MEM_KINDS
 };
 
@@ -115,6 +116,13 @@ struct mem_tap {
 struct mem_variable {
     struct variable_row row;
     int64_t chat;
+};
+
+/* What an image knows of a customer beyond the rows of the chat. */
+struct mem_asked {
+    struct text channel, user_id;
+    int64_t chat;               /* 0: there was none */
+    int64_t taps_from, taps_to; /* all taps said between these are in the image */
 };
 
 struct mem_ruleset {

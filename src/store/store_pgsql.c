@@ -58,6 +58,9 @@ static bool backend_commit(struct store *store)
 
     if (!db->conn)
         return pgsql_drop(db, NULL);
+    pgsql_return_keys(store);
+    if (store_failed(store))
+        return false;
     db->committing = true;
     db->alone = false;
     if ((db->access == STORE_SERVE || !db->wrote || pgsql_send(db, SQL_NOTIFY, DB_NOTHING)) &&
@@ -69,6 +72,8 @@ static bool backend_commit(struct store *store)
     pgsql_image_end(db);
     if (done && db->careful)
         db->careful--;
+    if (done && db->wary)
+        db->wary--;
     if (done && db->alone)
         return store_fail(store, STORE_IN_DOUBT,
                           "PostgreSQL: the waiting for the synchronous replica was ended; "
@@ -164,6 +169,20 @@ static const struct store_backend backend = {
     .clock = backend_clock,
     .count = backend_count,
     .next_due = backend_next_due,
+    .prefetch_intake = pgsql_prefetch_intake,
+    .seen = pgsql_seen,
+    .next_seq = pgsql_next_seq,
+    .find_chat = pgsql_find_chat,
+    .tap = pgsql_tap,
+    .issue = pgsql_issue,
+    .find_issued = pgsql_find_issued,
+    .spend = pgsql_spend,
+    .unspend = pgsql_unspend,
+    .variables = pgsql_variables,
+    .set_variable = pgsql_set_variable,
+    .drop_variable = pgsql_drop_variable,
+    .touch_session = pgsql_touch_session,
+    .sweep = pgsql_sweep,
     .prefetch_chats = pgsql_prefetch_chats,
     .claim_chats = pgsql_claim_chats,
     .get_chat = pgsql_get_chat,

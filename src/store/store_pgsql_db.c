@@ -12,6 +12,7 @@
 #define OPERATE_US INT64_C(600000000)
 #define PATIENCE_MS 590000
 #define VALUES_MAX 16
+#define WARY 20      /* transactions: a batch is repeated less often */
 #define CAREFUL 2000 /* transactions: a batch that is replayed item by item has fewer */
 
 /* Types of parameters, as PostgreSQL numbers them. */
@@ -19,6 +20,8 @@
 #define OID_TEXT 25
 #define OID_BYTEA 17
 #define OID_INT8_ARRAY 1016
+#define OID_TEXT_ARRAY 1009
+#define OID_BYTEA_ARRAY 1001
 
 int64_t pgsql_patience_us(const struct pgsql_db *db)
 {
@@ -47,6 +50,14 @@ static enum store_status status_of(const char *state)
     return STORE_TEMPFAIL;
 }
 
+/* The chat that was not there when it was looked for is another node's by now. */
+static bool is_chats_twin(const PGresult *result, const char *state)
+{
+    const char *constraint = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
+
+    return strcmp(state, "23505") == 0 && constraint && strcmp(constraint, "chat_user") == 0;
+}
+
 /* Of the server's words only the first line: its details repeat what stands in the row. */
 static void fail_by(struct pgsql_db *db, const PGresult *result)
 {
@@ -60,6 +71,11 @@ static void fail_by(struct pgsql_db *db, const PGresult *result)
     /* After a failover the other one may be written to; a server that goes down comes back, or another does. */
     if (of_class(state, "25006") || of_class(state, "57P"))
         pgsql_drop(db, text);
+    if (is_chats_twin(result, state)) {
+        db->wary = WARY;
+        store_fail(&db->db.store, STORE_AGAIN, "PostgreSQL: another node made the same chat");
+        return;
+    }
     store_fail(&db->db.store, status_of(state), "PostgreSQL: %s (%s)", text ? text : "an error", state);
 }
 
@@ -162,7 +178,7 @@ struct parameters {
     const char *values[VALUES_MAX];
     int lengths[VALUES_MAX], formats[VALUES_MAX];
     unsigned char numbers[VALUES_MAX][8];
-    char *array; /* one of them at most is an array; for free(3) */
+    char *arrays[VALUES_MAX]; /* for free(3); NULL: it is none */
 };
 
 static void put_number(int64_t number, unsigned char *out)
@@ -177,51 +193,68 @@ static void put_int4(uint32_t number, unsigned char *out)
         out[i] = (unsigned char)(number >> (24 - 8 * i));
 }
 
-/* As the server sends and takes them: one dimension, no NULLs, the type; how many, the first one's number; each with its length. */
-static void fill_array(struct parameters *p, size_t i, const struct db_value *value)
+static size_t item_size(const struct db_value *array, size_t i)
 {
-    const int64_t *numbers = (const int64_t *)(const void *)value->text.p;
-    const size_t size = 20 + value->text.n * 12;
-    unsigned char *out = malloc(size);
-
-    p->array = (char *)out;
-    p->values[i] = p->array;
-    p->lengths[i] = (int)size;
-    if (!out)
-        return;
-    put_int4(1, out);
-    put_int4(0, out + 4);
-    put_int4(OID_INT8, out + 8);
-    put_int4((uint32_t)value->text.n, out + 12);
-    put_int4(1, out + 16);
-    for (size_t k = 0; k < value->text.n; k++) {
-        put_int4(8, out + 20 + 12 * k);
-        put_number(numbers[k], out + 24 + 12 * k);
-    }
+    return array->kind == DB_INTS ? 8 : ((const struct text *)array->items)[i].n;
 }
 
-static void fill(struct parameters *p, size_t i, const struct db_value *value)
+static unsigned char *put_item(const struct db_value *array, size_t i, unsigned char *out)
+{
+    const size_t size = item_size(array, i);
+
+    put_int4((uint32_t)size, out);
+    if (array->kind == DB_INTS)
+        put_number(((const int64_t *)array->items)[i], out + 4);
+    else if (size)
+        memcpy(out + 4, ((const struct text *)array->items)[i].p, size);
+    return out + 4 + size;
+}
+
+/* As the server sends and takes them: one dimension, no NULLs, the type; how many, the first one's number; each with its length. */
+static bool fill_array(struct parameters *p, size_t i, const struct db_value *value)
+{
+    static const uint32_t types[] = { [DB_INTS] = OID_INT8, [DB_TEXTS] = OID_TEXT, [DB_BLOBS] = OID_BYTEA };
+    const uint32_t head[] = { 1, 0, types[value->kind], (uint32_t)value->text.n, 1 };
+    size_t size = sizeof(head);
+    unsigned char *out;
+
+    for (size_t k = 0; k < value->text.n; k++)
+        size += 4 + item_size(value, k);
+    out = malloc(size);
+    p->values[i] = p->arrays[i] = (char *)out;
+    p->lengths[i] = (int)size;
+    for (size_t k = 0; out && k < sizeof(head) / sizeof(head[0]); k++, out += 4)
+        put_int4(head[k], out);
+    for (size_t k = 0; out && k < value->text.n; k++)
+        out = put_item(value, k, out);
+    return out;
+}
+
+static bool fill(struct parameters *p, size_t i, const struct db_value *value)
 {
     static const Oid types[] = {
-        [DB_INT] = OID_INT8, [DB_TEXT] = OID_TEXT, [DB_BLOB] = OID_BYTEA, [DB_INTS] = OID_INT8_ARRAY
+        [DB_INT] = OID_INT8,        [DB_TEXT] = OID_TEXT,        [DB_BLOB] = OID_BYTEA,
+        [DB_INTS] = OID_INT8_ARRAY, [DB_TEXTS] = OID_TEXT_ARRAY, [DB_BLOBS] = OID_BYTEA_ARRAY,
     };
 
     p->types[i] = types[value->kind];
     p->formats[i] = 1;
     p->values[i] = NULL;
+    p->arrays[i] = NULL;
     p->lengths[i] = 0;
     if (value->null)
-        return;
+        return true;
+    if (value->kind >= DB_INTS)
+        return fill_array(p, i, value);
     if (value->kind == DB_INT) {
         put_number(value->number, p->numbers[i]);
         p->values[i] = (const char *)p->numbers[i];
         p->lengths[i] = 8;
-    } else if (value->kind == DB_INTS) {
-        fill_array(p, i, value);
     } else {
         p->values[i] = value->text.p ? value->text.p : "";
         p->lengths[i] = (int)value->text.n;
     }
+    return true;
 }
 
 /* SQLite's ?1 is $1 here. */
@@ -260,20 +293,27 @@ static bool send_filled(struct pgsql_db *db, enum sql sql, size_t n, const struc
     return remember(db, sql, false);
 }
 
+bool pgsql_make_room(struct pgsql_db *db, size_t n)
+{
+    if (db->n_pending + 2 * n <= PGSQL_PENDING)
+        return true;
+    PQclear(pgsql_collect(db));
+    return !store_failed(&db->db.store);
+}
+
 bool pgsql_send(struct pgsql_db *db, enum sql sql, struct db_values values)
 {
-    struct parameters p = { .array = NULL };
-    bool sent;
+    struct parameters p;
+    bool sent, filled = true;
 
-    if (db->n_pending + 2 * PGSQL_AT_ONCE > PGSQL_PENDING) {
-        PQclear(pgsql_collect(db));
-        if (store_failed(&db->db.store))
-            return false;
-    }
+    if (!pgsql_make_room(db, 1))
+        return false;
     for (size_t i = 0; i < values.n && i < VALUES_MAX; i++)
-        fill(&p, i, &values.at[i]);
-    sent = send_filled(db, sql, values.n, &p);
-    free(p.array);
+        filled = fill(&p, i, &values.at[i]) && filled;
+    sent = filled ? send_filled(db, sql, values.n, &p)
+                  : store_fail(&db->db.store, STORE_TEMPFAIL, "PostgreSQL: no memory for an array");
+    for (size_t i = 0; i < values.n && i < VALUES_MAX; i++)
+        free(p.arrays[i]);
     return sent;
 }
 

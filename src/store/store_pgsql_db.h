@@ -7,10 +7,12 @@
 
 #include <libpq-fe.h>
 
-#define PGSQL_PENDING 1024 /* statements on their way, at most */
+#define PGSQL_PENDING 8192 /* statements on their way, at most: more than a batch has */
 
-#define PGSQL_AT_ONCE 3
-#define PGSQL_READY_MOST 8 /* ready runs of a chat, for it to be in the image */
+#define PGSQL_AT_ONCE 6
+#define PGSQL_READY_MOST 8       /* ready runs of a chat, for it to be in the image */
+#define PGSQL_TAPS_MOST 32       /* of a chat, near in time, for them to be in it */
+#define PGSQL_TAP_DATA_MOST 1000 /* longer data stand as hashes in the table */
 #define PGSQL_SECRETS 2
 
 struct pgsql_db {
@@ -29,7 +31,9 @@ struct pgsql_db {
         bool prepares;        /* it, instead of running it */
     } pending[PGSQL_PENDING]; /* sent since the last answer was taken */
     size_t n_pending;
-    size_t careful;       /* for so many transactions more each statement is waited for: see write_rows */
+    size_t careful; /* for so many transactions more each statement is waited for: see write_rows */
+    size_t
+        wary; /* for so many transactions more it is looked twice whether a chat is there: see pgsql_next_seq */
     bool patient;         /* until the end of the transaction: something reads whole tables */
     int64_t impatient_us; /* a test wants answers in this time; 0: none does */
     bool wrote;           /* in this transaction */
@@ -80,6 +84,8 @@ bool pgsql_collect_last(struct pgsql_db *db, PGresult **results, size_t n) CHECK
 PGresult *pgsql_collect(struct pgsql_db *db) CHECKED;
 /* pgsql_send: a statement goes out; its answer is pending. */
 bool pgsql_send(struct pgsql_db *db, enum sql sql, struct db_values values) CHECKED;
+/* pgsql_make_room: the next n statements go out without an answer being taken before the last one. */
+bool pgsql_make_room(struct pgsql_db *db, size_t n) CHECKED;
 /* pgsql_be_patient: until the end of the transaction statements may read whole tables. */
 bool pgsql_be_patient(struct pgsql_db *db) CHECKED;
 /* pgsql_give_up: ends the transaction, whatever state it is in, without a word. */
@@ -117,7 +123,6 @@ size_t pgsql_claim_chats(struct store *store, struct text channel, int64_t now, 
 bool pgsql_get_chat(struct store *store, int64_t id, struct arena *arena, struct chat_row *row);
 bool pgsql_head_run(struct store *store, int64_t chat, struct arena *arena, struct run_row *row);
 bool pgsql_get_run(struct store *store, int64_t id, struct arena *arena, struct run_row *row);
-bool pgsql_add_run(struct store *store, const struct run_row *row, int64_t owner, int64_t now);
 void pgsql_begin_run(struct store *store, int64_t run);
 void pgsql_step_run(struct store *store, int64_t run, int step, struct text doc);
 bool pgsql_set_run(struct store *store, int64_t run, enum run_state state, struct text reason, int64_t now);
@@ -135,6 +140,35 @@ void pgsql_drop_sends(struct store *store, int64_t run, struct text reason);
 void pgsql_keep_chat(struct store *store, int64_t chat, int64_t not_before);
 void pgsql_release_chat(struct store *store, int64_t chat, int64_t due_at, int64_t not_before);
 void pgsql_hold_chat(struct store *store, int64_t chat, struct text reason, int64_t now);
+bool pgsql_sweep(struct store *store, int64_t before, int64_t seen_before, size_t limit);
 size_t pgsql_prune(struct store *store, const struct store_keep *keep, size_t limit, int64_t *runs);
 bool pgsql_forget_chat(struct store *store, struct text channel, struct text user_id,
                        struct store_forgotten *counts);
+
+/* --- store_pgsql_asked.c ------------------------------------------------------------------------------------------ */
+
+void pgsql_prefetch_intake(struct store *store, const struct store_asked *asked);
+
+/* --- store_pgsql_intake.c ----------------------------------------------------------------------------------------- */
+
+/* pgsql_return_keys: those that were taken and not asked for are nobody's again. */
+void pgsql_return_keys(struct store *store);
+
+bool pgsql_seen(struct store *store, struct text key, int64_t notification, int64_t now);
+bool pgsql_next_seq(struct store *store, struct text channel, struct text user_id, int64_t new_id,
+                    struct chat_place *place);
+bool pgsql_find_chat(struct store *store, struct text channel, struct text user_id, struct arena *arena,
+                     struct chat_row *row);
+bool pgsql_tap(struct store *store, int64_t chat, struct text rule, struct text data, int64_t said_at,
+               int64_t window_ms, int64_t now);
+bool pgsql_add_run(struct store *store, const struct run_row *row, int64_t owner, int64_t now);
+void pgsql_issue(struct store *store, const struct issued_row *row);
+bool pgsql_find_issued(struct store *store, int64_t chat, struct text token, int64_t now, struct arena *arena,
+                       struct issued_row *row);
+bool pgsql_spend(struct store *store, const struct issued_row *row, int64_t by);
+void pgsql_unspend(struct store *store, int64_t chat, int64_t by);
+size_t pgsql_variables(struct store *store, int64_t chat, int64_t now, struct arena *arena,
+                       struct variable_row **rows);
+void pgsql_set_variable(struct store *store, int64_t chat, const struct variable_row *row);
+void pgsql_drop_variable(struct store *store, int64_t chat, struct text name);
+void pgsql_touch_session(struct store *store, int64_t chat, int64_t now, int64_t until);

@@ -1,30 +1,18 @@
-#include "store/store_mem_table.h"
-#include "store/store_pgsql_db.h"
+#include "store/store_pgsql_image.h"
 
-/* A part of the tables for one transaction: chats, all of their ready runs, all sends of these. It is fetched for many chats in one round
+/* A part of the tables for one transaction: chats, all of their variables and ready runs, all sends of these. It is fetched for many chats in one round
    trip, and kept as a store in memory, which answers as PostgreSQL would (the same tests say so): what is in it is read there without
    asking, and changed in both, without waiting. PostgreSQL has the whole truth at any moment: what is not in the image is asked for.
 
    The chats are locked (ascending), so nobody else changes them, or adds runs. A chat with more than PGSQL_READY_MOST ready runs is not in
    it. A run of a chat in the image that is not itself in it is not ready; whatever may make it so ends the image. */
 
-static struct mem *image_of(struct store *store)
-{
-    return mem_of(pgsql_of(store)->image);
-}
-
-static const struct chat_row *find_chat(struct store *store, int64_t id)
-{
-    return mem_find(image_of(store), MEM_CHAT, MEM_KEY, &(struct chat_row){ .id = id });
-}
-
 static bool has_run(struct store *store, int64_t id)
 {
-    return mem_find(image_of(store), MEM_RUN, MEM_KEY, &(struct run_row){ .id = id });
+    return mem_find(pgsql_image(store), MEM_RUN, MEM_KEY, &(struct run_row){ .id = id });
 }
 
-/* What went wrong there, for want of memory, or because a row is there twice, goes wrong here. */
-static bool checked(struct store *store)
+bool pgsql_checked(struct store *store)
 {
     struct store *image = pgsql_of(store)->image;
 
@@ -38,56 +26,87 @@ void pgsql_image_end(struct pgsql_db *db)
     db->known = false;
 }
 
+/* In the middle of a transaction. */
+static void empty(struct store *store)
+{
+    pgsql_return_keys(store);
+    pgsql_image_end(pgsql_of(store));
+}
+
 /* --- filling it ------------------------------------------------------------------------------------------------------- */
 
 /* They come chat by chat. Of one that has too many nothing stays. */
 static void fill_runs(struct store *store, const struct run_row *runs, size_t n)
 {
     for (size_t i = 0, end; i < n; i = end) {
-        const struct chat_row *chat = find_chat(store, runs[i].chat);
+        const struct chat_row *chat = pgsql_known_chat(store, runs[i].chat);
 
         for (end = i; end < n && runs[end].chat == runs[i].chat; end++)
             ;
         if (chat && end - i > PGSQL_READY_MOST)
-            (void)!mem_delete(image_of(store), MEM_CHAT, chat);
+            (void)!mem_delete(pgsql_image(store), MEM_CHAT, chat);
         for (size_t k = i; chat && end - i <= PGSQL_READY_MOST && k < end; k++)
-            (void)!mem_insert(image_of(store), MEM_RUN, &runs[k]);
+            (void)!mem_insert(pgsql_image(store), MEM_RUN, &runs[k]);
     }
 }
 
-static void fill(struct store *store, PGresult **results, struct arena *arena)
+static void read_variable(struct db_cursor *c, void *out)
 {
-    struct db_cursor cursor[3];
+    struct mem_variable *row = out;
+
+    row->chat = db_next_int(c);
+    db_variable.read(c, &row->row);
+}
+
+static const struct db_shape chats_variable = { sizeof(struct mem_variable), read_variable };
+
+void pgsql_take_chats(struct store *store, PGresult **results, struct arena *arena)
+{
+    struct db_cursor cursor[PGSQL_CHAT_RESULTS];
+    struct mem_variable *variables;
     struct chat_row *chats;
     struct run_row *runs;
     struct send_row *sends;
     size_t n;
 
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < PGSQL_CHAT_RESULTS; i++)
         cursor[i] = (struct db_cursor){ .db = db_of(store), .of = results[i], .arena = arena, .row = -1 };
     chats = db_read_rows(&cursor[0], &db_chat, &n);
     for (size_t i = 0; i < n; i++)
-        (void)!mem_insert(image_of(store), MEM_CHAT, &chats[i]);
+        (void)!mem_insert(pgsql_image(store), MEM_CHAT, &chats[i]);
     runs = db_read_rows(&cursor[1], &db_run, &n);
     fill_runs(store, runs, n);
     sends = db_read_rows(&cursor[2], &db_send, &n);
     for (size_t i = 0; i < n; i++)
         if (has_run(store, sends[i].run))
-            (void)!mem_insert(image_of(store), MEM_SEND, &sends[i]);
-    checked(store);
+            (void)!mem_insert(pgsql_image(store), MEM_SEND, &sends[i]);
+    variables = db_read_rows(&cursor[3], &chats_variable, &n);
+    for (size_t i = 0; i < n; i++)
+        if (pgsql_known_chat(store, variables[i].chat))
+            (void)!mem_insert(pgsql_image(store), MEM_VARIABLE, &variables[i]);
+    pgsql_checked(store);
+}
+
+bool pgsql_ask_chats(struct pgsql_db *db, const int64_t *chats, size_t n)
+{
+    static const enum sql sqls[PGSQL_CHAT_RESULTS] = { SQL_LOAD_CHATS, SQL_LOAD_RUNS, SQL_LOAD_SENDS,
+                                                       SQL_LOAD_VARIABLES };
+    bool sent = true;
+
+    for (size_t i = 0; i < PGSQL_CHAT_RESULTS && sent; i++)
+        sent = pgsql_send(db, sqls[i], DB_VALUES(db_int_array(chats, n)));
+    return sent;
 }
 
 /* Chats that are not there yet. */
 static void load(struct store *store, const int64_t *chats, size_t n, struct arena *arena)
 {
-    const struct db_value ids = { .kind = DB_INTS, .text = { (const char *)chats, n } };
     struct pgsql_db *db = pgsql_of(store);
-    PGresult *results[3];
+    PGresult *results[PGSQL_CHAT_RESULTS];
 
-    if (n && pgsql_send(db, SQL_LOAD_CHATS, DB_VALUES(ids)) &&
-        pgsql_send(db, SQL_LOAD_RUNS, DB_VALUES(ids)) && pgsql_send(db, SQL_LOAD_SENDS, DB_VALUES(ids)) &&
-        pgsql_collect_last(db, results, 3))
-        fill(store, results, arena);
+    if (n && pgsql_make_room(db, PGSQL_CHAT_RESULTS) && pgsql_ask_chats(db, chats, n) &&
+        pgsql_collect_last(db, results, PGSQL_CHAT_RESULTS))
+        pgsql_take_chats(store, results, arena);
 }
 
 void pgsql_prefetch_chats(struct store *store, const int64_t *chats, size_t n)
@@ -99,7 +118,7 @@ void pgsql_prefetch_chats(struct store *store, const int64_t *chats, size_t n)
     if (!missing)
         store_fail(store, STORE_TEMPFAIL, "no memory for the rows of a query");
     for (size_t i = 0; missing && i < n; i++)
-        if (!find_chat(store, chats[i]))
+        if (!pgsql_known_chat(store, chats[i]))
             missing[n_missing++] = chats[i];
     if (missing && store->open)
         load(store, missing, n_missing, arena);
@@ -113,17 +132,17 @@ size_t pgsql_claim_chats(struct store *store, struct text channel, int64_t now, 
     int64_t *ids = arena_array(arena, n + 1, sizeof(*ids));
 
     for (size_t i = 0; ids && i < n; i++) {
-        const struct chat_row *known = find_chat(store, (*rows)[i].id);
+        const struct chat_row *known = pgsql_known_chat(store, (*rows)[i].id);
 
         ids[i] = (*rows)[i].id;
         if (known)
-            (void)!mem_replace(image_of(store), MEM_CHAT, known, &(*rows)[i]);
+            (void)!mem_replace(pgsql_image(store), MEM_CHAT, known, &(*rows)[i]);
     }
     if (ids)
         pgsql_prefetch_chats(store, ids, n);
     else
         store_fail(store, STORE_TEMPFAIL, "no memory for the rows of a query");
-    return checked(store) ? n : 0;
+    return pgsql_checked(store) ? n : 0;
 }
 
 /* --- reading from it --------------------------------------------------------------------------------------------------- */
@@ -132,20 +151,20 @@ bool pgsql_get_chat(struct store *store, int64_t id, struct arena *arena, struct
 {
     bool found;
 
-    if (!find_chat(store, id))
+    if (!pgsql_known_chat(store, id))
         return db_get_chat(store, id, arena, row);
     found = mem_get_chat(pgsql_of(store)->image, id, arena, row);
-    return checked(store) && found;
+    return pgsql_checked(store) && found;
 }
 
 bool pgsql_head_run(struct store *store, int64_t chat, struct arena *arena, struct run_row *row)
 {
     bool found;
 
-    if (!find_chat(store, chat))
+    if (!pgsql_known_chat(store, chat))
         return db_head_run(store, chat, arena, row);
     found = mem_head_run(pgsql_of(store)->image, chat, arena, row);
-    return checked(store) && found;
+    return pgsql_checked(store) && found;
 }
 
 bool pgsql_get_run(struct store *store, int64_t id, struct arena *arena, struct run_row *row)
@@ -155,7 +174,7 @@ bool pgsql_get_run(struct store *store, int64_t id, struct arena *arena, struct 
     if (!has_run(store, id))
         return db_get_run(store, id, arena, row);
     found = mem_get_run(pgsql_of(store)->image, id, arena, row);
-    return checked(store) && found;
+    return pgsql_checked(store) && found;
 }
 
 size_t pgsql_step_sends(struct store *store, int64_t run, int step, struct arena *arena,
@@ -166,7 +185,7 @@ size_t pgsql_step_sends(struct store *store, int64_t run, int step, struct arena
     if (!has_run(store, run))
         return db_step_sends(store, run, step, arena, rows);
     n = mem_step_sends(pgsql_of(store)->image, run, step, arena, rows);
-    return checked(store) ? n : 0;
+    return pgsql_checked(store) ? n : 0;
 }
 
 size_t pgsql_run_sends(struct store *store, int64_t run, struct arena *arena, struct send_row **rows)
@@ -176,7 +195,7 @@ size_t pgsql_run_sends(struct store *store, int64_t run, struct arena *arena, st
     if (!has_run(store, run))
         return db_run_sends(store, run, arena, rows);
     n = mem_run_sends(pgsql_of(store)->image, run, arena, rows);
-    return checked(store) ? n : 0;
+    return pgsql_checked(store) ? n : 0;
 }
 
 void pgsql_unsettled(struct store *store, int64_t run, int64_t *unknown, int64_t *open)
@@ -188,15 +207,6 @@ void pgsql_unsettled(struct store *store, int64_t run, int64_t *unknown, int64_t
 }
 
 /* --- changing both ----------------------------------------------------------------------------------------------------- */
-
-/* What the image says is so; the other one need not be waited for. */
-#define IN_BOTH(known, name, ...)                            \
-    do {                                                     \
-        db_##name(store, __VA_ARGS__);                       \
-        if (known)                                           \
-            mem_##name(pgsql_of(store)->image, __VA_ARGS__); \
-        checked(store);                                      \
-    } while (0)
 
 void pgsql_begin_run(struct store *store, int64_t run)
 {
@@ -210,79 +220,63 @@ void pgsql_step_run(struct store *store, int64_t run, int step, struct text doc)
 
 void pgsql_add_send(struct store *store, const struct send_row *row)
 {
+    pgsql_forget_buttons_of(store, row->run);
     IN_BOTH(has_run(store, row->run), add_send, row);
 }
 
 void pgsql_start_send(struct store *store, int64_t run, int step, int n, int attempt, int64_t owner,
                       int64_t now)
 {
+    pgsql_forget_buttons_of(store, run);
     IN_BOTH(has_run(store, run), start_send, run, step, n, attempt, owner, now);
 }
 
 void pgsql_drop_sends(struct store *store, int64_t run, struct text reason)
 {
+    pgsql_forget_buttons_of(store, run);
     IN_BOTH(has_run(store, run), drop_sends, run, reason);
 }
 
 void pgsql_keep_chat(struct store *store, int64_t chat, int64_t not_before)
 {
-    IN_BOTH(find_chat(store, chat), keep_chat, chat, not_before);
+    IN_BOTH(pgsql_known_chat(store, chat), keep_chat, chat, not_before);
 }
 
 void pgsql_release_chat(struct store *store, int64_t chat, int64_t due_at, int64_t not_before)
 {
-    IN_BOTH(find_chat(store, chat), release_chat, chat, due_at, not_before);
+    IN_BOTH(pgsql_known_chat(store, chat), release_chat, chat, due_at, not_before);
 }
 
 void pgsql_hold_chat(struct store *store, int64_t chat, struct text reason, int64_t now)
 {
-    IN_BOTH(find_chat(store, chat), hold_chat, chat, reason, now);
-}
-
-bool pgsql_add_run(struct store *store, const struct run_row *row, int64_t owner, int64_t now)
-{
-    if (!db_add_run(store, row, owner, now))
-        return false;
-    if (find_chat(store, row->chat))
-        (void)!mem_add_run(pgsql_of(store)->image, row, owner, now);
-    return checked(store);
-}
-
-/* The image knows whether there is something to change: the tables follow. */
-static bool follow(struct store *store, bool changed)
-{
-    pgsql_of(store)->known = checked(store) && changed;
-    return pgsql_of(store)->known;
-}
-
-static bool followed(struct store *store, bool changed)
-{
-    pgsql_of(store)->known = false;
-    return changed && !store_failed(store);
+    IN_BOTH(pgsql_known_chat(store, chat), hold_chat, chat, reason, now);
 }
 
 bool pgsql_settle_send(struct store *store, const struct send_row *row)
 {
+    pgsql_forget_buttons_of(store, row->run);
     if (!has_run(store, row->run))
         return db_settle_send(store, row);
-    return follow(store, mem_settle_send(pgsql_of(store)->image, row)) &&
-           followed(store, db_settle_send(store, row));
+    return pgsql_follow(store, mem_settle_send(pgsql_of(store)->image, row)) &&
+           pgsql_followed(store, db_settle_send(store, row));
 }
 
 bool pgsql_amend_send(struct store *store, const struct send_row *row)
 {
+    pgsql_forget_buttons_of(store, row->run);
     if (!has_run(store, row->run))
         return db_amend_send(store, row);
-    return follow(store, mem_amend_send(pgsql_of(store)->image, row)) &&
-           followed(store, db_amend_send(store, row));
+    return pgsql_follow(store, mem_amend_send(pgsql_of(store)->image, row)) &&
+           pgsql_followed(store, db_amend_send(store, row));
 }
 
 bool pgsql_set_run(struct store *store, int64_t run, enum run_state state, struct text reason, int64_t now)
 {
+    pgsql_forget_buttons_of(store, run);
     if (has_run(store, run))
-        return follow(store, mem_set_run(pgsql_of(store)->image, run, state, reason, now)) &&
-               followed(store, db_set_run(store, run, state, reason, now));
-    pgsql_image_end(pgsql_of(store));
+        return pgsql_follow(store, mem_set_run(pgsql_of(store)->image, run, state, reason, now)) &&
+               pgsql_followed(store, db_set_run(store, run, state, reason, now));
+    empty(store);
     return db_set_run(store, run, state, reason, now);
 }
 
@@ -290,7 +284,7 @@ bool pgsql_set_run(struct store *store, int64_t run, enum run_state state, struc
 
 bool pgsql_rearm_run(struct store *store, int64_t run, int64_t now, int64_t expires_at)
 {
-    pgsql_image_end(pgsql_of(store));
+    empty(store);
     return db_rearm_run(store, run, now, expires_at);
 }
 
@@ -300,7 +294,7 @@ void pgsql_disown(struct store *store, int64_t owner, int64_t now)
 {
     struct pgsql_db *db = pgsql_of(store);
 
-    pgsql_image_end(db);
+    empty(store);
     if (owner) {
         db_write(&db->db, SQL_LOCK_CHATS, DB_VALUES(db_int(owner)));
         db_write(&db->db, SQL_DISOWN_NODE, DB_VALUES(db_int(owner), db_int(now)));
@@ -312,8 +306,14 @@ void pgsql_disown(struct store *store, int64_t owner, int64_t now)
 
 size_t pgsql_prune(struct store *store, const struct store_keep *keep, size_t limit, int64_t *runs)
 {
-    pgsql_image_end(pgsql_of(store));
+    empty(store);
     return db_prune(store, keep, limit, runs);
+}
+
+bool pgsql_sweep(struct store *store, int64_t before, int64_t seen_before, size_t limit)
+{
+    empty(store);
+    return db_sweep(store, before, seen_before, limit);
 }
 
 /* Where it is the first thing in its transaction, that begins anew: all its statements see one moment, and what the customer says
@@ -324,7 +324,7 @@ bool pgsql_forget_chat(struct store *store, struct text channel, struct text use
 {
     struct pgsql_db *db = pgsql_of(store);
 
-    pgsql_image_end(db);
+    empty(store);
     if (!db->wrote &&
         (!pgsql_send(db, SQL_ROLLBACK, DB_NOTHING) || !pgsql_send(db, SQL_BEGIN_STILL, DB_NOTHING)))
         return false;

@@ -16,7 +16,7 @@
 #define DUE "channel = ?1 AND due_at <= ?2 AND owner IS NULL AND held IS NULL"
 #define WAITING "due_at IS NOT NULL AND owner IS NULL AND held IS NULL"
 /* An index takes 2704 bytes at most; what a customer types may be longer. */
-#define TAP_DATA "CASE WHEN length(?3) > 1000 THEN sha256(?3) ELSE ?3 END"
+#define TAP_DATA "CASE WHEN length(?3) > " NUMBER(PGSQL_TAP_DATA_MOST) " THEN sha256(?3) ELSE ?3 END"
 
 /* NOLINTBEGIN(bugprone-suspicious-missing-comma): statements go over several lines */
 const char *const pgsql_texts[SQL_COUNT] = {
@@ -31,6 +31,27 @@ const char *const pgsql_texts[SQL_COUNT] = {
         "SELECT r.id, entry, rule, chat, seq, ruleset, state, reason, step, begun, doc, said_at, stored_at, expires_at, ended_at"
         " FROM " READY_RUNS " ORDER BY chat",
     [SQL_LOAD_SENDS] = "SELECT " SEND " FROM send WHERE run IN (SELECT r.id FROM " READY_RUNS ")",
+    [SQL_LOAD_VARIABLES] = "SELECT chat, name, value, until, session FROM variable WHERE chat = ANY(?1)",
+    [SQL_LOAD_TAPS] =
+        "SELECT t.chat, t.rule, t.data, t.said_at, t.stored_at FROM unnest(?1, ?2, ?3) AS a(chat, said_from, said_to)"
+        " CROSS JOIN LATERAL (SELECT * FROM tap WHERE chat = a.chat AND said_at > a.said_from AND said_at < a.said_to"
+        " LIMIT " NUMBER(PGSQL_TAPS_MOST) " + 1) AS t",
+    /* Of each what SQL_FIND_ISSUED would find. */
+    [SQL_LOAD_BUTTONS] =
+        "SELECT b.* FROM unnest(?1, ?2) AS a(chat, token) CROSS JOIN LATERAL (SELECT " ISSUED " FROM issued AS i"
+        " WHERE chat = a.chat AND token = a.token AND until > ?3 AND NOT EXISTS (SELECT 1 FROM send"
+        " WHERE run = i.run AND step = i.step AND n = i.n AND state NOT IN (1, 2, 5))"
+        " ORDER BY spent_by <> 0, at DESC, run DESC, step DESC, n DESC LIMIT 1) AS b",
+    /* In one order for all nodes: of two with the same keys one waits for the other, and neither for one that waits for it. */
+    [SQL_TAKE_KEYS] =
+        "INSERT INTO seen(key, notification, at) SELECT DISTINCT ON (key) key, notification, ?3"
+        " FROM unnest(?1, ?2) WITH ORDINALITY AS a(key, notification, place) ORDER BY key, place"
+        " ON CONFLICT(key) DO NOTHING RETURNING key",
+    [SQL_RETURN_KEYS] = "DELETE FROM seen WHERE key = ANY(?1)",
+    [SQL_FIND_CHATS] =
+        "SELECT a.place, c.id FROM unnest(?1, ?2) WITH ORDINALITY AS a(channel, user_id, place)"
+        " CROSS JOIN LATERAL (SELECT id FROM chat WHERE channel = a.channel AND user_id = a.user_id LIMIT 1) AS c",
+    [SQL_MAKE_CHAT] = "INSERT INTO chat(id, channel, user_id, next_seq, not_before) VALUES(?1, ?2, ?3, 1, 0)",
     [SQL_CALL] = "NOTIFY callbackd_work",
 
     /* Nobody takes over from a node in the middle of a transaction; and of one that was taken over from, none begins. Nor does one beside

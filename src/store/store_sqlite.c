@@ -91,6 +91,7 @@ static const struct store_backend backend = {
     .forget_found = sqlite_forget_found,
     DB_BACKEND,
     DB_BACKEND_CHATS,
+    DB_BACKEND_INTAKE,
 };
 
 /* --- open ----------------------------------------------------------------------------------------------------- */

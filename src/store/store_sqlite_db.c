@@ -52,6 +52,8 @@ static int bind(sqlite3_stmt *statement, int i, const struct db_value *value)
         return sqlite3_bind_text64(statement, i, p, value->text.n, SQLITE_STATIC, SQLITE_UTF8);
     case DB_BLOB:
     case DB_INTS:
+    case DB_TEXTS:
+    case DB_BLOBS:
         break;
     }
     return sqlite3_bind_blob64(statement, i, p, value->text.n, SQLITE_STATIC);

@@ -14,7 +14,8 @@ tests_unit_test_store_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_store_LDADD = $(STORE_TEST_LIBS)
 
 # Without libpq, or a PostgreSQL to start, it says that it is skipped.
-tests_unit_test_store_pgsql_SOURCES = $(store_test_parts) tests/unit/test_store_pgsql.c tests/unit/test_store_nodes.c tests/unit/pgkit.c tests/unit/pgkit.h
+tests_unit_test_store_pgsql_SOURCES = $(store_test_parts) tests/unit/test_store_pgsql.c tests/unit/test_store_nodes.c \
+	tests/unit/test_store_pgsql_intake.c tests/unit/pgkit.c tests/unit/pgkit.h
 tests_unit_test_store_pgsql_CFLAGS = $(UNIT_CFLAGS) $(PQ_CFLAGS)
 tests_unit_test_store_pgsql_LDADD = $(STORE_TEST_LIBS)
 

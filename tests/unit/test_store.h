@@ -29,9 +29,9 @@ struct store_test {
 };
 
 /* The tables of the parts, ended by a NULL name. `file` is for SQLite only, `memory` for the memory store, `same` for the others,
-   `node` for PostgreSQL. */
+   `node` and `pgsql_intake` for PostgreSQL. */
 extern const struct store_test common_tests[], intake_tests[], run_tests[], chat_tests[], upkeep_tests[],
-    file_tests[], memory_tests[], same_tests[], node_tests[];
+    file_tests[], memory_tests[], same_tests[], node_tests[], pgsql_intake_tests[];
 
 /* add_tests: the table's tests with stores of this backend; `clear` empties the server's. */
 void add_tests(const struct store_test *table, enum backend backend, bool (*clear)(void));

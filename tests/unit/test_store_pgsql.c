@@ -526,8 +526,9 @@ static const struct store_test server_tests[] = {
 
 int main(void)
 {
-    static const struct store_test *const all[] = { common_tests, intake_tests, run_tests,    chat_tests,
-                                                    upkeep_tests, node_tests,   server_tests, same_tests };
+    static const struct store_test *const all[] = { common_tests, intake_tests,       run_tests,
+                                                    chat_tests,   upkeep_tests,       node_tests,
+                                                    server_tests, pgsql_intake_tests, same_tests };
     const char *why;
     int failed;
 

@@ -105,7 +105,8 @@ static void say_items(struct side *s, const struct store_item *rows, size_t n)
 struct world {
     uint64_t seed;
     int64_t id, now;
-    int64_t r[6]; /* this step's random numbers, the same for either side */
+    int64_t begun; /* the transaction */
+    int64_t r[6];  /* this step's random numbers, the same for either side */
 };
 
 static int64_t draw(struct world *w)
@@ -168,10 +169,22 @@ static void step_entry(struct side *s, const struct world *w)
     say_entries(s, rows, store_old_entries(s->store, w->now - w->r[2] % 100, 3, s->arena, &rows));
 }
 
+/* Of step_match: of an entry that had no run yet, or of one that may have some. */
+static int64_t entry_of(const struct world *w)
+{
+    return w->r[3] % 3 ? w->id + 1000000 : some_id(w, w->r[0]);
+}
+
+static void fill_keys(const struct world *w, unsigned char keys[2][STORE_KEY_BYTES])
+{
+    memset(keys[0], (int)(w->r[2] % 100), STORE_KEY_BYTES);
+    memset(keys[1], (int)(w->r[3] % 100), STORE_KEY_BYTES);
+}
+
 static void step_match(struct side *s, const struct world *w)
 {
     struct run_row run = { .id = w->id,
-                           .entry = some_id(w, w->r[0]),
+                           .entry = entry_of(w),
                            .rule = PICK(rules, w->r[1]),
                            .said_at = w->now - w->r[2] % 60,
                            .stored_at = w->now,
@@ -179,12 +192,11 @@ static void step_match(struct side *s, const struct world *w)
                            .state = w->r[5] % 9 == 0 ? RUN_HELD : RUN_READY };
     const int64_t owner = w->r[4] % 3 == 0;
     struct chat_place place;
-    unsigned char keys[2][STORE_KEY_BYTES] = { { 0 } };
+    unsigned char keys[2][STORE_KEY_BYTES];
     bool fresh[2];
 
-    memset(keys[0], (int)(w->r[2] % 100), STORE_KEY_BYTES);
-    memset(keys[1], (int)(w->r[3] % 100), STORE_KEY_BYTES);
-    store_seen(s->store, keys[0], 2, 1, w->now, fresh);
+    fill_keys(w, keys);
+    store_seen(s->store, keys[0], 2, 1, w->begun, fresh);
     buf_printf(&s->said, "seen %d%d ", fresh[0], fresh[1]);
     if (!store_next_seq(s->store, PICK(channels, w->r[4]), PICK(users, w->r[5]), w->id, &place))
         return;
@@ -429,6 +441,37 @@ static void prefetch(struct side *s, const int64_t *ids, bool known)
     store_prefetch_chats(s->store, known ? chats : ids, n);
 }
 
+/* Changes no answer, whether the next step asks for it or not. */
+static void prefetch_intake(struct side *s, const struct world *w)
+{
+    unsigned char keys[2][STORE_KEY_BYTES];
+    const struct store_asked_delivery delivery = { keys[0], 1 };
+    const struct store_asked_entry entries[] = {
+        { .id = w->id + 1000000,
+          .notification = 1,
+          .key = keys[1],
+          .said_at = w->now - w->r[2] % 60,
+          .channel = PICK(channels, w->r[4]),
+          .user_id = PICK(users, w->r[5]) },
+        { .id = w->id + 2000000,
+          .notification = 1,
+          .key = keys[1],
+          .said_at = w->now,
+          .channel = PICK(channels, w->r[0]),
+          .user_id = w->r[4] % 5 ? PICK(users, w->r[1]) : TEXT_NONE,
+          .token = w->r[5] % 5 ? PICK(words, w->r[2]) : TEXT_NONE },
+    };
+    const struct store_asked asked = { .deliveries = &delivery,
+                                       .n_deliveries = (size_t)w->r[5] % 2,
+                                       .entries = entries,
+                                       .n_entries = (size_t)w->r[2] % 3,
+                                       .now = w->begun,
+                                       .window_ms = w->r[4] % 30 };
+
+    fill_keys(w, keys);
+    store_prefetch_intake(s->store, &asked);
+}
+
 /* What the transaction sees of what it did itself. */
 static void look(struct side *s)
 {
@@ -459,6 +502,7 @@ static void transaction(struct world *w, struct side sides[2])
     int64_t n = 1 + draw(w) % 6, keep = draw(w) % 8;
     struct fault fault;
 
+    w->begun = w->now;
     for (int i = 0; i < 2; i++)
         assert_int_equal(store_begin(sides[i].store, &fault), STORE_OK);
     for (int64_t k = 0; k < n; k++) {
@@ -471,6 +515,8 @@ static void transaction(struct world *w, struct side sides[2])
             w->r[i] = draw(w);
         for (int i = 0; i < 2; i++) {
             prefetch(&sides[i], chats, w->r[0] % 2);
+            if (w->r[1] % 3)
+                prefetch_intake(&sides[i], w);
             steps[step](&sides[i], w);
             look(&sides[i]);
         }

@@ -1,0 +1,286 @@
+/* What comes in, prefetched: how often that waits for the server, and what two nodes make of the same. */
+
+#include "config.h"
+
+#include "test_store.h"
+
+#if HAVE_LIBPQ
+
+#include "store/store_pgsql.h"
+
+#include <libpq-fe.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MOST 200
+#define NOW 5000
+
+/* So many messages, each of a customer of its own, and what is asked of them. */
+struct messages {
+    size_t n;
+    unsigned char keys[MOST][STORE_KEY_BYTES];
+    char users[MOST][24];
+    struct store_asked_entry entries[MOST];
+};
+
+static struct store_asked make_messages(struct fixture *f, struct messages *m, size_t n)
+{
+    *m = (struct messages){ .n = n };
+    for (size_t i = 0; i < n; i++) {
+        snprintf(m->users[i], sizeof(m->users[i]), "u%zu", i);
+        f->id++;
+        memcpy(m->keys[i], &f->id, sizeof(f->id));
+        m->entries[i] = (struct store_asked_entry){ .id = f->id,
+                                                    .notification = f->id,
+                                                    .key = m->keys[i],
+                                                    .said_at = 1000 * f->id,
+                                                    .channel = T("shop"),
+                                                    .user_id = T(m->users[i]),
+                                                    .token = T("more") };
+    }
+    return (struct store_asked){ .entries = m->entries, .n_entries = n, .now = NOW, .window_ms = 100 };
+}
+
+/* As stage_extract and stage_match do it. */
+static void take_in(struct fixture *f, const struct store_asked_entry *entry, bool pressed)
+{
+    struct variable_row *variables;
+    struct issued_row button;
+    struct chat_place place;
+    struct chat_row chat;
+    struct run_row run;
+    bool fresh;
+
+    store_seen(f->store, entry->key, 1, entry->notification, NOW, &fresh);
+    assert_true(fresh);
+    assert_int_equal(store_find_chat(f->store, entry->channel, entry->user_id, f->arena, &chat), pressed);
+    if (pressed) {
+        store_touch_session(f->store, chat.id, NOW, NOW + 100);
+        assert_int_equal(store_variables(f->store, chat.id, NOW, f->arena, &variables), 1);
+        assert_true(store_find_issued(f->store, chat.id, entry->token, NOW, f->arena, &button));
+    }
+    assert_true(store_next_seq(f->store, entry->channel, entry->user_id, ++f->id, &place));
+    assert_true(store_tap(f->store, place.chat, T("r"), entry->token, entry->said_at, 100, NOW));
+    assert_false(store_tap(f->store, place.chat, T("r"), entry->token, entry->said_at + 1, 99, NOW));
+    run = a_run(f, place.chat, place.seq, entry->said_at);
+    run.entry = entry->id;
+    assert_true(store_add_run(f->store, &run, 0, NOW));
+    if (pressed)
+        assert_true(store_spend(f->store, &button, run.id));
+    store_issue(f->store, place.chat, run.id, 0, 0, &(struct issued_button){ .data = T("more") }, 1, NOW,
+                NOW + 100);
+    store_set_variable(f->store, place.chat, &(struct variable_row){ T("v"), T("1"), NOW + 100, true });
+}
+
+static unsigned long take_all(struct fixture *f, size_t n, bool pressed)
+{
+    const unsigned long before = store_pgsql_trips(f->store);
+    struct messages m;
+    const struct store_asked asked = make_messages(f, &m, n);
+
+    begin(f);
+    store_prefetch_intake(f->store, &asked);
+    for (size_t i = 0; i < n; i++)
+        take_in(f, &m.entries[i], pressed);
+    commit(f);
+    return store_pgsql_trips(f->store) - before;
+}
+
+/* Once for new customers, then for their chats. */
+static void test_round_trips(struct fixture *f)
+{
+    static const size_t sizes[] = { 1, 5, MOST };
+    struct store_counts counts;
+
+    for (int pressed = 0; pressed < 2; pressed++) {
+        unsigned long trips[3];
+
+        for (size_t i = 0; i < 3; i++) {
+            if (!pressed)
+                renew(f);
+            trips[i] = take_all(f, sizes[i], pressed);
+            assert_int_equal(trips[i], trips[0]);
+        }
+        assert_in_range(trips[0], 1, 4);
+        store_count(f->store, &counts);
+        assert_int_equal(counts.runs[RUN_READY], pressed ? MOST + 206 : MOST);
+    }
+}
+
+/* --- two nodes -------------------------------------------------------------------------------------------------------- */
+
+/* A node that is asked about the first message in a thread of its own, because it waits. */
+struct other {
+    struct store *store;
+    struct store_asked asked;
+    pthread_t thread;
+    enum store_status status;
+    bool fresh;
+};
+
+static void *ask(void *arg)
+{
+    struct other *o = arg;
+    struct fault fault;
+
+    o->status = store_begin(o->store, &fault);
+    if (o->status != STORE_OK)
+        return NULL;
+    store_prefetch_intake(o->store, &o->asked);
+    store_seen(o->store, o->asked.entries[0].key, 1, 2, NOW, &o->fresh);
+    o->status = store_commit(o->store, &fault);
+    return NULL;
+}
+
+static void start_other(struct fixture *f, struct other *o, struct store_asked asked)
+{
+    PGconn *look = PQconnectdb(f->url);
+
+    *o = (struct other){ .store = open_as(f, STORE_SERVE), .asked = asked };
+    assert_int_equal(pthread_create(&o->thread, NULL, ask, o), 0);
+    for (int waits = 0; waits == 0; usleep(1000)) {
+        PGresult *result = PQexec(look, "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
+
+        waits = PQntuples(result);
+        PQclear(result);
+    }
+    PQfinish(look);
+}
+
+static bool end_other(struct other *o)
+{
+    assert_int_equal(pthread_join(o->thread, NULL), 0);
+    assert_int_equal(o->status, STORE_OK);
+    store_close(o->store);
+    return o->fresh;
+}
+
+/* The same message comes to two nodes at once: it is whose asks first, not whose prefetches first. */
+static void test_the_same_message(struct fixture *f)
+{
+    enum { ASKS, ASKS_NOT, ROLLS_BACK, ENDS_THE_IMAGE, WAYS };
+
+    for (int way = 0; way < WAYS; way++) {
+        struct messages m;
+        const struct store_asked asked = make_messages(f, &m, 3);
+        struct other other;
+        bool fresh[3];
+
+        begin(f);
+        store_prefetch_intake(f->store, &asked);
+        if (way == ASKS || way == ROLLS_BACK)
+            store_seen(f->store, m.keys[0], 3, 1, NOW, fresh);
+        if (way == ENDS_THE_IMAGE)
+            (void)!store_rearm_run(f->store, 1, NOW, NOW);
+        start_other(f, &other, asked);
+        if (way == ROLLS_BACK)
+            store_rollback(f->store);
+        else
+            commit(f);
+        assert_int_equal(end_other(&other), way != ASKS);
+        begin(f); /* what the other one did not ask for it has not taken either */
+        store_seen(f->store, m.keys[0], 3, 1, NOW, fresh);
+        assert_false(fresh[0]);
+        assert_int_equal(fresh[1], way != ASKS);
+        commit(f);
+    }
+}
+
+static bool chat_of(struct store *store, const struct store_asked *asked, int64_t id,
+                    struct chat_place *place)
+{
+    return store_next_seq(store, asked->entries[0].channel, asked->entries[0].user_id, id, place);
+}
+
+/* Messages of a customer who has no chat yet come to two nodes: the one that is slower begins anew, and then looks twice. */
+static void test_the_same_new_customer(struct fixture *f)
+{
+    struct store *other = open_as(f, STORE_SERVE);
+    struct messages m, others;
+    const struct store_asked asked = make_messages(f, &m, 2), asked_other = make_messages(f, &others, 2);
+    struct chat_place place;
+    struct fault fault;
+
+    begin(f);
+    store_prefetch_intake(f->store, &asked);
+    assert_int_equal(store_begin(other, &fault), STORE_OK);
+    store_prefetch_intake(other, &asked_other);
+    assert_true(chat_of(f->store, &asked, 1001, &place));
+    commit(f);
+    assert_true(chat_of(other, &asked_other, 1002, &place));
+    assert_int_equal(store_commit(other, &fault), STORE_AGAIN);
+
+    assert_int_equal(store_begin(other, &fault), STORE_OK);
+    store_prefetch_intake(other, &asked_other);
+    assert_true(chat_of(other, &asked_other, 1003, &place));
+    assert_int_equal(place.chat, 1001);
+    begin(f);
+    assert_true(store_next_seq(f->store, T("shop"), T("u1"), 1004, &place));
+    commit(f);
+    assert_true(store_next_seq(other, T("shop"), T("u1"), 1005, &place));
+    assert_int_equal(place.chat, 1004);
+    assert_int_equal(store_commit(other, &fault), STORE_OK);
+    store_close(other);
+}
+
+/* What cannot be somebody's id is refused where it is asked for, not before. */
+static void test_what_is_no_text(struct fixture *f)
+{
+    struct messages m;
+    struct store_asked asked = make_messages(f, &m, 2);
+    struct chat_place place;
+    bool fresh[2];
+
+    m.entries[0].user_id = text_make("a\0b", 3);
+    m.entries[1].channel = text_make("\xff", 1);
+    begin(f);
+    store_prefetch_intake(f->store, &asked);
+    store_seen(f->store, m.keys[0], 2, 1, NOW, fresh);
+    assert_true(fresh[0] && fresh[1]);
+    assert_false(chat_of(f->store, &asked, 1001, &place));
+    commit_gives(f, STORE_BAD_DATA);
+}
+
+/* More taps near in time than an image keeps, and data that is kept as a hash. */
+static void test_many_taps(struct fixture *f)
+{
+    static char longest[5000];
+    struct messages m;
+    const struct store_asked asked = make_messages(f, &m, 1);
+    const int64_t chat = put_chat(f, "shop", "u0"), said_at = m.entries[0].said_at;
+
+    begin(f);
+    for (int i = 0; i < 100; i++) {
+        char data[16];
+
+        snprintf(data, sizeof(data), "%d", i);
+        assert_true(store_tap(f->store, chat, T("r"), T(data), said_at, 100, NOW));
+    }
+    assert_true(store_tap(f->store, chat, T("r"), text_make(longest, sizeof(longest)), said_at, 100, NOW));
+    commit(f);
+    begin(f);
+    store_prefetch_intake(f->store, &asked);
+    for (int i = 0; i < 100; i++) {
+        char data[16];
+
+        snprintf(data, sizeof(data), "%d", i);
+        assert_false(store_tap(f->store, chat, T("r"), T(data), said_at + 99, 100, NOW));
+    }
+    assert_false(
+        store_tap(f->store, chat, T("r"), text_make(longest, sizeof(longest)), said_at + 99, 100, NOW));
+    assert_true(store_tap(f->store, chat, T("r"), T("0"), said_at + 100, 100, NOW));
+    commit(f);
+}
+
+const struct store_test pgsql_intake_tests[] = {
+    { "round trips of what comes in do not grow", test_round_trips },
+    { "the same message", test_the_same_message },
+    { "the same new customer", test_the_same_new_customer },
+    { "what is no text", test_what_is_no_text },
+    { "many taps", test_many_taps },
+    { NULL, NULL },
+};
+
+#endif
