@@ -239,8 +239,8 @@ void stage_extract(struct engine *engine, int64_t until_us);
 /* stage_extract_recover: before the first try of what an earlier process left: counts the try, gives up after the third. In
    transactions of its own. */
 enum store_status stage_extract_recover(struct engine *engine, struct fault *fault) CHECKED;
-/* extract_notification: reads the entries of one notification and works on each; the reason to keep with it. */
-struct text extract_notification(struct engine *engine, const struct notification_row *row);
+/* extract_notifications: reads the entries of each and works on them; sets the reasons to keep with the rows. */
+void extract_notifications(struct engine *engine, struct notification_row *rows, size_t n);
 /* extract_entered: stores and matches what engine_enter handed in. */
 void extract_entered(struct engine *engine);
 /* stage_fetch: claims entries that need a GET; fetch_settle applies an answer. */

@@ -19,6 +19,7 @@ static void fill(struct engine *engine, const struct accept_mail *accept, struct
 void stage_accept(struct engine *engine, const struct batch *batch)
 {
     struct notification_row *rows = arena_array(engine->arena, batch->n_accepts + 1, sizeof(*rows));
+    const bool at_once = batch->at_once && !engine->stopping;
 
     if (!rows) {
         store_give_up(engine->store, "no memory for the batch");
@@ -26,14 +27,14 @@ void stage_accept(struct engine *engine, const struct batch *batch)
     }
     for (size_t i = 0; i < batch->n_accepts; i++) {
         fill(engine, batch->accepts[i], &rows[i]);
-        if (!batch->at_once || engine->stopping)
-            continue;
-        rows[i].reason = extract_notification(engine, &rows[i]);
-        rows[i].state = NOTIFICATION_DONE;
+        if (at_once)
+            rows[i].state = NOTIFICATION_DONE;
     }
+    if (at_once)
+        extract_notifications(engine, rows, batch->n_accepts);
     store_add_notifications(engine->store, rows, batch->n_accepts);
     for (size_t i = 0; i < batch->n_accepts; i++)
         engine->delta.notifications_new += rows[i].state == NOTIFICATION_NEW;
-    if (batch->n_accepts && (!batch->at_once || engine->stopping))
+    if (batch->n_accepts && !at_once)
         engine->look_for_new = true;
 }

@@ -28,68 +28,160 @@ static void make_key(struct engine *engine, const char *what, struct text a, str
     memcpy(key, digest, STORE_KEY_BYTES);
 }
 
-/* Where a delivery is one message, the message's own key tells that it comes again. */
-static bool fresh_delivery(struct engine *engine, const struct notification_row *row,
-                           const struct extraction *found)
-{
-    unsigned char key[STORE_KEY_BYTES];
-    bool fresh = false;
+/* An entry that was read, and not worked on yet. */
+struct reading_entry {
+    struct entry_row row;
+    bool complete; /* needs no GET */
+};
 
-    if (!found->delivery.n || found->count == 1)
-        return true;
-    make_key(engine, "delivery", row->source, found->delivery, key);
-    store_seen(engine->store, key, 1, row->id, engine->now, &fresh);
-    return fresh;
-}
+/* A notification that was read; from here on the store is asked. */
+struct reading {
+    const struct notification_row *row;
+    const struct source *source; /* NULL: it is not in the configuration */
+    struct extraction found;
+    const unsigned char *
+        delivery; /* its key; NULL: where a delivery is one message, the message's own key tells that it comes again */
+    unsigned char *keys; /* the messages' */
+    struct reading_entry *entries;
+};
 
-static bool fresh_messages(struct engine *engine, const struct notification_row *row,
-                           const struct source *source, const struct extraction *found, bool *fresh)
+static bool make_keys(struct engine *engine, struct reading *r)
 {
-    unsigned char *keys = arena_array(engine->arena, found->count, STORE_KEY_BYTES);
+    const struct extraction *found = &r->found;
+    unsigned char *keys = arena_array(engine->arena, found->count + 1, STORE_KEY_BYTES);
     struct buf key = BUF(4096);
 
+    r->keys = keys;
     if (!keys)
         return false;
     for (size_t i = 0; i < found->count; i++) {
         buf_cut(&key, 0);
-        source_message_key(source, &found->entries[i], &key);
-        make_key(engine, "message", row->source, buf_get(&key), keys + i * STORE_KEY_BYTES);
+        source_message_key(r->source, &found->entries[i], &key);
+        make_key(engine, "message", r->row->source, buf_get(&key), keys + i * STORE_KEY_BYTES);
     }
     if (key.failed)
         store_give_up(engine->store, "no memory for a message's key");
     buf_free(&key);
-    store_seen(engine->store, keys, found->count, row->id, engine->now, fresh);
+    if (found->delivery.n && found->count != 1) {
+        keys += found->count * STORE_KEY_BYTES;
+        make_key(engine, "delivery", r->row->source, found->delivery, keys);
+        r->delivery = keys;
+    }
     return true;
 }
 
-/* alone: nothing else came with it, which may have been said before. */
-static void add_entry(struct engine *engine, const struct source *source,
-                      const struct notification_row *notification, int n, bool alone, struct entry *entry)
+static void read_entry(struct engine *engine, const struct reading *r, int n)
 {
-    struct entry_row row = { .id = schedule_id(&engine->schedule, engine->now),
-                             .notification = notification->id,
-                             .n = n,
-                             .state = ENTRY_FETCH,
-                             .due_at = engine->now,
-                             .said_at = entry->said_at,
-                             .stored_at = notification->stored_at,
-                             .source = notification->source,
-                             .conversation = entry->conversation,
-                             .message = entry->message };
-    struct fresh fresh = { .run = { .id = 0 } };
+    struct entry *entry = &r->found.entries[n];
+    struct entry_row *row = &r->entries[n].row;
     struct fetch next;
 
-    if (fetch_advance(engine, source, &row, entry, &next)) {
-        if (row.state == ENTRY_FETCH)
-            stage_match(engine, source, &row, entry, alone ? &fresh : NULL);
-    } else {
+    *row = (struct entry_row){ .id = schedule_id(&engine->schedule, engine->now),
+                               .notification = r->row->id,
+                               .n = n,
+                               .state = ENTRY_FETCH,
+                               .due_at = engine->now,
+                               .said_at = entry->said_at,
+                               .stored_at = r->row->stored_at,
+                               .source = r->row->source,
+                               .conversation = entry->conversation,
+                               .message = entry->message };
+    r->entries[n].complete = fetch_advance(engine, r->source, row, entry, &next);
+}
+
+static void read_notification(struct engine *engine, const struct notification_row *row, struct reading *r)
+{
+    *r = (struct reading){ .row = row, .source = config_source(engine->generation->config, row->source) };
+    if (!r->source)
+        return;
+    source_extract(r->source, row->body, row->stored_at, engine->scratch, engine->arena, &r->found);
+    r->entries = arena_array(engine->arena, r->found.count + 1, sizeof(*r->entries));
+    if (!r->entries || !make_keys(engine, r)) {
+        store_give_up(engine->store, "no memory for the entries");
+        r->found.count = 0;
+    }
+    for (size_t i = 0; i < r->found.count; i++)
+        read_entry(engine, r, (int)i);
+}
+
+/* --- what the store is going to be asked ----------------------------------------------------------------------------- */
+
+/* Of one that needs a GET first only the key. */
+static void ask_entry(struct engine *engine, const struct reading *r, size_t i,
+                      struct store_asked_entry *asked)
+{
+    const struct entry *entry = &r->found.entries[i];
+    const struct entry_row *row = &r->entries[i].row;
+    const bool matters = entry_from_customer(entry->kind) || source_takeover_ms(r->source) > 0;
+
+    *asked = (struct store_asked_entry){ .id = row->id,
+                                         .notification = row->notification,
+                                         .key = r->keys + i * STORE_KEY_BYTES };
+    if (!r->entries[i].complete || !matters)
+        return;
+    asked->said_at = row->said_at;
+    asked->channel = engine_chat_channel(engine, r->source);
+    asked->user_id = entry->user_id;
+    if (entry->kind == ENTRY_EITHER ||
+        (entry->kind == ENTRY_TAP && ruleset_wants(engine->generation->ruleset)->ledger))
+        asked->token = entry->data;
+}
+
+static void ask_store(struct engine *engine, const struct reading *readings, size_t n)
+{
+    struct store_asked asked = { .now = engine->now,
+                                 .window_ms = ruleset_window(engine->generation->ruleset) };
+    struct store_asked_delivery *deliveries = arena_array(engine->arena, n + 1, sizeof(*deliveries));
+    struct store_asked_entry *entries;
+    size_t count = 0;
+
+    for (size_t i = 0; i < n; i++)
+        count += readings[i].found.count;
+    entries = arena_array(engine->arena, count + 1, sizeof(*entries));
+    if (!deliveries || !entries) {
+        store_give_up(engine->store, "no memory for what the store is asked");
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (readings[i].delivery)
+            deliveries[asked.n_deliveries++] =
+                (struct store_asked_delivery){ readings[i].delivery, readings[i].row->id };
+        for (size_t k = 0; k < readings[i].found.count; k++)
+            ask_entry(engine, &readings[i], k, &entries[asked.n_entries++]);
+    }
+    asked.deliveries = deliveries;
+    asked.entries = entries;
+    store_prefetch_intake(engine->store, &asked);
+}
+
+/* --- working on it ----------------------------------------------------------------------------------------------------- */
+
+static bool fresh_delivery(struct engine *engine, const struct reading *r)
+{
+    bool fresh = true;
+
+    if (r->delivery)
+        store_seen(engine->store, r->delivery, 1, r->row->id, engine->now, &fresh);
+    return fresh;
+}
+
+/* The run of one with which nothing else came, that may have been said before, may begin at once. */
+static void add_entry(struct engine *engine, const struct reading *r, size_t n)
+{
+    struct entry *entry = &r->found.entries[n];
+    struct entry_row *row = &r->entries[n].row;
+    struct fresh fresh = { .run = { .id = 0 } };
+
+    if (!r->entries[n].complete) {
         engine->look_for_fetches = true;
         engine->delta.entries_fetch++;
+    } else if (row->state == ENTRY_FETCH) {
+        stage_match(engine, r->source, row, entry, r->found.count == 1 ? &fresh : NULL);
     }
     /* What is done is never read again; `explain` reads the notification itself. */
-    if (row.state == ENTRY_DONE || !entry_print(entry, engine->arena, &row.doc))
-        row.doc = TEXT_NONE;
-    store_add_entries(engine->store, &row, 1);
+    if (row->state == ENTRY_DONE || !entry_print(entry, engine->arena, &row->doc))
+        row->doc = TEXT_NONE;
+    store_add_entries(engine->store, row, 1);
     run_begin(engine, &fresh);
 }
 
@@ -101,22 +193,23 @@ static void count_entry(struct engine *engine, const struct notification_row *ro
     engine_tally(engine, METRIC_ENTRIES, arena_str(engine->arena, text_of(name)), kind);
 }
 
-static struct text work_on_entries(struct engine *engine, const struct notification_row *row,
-                                   const struct source *source, const struct extraction *found)
+static struct text work_on_entries(struct engine *engine, const struct reading *r)
 {
-    bool *fresh = arena_array(engine->arena, found->count + 1, sizeof(*fresh));
+    const size_t count = r->found.count;
+    bool *fresh = arena_array(engine->arena, count + 1, sizeof(*fresh));
     size_t added = 0;
 
-    if (!fresh || !fresh_messages(engine, row, source, found, fresh)) {
+    if (!fresh) {
         store_give_up(engine->store, "no memory for the entries");
         return TEXT_NONE;
     }
-    for (size_t i = 0; i < found->count && !store_failed(engine->store); i++) {
+    store_seen(engine->store, r->keys, count, r->row->id, engine->now, fresh);
+    for (size_t i = 0; i < count && !store_failed(engine->store); i++) {
         if (!fresh[i]) {
-            count_entry(engine, row, "duplicate");
+            count_entry(engine, r->row, "duplicate");
             continue;
         }
-        add_entry(engine, source, row, (int)i, found->count == 1, &found->entries[i]);
+        add_entry(engine, r, i);
         added++;
     }
     return added ? TEXT_NONE : REASON("duplicate message");
@@ -153,28 +246,46 @@ static void log_notification(const struct notification_row *row, size_t entries,
              log_text("reason", reason));
 }
 
-struct text extract_notification(struct engine *engine, const struct notification_row *row)
+static struct text work_on(struct engine *engine, const struct reading *r)
 {
-    const struct source *source = config_source(engine->generation->config, row->source);
     const int64_t runs = engine->delta.runs[RUN_READY];
-    struct extraction found = { 0 };
     struct text reason;
 
-    engine_work_on(engine, WORK_NOTIFICATION, row->id);
-    if (!source) {
+    engine_work_on(engine, WORK_NOTIFICATION, r->row->id);
+    if (!r->source)
         reason = REASON("the source is not in the configuration any more");
-    } else {
-        source_extract(source, row->body, row->stored_at, engine->scratch, engine->arena, &found);
-        if (!fresh_delivery(engine, row, &found))
-            reason = REASON("duplicate delivery");
-        else if (found.reason)
-            reason = text_of(found.reason);
-        else
-            reason = work_on_entries(engine, row, source, &found);
-    }
+    else if (!fresh_delivery(engine, r))
+        reason = REASON("duplicate delivery");
+    else if (r->found.reason)
+        reason = text_of(r->found.reason);
+    else
+        reason = work_on_entries(engine, r);
     engine->answered += ((engine->delta.runs[RUN_READY] > runs) - engine->answered) / LATELY;
-    log_notification(row, found.count, reason);
+    log_notification(r->row, r->found.count, reason);
     return reason;
+}
+
+/* A store that is far away is asked about all of them at once. */
+static size_t at_once(const struct engine *engine, size_t n)
+{
+    return store_is_far(engine->store) || n < 1 ? n : 1;
+}
+
+void extract_notifications(struct engine *engine, struct notification_row *rows, size_t n)
+{
+    const size_t step = at_once(engine, n);
+    struct reading *readings = arena_array(engine->arena, step + 1, sizeof(*readings));
+
+    if (!readings)
+        store_give_up(engine->store, "no memory for the notifications");
+    for (size_t done = 0; readings && done < n; done += step) {
+        for (size_t i = 0; i < step; i++)
+            read_notification(engine, &rows[done + i], &readings[i]);
+        if (store_is_far(engine->store))
+            ask_store(engine, readings, step);
+        for (size_t i = 0; i < step; i++)
+            rows[done + i].reason = work_on(engine, &readings[i]);
+    }
 }
 
 /* Webhooks that wait for their acknowledgement go before what is stored already, once that had its millisecond. */
@@ -199,29 +310,39 @@ static bool is_anothers(const struct engine *engine, const struct notification_r
            !config_source(engine->generation->config, row->source);
 }
 
+/* Returns how many were left to other nodes. */
+static size_t extract_new(struct engine *engine, struct notification_row *rows, size_t n)
+{
+    size_t ours = 0;
+
+    for (size_t i = 0; i < n; i++)
+        if (!is_anothers(engine, &rows[i]))
+            rows[ours++] = rows[i];
+    extract_notifications(engine, rows, ours);
+    for (size_t i = 0; i < ours; i++)
+        store_end_notification(engine->store, rows[i].id, NOTIFICATION_DONE, rows[i].reason);
+    engine->delta.notifications_new -= (int64_t)ours;
+    return n - ours;
+}
+
 void stage_extract(struct engine *engine, int64_t until_us)
 {
     int64_t yield_us = now_mono_us() + YIELD_US;
     struct notification_row *rows;
-    size_t n, done, passed;
+    size_t n, done, step, passed;
 
     if (!engine->look_for_new || engine->stopping)
         return;
     do {
-        passed = 0;
+        done = passed = 0;
         n = store_new_notifications(engine->store, 0, EXTRACT_PAGE, engine->arena, &rows);
-        for (done = 0;
-             done < n && may_begin(engine, &rows[done]) && (done == 0 || go_on(engine, yield_us, until_us));
-             done++) {
-            struct text reason;
-
-            if (is_anothers(engine, &rows[done])) {
-                passed++;
-                continue;
-            }
-            reason = extract_notification(engine, &rows[done]);
-            store_end_notification(engine->store, rows[done].id, NOTIFICATION_DONE, reason);
-            engine->delta.notifications_new--;
+        while (done < n && may_begin(engine, &rows[done]) &&
+               (done == 0 || go_on(engine, yield_us, until_us))) {
+            step = 1;
+            while (step < at_once(engine, n - done) && may_begin(engine, &rows[done + step]))
+                step++;
+            passed += extract_new(engine, &rows[done], step);
+            done += step;
         }
         engine->look_for_new = (n == EXTRACT_PAGE || done < n) && (done == 0 || passed < done);
     } while (engine->look_for_new && done > 0 && go_on(engine, yield_us, until_us));

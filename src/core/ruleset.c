@@ -111,6 +111,11 @@ int64_t ruleset_longest(const struct ruleset *ruleset)
     return ruleset->longest;
 }
 
+int64_t ruleset_window(const struct ruleset *ruleset)
+{
+    return ruleset->window;
+}
+
 /* --- matching ----------------------------------------------------------------------------------------------------- */
 
 static bool add_capture(struct json_object *captures, const char *key, struct text value)

@@ -58,6 +58,8 @@ void ruleset_check_secrets(const struct ruleset *ruleset, const char *const *nam
 const struct settings *ruleset_settings(const struct ruleset *ruleset);
 /* ruleset_longest: the largest send_within, in ms. */
 int64_t ruleset_longest(const struct ruleset *ruleset);
+/* ruleset_window: the largest dedup, in ms. */
+int64_t ruleset_window(const struct ruleset *ruleset);
 
 struct ruleset_question {
     enum entry_kind kind;

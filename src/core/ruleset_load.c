@@ -394,9 +394,12 @@ static bool load(struct loading *loading)
     ruleset->texts = ruleset_index_new(ruleset->rules, ruleset->count, INDEX_TEXT, ruleset->arena);
     ruleset->wants = loading->maker.wants;
     ruleset->secrets = loading->maker.secrets;
-    for (size_t i = 0; i < ruleset->count; i++)
-        if (ruleset->rules[i].send_within_ms > ruleset->longest)
-            ruleset->longest = ruleset->rules[i].send_within_ms;
+    for (size_t i = 0; i < ruleset->count; i++) {
+        const struct rule *rule = &ruleset->rules[i];
+
+        ruleset->longest = rule->send_within_ms > ruleset->longest ? rule->send_within_ms : ruleset->longest;
+        ruleset->window = rule->dedup_ms > ruleset->window ? rule->dedup_ms : ruleset->window;
+    }
     return ruleset->taps && ruleset->texts;
 }
 

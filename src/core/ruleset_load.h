@@ -18,7 +18,7 @@ struct ruleset {
     unsigned char hash[SIGN_MAX];
     struct wants wants;
     const struct secret_use *secrets; /* that lookups use */
-    int64_t longest;
+    int64_t longest, window;
     struct pattern_pool *pool;
     struct settings settings;
 };
