@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TRIES_AGAIN 5      /* of a transaction that another node was in the way of */
+#define TRIES_AGAIN 10     /* of a transaction that another node was in the way of */
 #define ASKED_AT_ONCE 256  /* the same, where most are answered */
 #define COMPLAIN_MS 10000  /* between two lines about a store that does not work */
 #define SPIN_MS 20         /* due work that cannot be claimed just now is looked at again after this */

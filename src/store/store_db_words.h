@@ -1,6 +1,6 @@
 #pragma once
 
-/* What statements are made of: columns in the order in which store_db_row.c reads them, ... For store_db_sql.c and store_pgsql_sql.c. */
+/* What statements are made of: columns in the order in which store_db_row.c reads them, ... For store_db_sql.c and store_pgsql_*.c. */
 
 /* clang-format off */
 #define NOTIFICATION "id, source, state, reason, tries, stored_at, headers, body"

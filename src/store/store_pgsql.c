@@ -14,9 +14,18 @@ static void read_number(struct db_cursor *cursor, void *out)
 
 static const struct db_shape one_number = { sizeof(int64_t), read_number };
 
+/* Two that met go on at different times. */
+static bool wait_longer_for_locks(struct pgsql_db *db)
+{
+    const uint32_t most = PGSQL_LOCK_MS << db->crowded;
+
+    return !db->crowded ||
+           pgsql_send(db, SQL_LOCK_PATIENCE, DB_VALUES(db_int(most / 2 + arc4random_uniform(most))));
+}
+
 static bool begin_once(struct pgsql_db *db)
 {
-    if (!pgsql_connected(db) || !pgsql_send(db, SQL_BEGIN, DB_NOTHING))
+    if (!pgsql_connected(db) || !pgsql_send(db, SQL_BEGIN, DB_NOTHING) || !wait_longer_for_locks(db))
         return false;
     if (!db->node)
         return db_one(&db->db, SQL_CLOCK, DB_NOTHING, &one_number, NULL, &db->clock);
@@ -74,6 +83,8 @@ static bool backend_commit(struct store *store)
         db->careful--;
     if (done && db->wary)
         db->wary--;
+    if (done && db->crowded)
+        db->crowded--;
     if (done && db->alone)
         return store_fail(store, STORE_IN_DOUBT,
                           "PostgreSQL: the waiting for the synchronous replica was ended; "

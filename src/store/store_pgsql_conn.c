@@ -1,6 +1,7 @@
 #include "store/store_pgsql_db.h"
 
 #include "base/now.h"
+#include "store/store_db_words.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -190,7 +191,8 @@ static bool open_connection(struct pgsql_db *db)
 
 static bool set_up_session(struct pgsql_db *db)
 {
-    const char *sql = db->access == STORE_SERVE ? SESSION("8s", "3s") : SESSION("590s", "30s");
+    const char *sql =
+        db->access == STORE_SERVE ? SESSION("8s", NUMBER(PGSQL_LOCK_MS) "ms") : SESSION("590s", "30s");
 
     return pgsql_sql(db, sql, pgsql_patience_us(db), &db->clock);
 }

@@ -58,6 +58,16 @@ static bool is_chats_twin(const PGresult *result, const char *state)
     return strcmp(state, "23505") == 0 && constraint && strcmp(constraint, "chat_user") == 0;
 }
 
+/* 55P03: another node has a lock, and perhaps waits for one of ours. The command line has waited for long then. */
+static bool is_crowded(struct pgsql_db *db, const char *state)
+{
+    if (db->access != STORE_SERVE || strcmp(state, "55P03") != 0)
+        return false;
+    if (db->crowded < PGSQL_CROWDED_MOST)
+        db->crowded++;
+    return true;
+}
+
 /* Of the server's words only the first line: its details repeat what stands in the row. */
 static void fail_by(struct pgsql_db *db, const PGresult *result)
 {
@@ -76,7 +86,8 @@ static void fail_by(struct pgsql_db *db, const PGresult *result)
         store_fail(&db->db.store, STORE_AGAIN, "PostgreSQL: another node made the same chat");
         return;
     }
-    store_fail(&db->db.store, status_of(state), "PostgreSQL: %s (%s)", text ? text : "an error", state);
+    store_fail(&db->db.store, is_crowded(db, state) ? STORE_AGAIN : status_of(state), "PostgreSQL: %s (%s)",
+               text ? text : "an error", state);
 }
 
 /* --- waiting -------------------------------------------------------------------------------------------------------- */

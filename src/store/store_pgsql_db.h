@@ -13,6 +13,12 @@
 #define PGSQL_READY_MOST 8       /* ready runs of a chat, for it to be in the image */
 #define PGSQL_TAPS_MOST 32       /* of a chat, near in time, for them to be in it */
 #define PGSQL_TAP_DATA_MOST 1000 /* longer data stand as hashes in the table */
+
+/* A lock is waited for so long, and about twice as long each time that this was not enough. Two nodes that wait for each other part then,
+   and not at the same moment; the server would look whether they do only after a second. */
+#define PGSQL_LOCK_MS 30
+#define PGSQL_CROWDED_MOST 4
+
 #define PGSQL_SECRETS 2
 
 struct pgsql_db {
@@ -31,6 +37,7 @@ struct pgsql_db {
         bool prepares;        /* it, instead of running it */
     } pending[PGSQL_PENDING]; /* sent since the last answer was taken */
     size_t n_pending;
+    int crowded;    /* how often, but for what went well since, others had a lock for too long */
     size_t careful; /* for so many transactions more each statement is waited for: see write_rows */
     size_t
         wary; /* for so many transactions more it is looked twice whether a chat is there: see pgsql_next_seq */

@@ -25,6 +25,7 @@ const char *const pgsql_texts[SQL_COUNT] = {
     [SQL_ROLLBACK] = "ROLLBACK",
     [SQL_CLOCK] = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
     [SQL_PATIENCE] = "SELECT set_config('statement_timeout', CAST(?1 AS TEXT), true)",
+    [SQL_LOCK_PATIENCE] = "SELECT set_config('lock_timeout', CAST(?1 AS TEXT), true)",
     [SQL_NOTIFY] = "NOTIFY callbackd",
     [SQL_LOAD_CHATS] = "SELECT " CHAT " FROM chat WHERE id = ANY(?1) ORDER BY id FOR NO KEY UPDATE",
     [SQL_LOAD_RUNS] =

@@ -140,6 +140,31 @@ static void test_claims_pass_over_what_is_locked(struct fixture *f)
     PQfinish(other);
 }
 
+/* Whoever waits for a lock lets go of its own soon: the other one may be waiting for them. */
+static void test_waits_for_each_other(struct fixture *f)
+{
+    struct store *other = open_as(f, STORE_SERVE);
+    struct chat_place place;
+    struct fault fault;
+
+    put_chat(f, "shop", "a");
+    put_chat(f, "shop", "b");
+    for (int i = 0; i < 3; i++) {
+        begin(f);
+        assert_int_equal(store_begin(other, &fault), STORE_OK);
+        assert_true(store_next_seq(f->store, T("shop"), T("a"), 0, &place));
+        assert_true(store_next_seq(other, T("shop"), T("b"), 0, &place));
+        assert_false(store_next_seq(f->store, T("shop"), T("b"), 0, &place));
+        commit_gives(f, STORE_AGAIN);
+        assert_true(store_next_seq(other, T("shop"), T("a"), 0, &place));
+        assert_int_equal(store_commit(other, &fault), STORE_OK);
+    }
+    begin(f);
+    assert_true(store_next_seq(f->store, T("shop"), T("b"), 0, &place));
+    commit(f);
+    store_close(other);
+}
+
 /* Forgets in a process of its own, as the command line does it. */
 static pid_t forget_beside(struct fixture *f)
 {
@@ -209,6 +234,7 @@ const struct store_test node_tests[] = {
     { "calls", test_calls },
     { "disown one", test_disown_one },
     { "claims pass over what is locked", test_claims_pass_over_what_is_locked },
+    { "waits for each other", test_waits_for_each_other },
     { "forget sees one moment", test_forget_sees_one_moment },
     { NULL, NULL },
 };

@@ -172,7 +172,7 @@ static void test_what_errors_mean(struct fixture *f)
         enum store_status status;
     } cases[] = { { "40001", STORE_AGAIN },    { "40P01", STORE_AGAIN },    { "22003", STORE_BAD_DATA },
                   { "23514", STORE_BAD_DATA }, { "54000", STORE_BAD_DATA }, { "53100", STORE_TEMPFAIL },
-                  { "55P03", STORE_TEMPFAIL }, { "57014", STORE_TEMPFAIL }, { "25006", STORE_TEMPFAIL },
+                  { "55P03", STORE_AGAIN },    { "57014", STORE_TEMPFAIL }, { "25006", STORE_TEMPFAIL },
                   { "42501", STORE_TEMPFAIL }, { "42P01", STORE_BROKEN },   { "XX001", STORE_BROKEN } };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
