@@ -222,15 +222,23 @@ static void *engine_main(void *arg)
     return NULL;
 }
 
+static bool read_store(struct engine *engine, int64_t *newest_id, int64_t *newest_at, struct fault *fault)
+{
+    if (store_begin(engine->store, fault) != STORE_OK)
+        return false;
+    store_newest(engine->store, newest_id, newest_at);
+    engine->ordered_keys = store_orders_keys(engine->store);
+    return store_commit(engine->store, fault) == STORE_OK;
+}
+
 static bool open_store(struct engine *engine, struct fault *fault)
 {
     enum store_status status;
     int64_t newest_id, newest_at;
 
     engine->store = store_open(engine->setup.store_url, STORE_SERVE, &status, fault);
-    if (!engine->store)
+    if (!engine->store || !read_store(engine, &newest_id, &newest_at, fault))
         return false;
-    store_newest(engine->store, &newest_id, &newest_at);
     if (engine->setup.start_at)
         schedule_start_at(&engine->schedule, engine->setup.start_at);
     else

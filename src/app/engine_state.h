@@ -160,6 +160,7 @@ struct engine {
     bool look_for_strays;                /* it may have runs of channels that are gone */
     double answered;                     /* how much of what was worked on lately is answered, 0 to 1 */
     bool has_variables;                  /* so may some chat */
+    bool ordered_keys;                   /* messages' keys begin with their numbers */
     struct loopguard loopguard;
     struct said said[SAID];   /* texts that were sent lately, by hash */
     bool store_down, recount; /* recount: the counts may be off */

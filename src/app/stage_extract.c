@@ -45,6 +45,19 @@ struct reading {
     struct reading_entry *entries;
 };
 
+/* Ids that count on: their keys lie beside each other in the store, and a batch changes few of its pages. What follows is the beginning
+   of the hash, which tells apart the messages of one number. */
+static void put_number_first(struct text message, unsigned char *key)
+{
+    int64_t number;
+
+    if (!text_i64(message, &number))
+        return;
+    memmove(key + 8, key, STORE_KEY_BYTES - 8);
+    for (int i = 0; i < 8; i++)
+        key[i] = (unsigned char)((uint64_t)number >> (56 - 8 * i));
+}
+
 static bool make_keys(struct engine *engine, struct reading *r)
 {
     const struct extraction *found = &r->found;
@@ -58,6 +71,8 @@ static bool make_keys(struct engine *engine, struct reading *r)
         buf_cut(&key, 0);
         source_message_key(r->source, &found->entries[i], &key);
         make_key(engine, "message", r->row->source, buf_get(&key), keys + i * STORE_KEY_BYTES);
+        if (engine->ordered_keys)
+            put_number_first(found->entries[i].message, keys + i * STORE_KEY_BYTES);
     }
     if (key.failed)
         store_give_up(engine->store, "no memory for a message's key");

@@ -66,7 +66,8 @@ const char *send_state_name(enum send_state state);
 /* What a send asks for: a message of Octopods, an answer of the shop, something to be done in the inbox. */
 enum send_kind { SEND_MESSAGE, SEND_LOOKUP, SEND_INBOX };
 
-#define STORE_KEY_BYTES 16  /* a key of `seen`: the first half of a SHA-256 */
+#define STORE_KEY_BYTES \
+    16 /* a key of `seen`: the first half of a SHA-256, or a number and its first quarter */
 #define STORE_HASH_BYTES 32 /* a ruleset's hash */
 
 struct notification_row {
@@ -228,6 +229,9 @@ void store_end_notification(struct store *store, int64_t id, enum notification_s
 /* store_try_notification: tries + 1. */
 void store_try_notification(struct store *store, int64_t id);
 
+/* store_orders_keys: do keys of messages begin with the messages' numbers, where they have some? In a store that has others they go on
+   as they are. */
+bool store_orders_keys(struct store *store) CHECKED;
 /* store_seen: inserts the keys (STORE_KEY_BYTES each, one after the other); fresh[i] says that key i was not there. A
    key that stands twice in `keys` is fresh the first time. */
 void store_seen(struct store *store, const unsigned char *keys, size_t n, int64_t notification, int64_t now,

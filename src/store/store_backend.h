@@ -29,6 +29,7 @@ struct store_backend {
     void (*end_notification)(struct store *store, int64_t id, enum notification_state state,
                              struct text reason);
     void (*try_notification)(struct store *store, int64_t id);
+    bool (*orders_keys)(struct store *store); /* NULL: yes */
     bool (*seen)(struct store *store, struct text key, int64_t notification, int64_t now);
 
     void (*add_entry)(struct store *store, const struct entry_row *row);

@@ -65,6 +65,11 @@ void store_try_notification(struct store *store, int64_t id)
         store->backend->try_notification(store, id);
 }
 
+bool store_orders_keys(struct store *store)
+{
+    return store_may_read(store) && (!store->backend->orders_keys || store->backend->orders_keys(store));
+}
+
 void store_seen(struct store *store, const unsigned char *keys, size_t n, int64_t notification, int64_t now,
                 bool *fresh)
 {

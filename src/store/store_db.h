@@ -180,6 +180,7 @@ size_t db_new_notifications(struct store *store, int64_t after, size_t limit, st
                             struct notification_row **rows);
 void db_end_notification(struct store *store, int64_t id, enum notification_state state, struct text reason);
 void db_try_notification(struct store *store, int64_t id);
+bool db_orders_keys(struct store *store);
 bool db_seen(struct store *store, struct text key, int64_t notification, int64_t now);
 void db_add_entry(struct store *store, const struct entry_row *row);
 size_t db_claim_entries(struct store *store, struct text source, int64_t now, int64_t owner, size_t limit,
@@ -279,12 +280,13 @@ size_t db_entry_runs(struct store *store, int64_t entry, struct arena *arena, st
 #define DB_BACKEND                                                                                         \
     .add_notification = db_add_notification, .new_notifications = db_new_notifications,                    \
     .end_notification = db_end_notification, .try_notification = db_try_notification,                      \
-    .add_entry = db_add_entry, .claim_entries = db_claim_entries, .update_entry = db_update_entry,         \
-    .old_entries = db_old_entries, .list_issued = db_list_issued, .next_channel = db_next_channel,         \
-    .get_entry = db_get_entry, .next_sending = db_next_sending, .expired_runs = db_expired_runs,           \
-    .rearm_notification = db_rearm_notification, .rearm_entry = db_rearm_entry,                            \
-    .drop_notification = db_drop_notification, .drop_entry = db_drop_entry, .put_ruleset = db_put_ruleset, \
-    .prune_rulesets = db_prune_rulesets, .get_ruleset = db_get_ruleset, .put_channel = db_put_channel,     \
-    .penalize_channel = db_penalize_channel, .pause_channel = db_pause_channel, .channels = db_channels,   \
-    .newest = db_newest, .list = db_list, .get_notification = db_get_notification,                         \
-    .notification_entries = db_notification_entries, .entry_runs = db_entry_runs
+    .orders_keys = db_orders_keys, .add_entry = db_add_entry, .claim_entries = db_claim_entries,           \
+    .update_entry = db_update_entry, .old_entries = db_old_entries, .list_issued = db_list_issued,         \
+    .next_channel = db_next_channel, .get_entry = db_get_entry, .next_sending = db_next_sending,           \
+    .expired_runs = db_expired_runs, .rearm_notification = db_rearm_notification,                          \
+    .rearm_entry = db_rearm_entry, .drop_notification = db_drop_notification, .drop_entry = db_drop_entry, \
+    .put_ruleset = db_put_ruleset, .prune_rulesets = db_prune_rulesets, .get_ruleset = db_get_ruleset,     \
+    .put_channel = db_put_channel, .penalize_channel = db_penalize_channel,                                \
+    .pause_channel = db_pause_channel, .channels = db_channels, .newest = db_newest, .list = db_list,      \
+    .get_notification = db_get_notification, .notification_entries = db_notification_entries,              \
+    .entry_runs = db_entry_runs

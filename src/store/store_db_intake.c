@@ -32,6 +32,13 @@ void db_try_notification(struct store *store, int64_t id)
     db_write(db_of(store), SQL_TRY_NOTIFICATION, DB_VALUES(db_int(id)));
 }
 
+bool db_orders_keys(struct store *store)
+{
+    struct db_pair one;
+
+    return db_one(db_of(store), SQL_ORDERS_KEYS, DB_NOTHING, &db_one_number, NULL, &one);
+}
+
 bool db_seen(struct store *store, struct text key, int64_t notification, int64_t now)
 {
     return db_do(db_of(store), SQL_SEEN, DB_VALUES(db_blob(key), db_int(notification), db_int(now))) > 0;

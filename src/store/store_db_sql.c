@@ -24,6 +24,7 @@ const char *const db_texts[SQL_COUNT] = {
         "SELECT " NOTIFICATION " FROM notification WHERE state = 0 AND id > ?1 ORDER BY id LIMIT ?2",
     [SQL_END_NOTIFICATION] = "UPDATE notification SET state = ?2, reason = ?3 WHERE id = ?1 AND state = 0",
     [SQL_TRY_NOTIFICATION] = "UPDATE notification SET tries = tries + 1 WHERE id = ?1",
+    [SQL_ORDERS_KEYS] = "SELECT 1 FROM meta WHERE k = 'ordered_keys'",
     [SQL_SEEN] = "INSERT INTO seen(key, notification, at) VALUES(?1, ?2, ?3) ON CONFLICT(key) DO NOTHING",
 
     [SQL_ADD_ENTRY] =

@@ -82,8 +82,12 @@ static const char version_1[] =
     "NOT NULL,"
     " not_before BIGINT NOT NULL, paused TEXT);";
 
+/* Version 2: keys of messages in the order of their numbers, where there are no others yet. */
+static const char version_2[] =
+    "INSERT INTO meta(k, v) SELECT 'ordered_keys', '1' WHERE NOT EXISTS (SELECT 1 FROM seen);";
+
 /* migrations[v] leads from version v to v + 1. Append only. */
-static const char *const migrations[] = { version_1 };
+static const char *const migrations[] = { version_1, version_2 };
 
 #define NEWEST ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 

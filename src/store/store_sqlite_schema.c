@@ -96,10 +96,14 @@ static const char version_4[] =
     "DROP INDEX notification_ended;"
     "CREATE INDEX notification_ended ON notification(state, source, stored_at) WHERE state <> 0;";
 
+/* Version 5: keys of messages in the order of their numbers, where there are no others yet. */
+static const char version_5[] =
+    "INSERT INTO meta(k, v) SELECT 'ordered_keys', '1' WHERE NOT EXISTS (SELECT 1 FROM seen);";
+
 #define APPLICATION_ID 0x63626b64
 
 /* migrations[v] leads from version v to v + 1. Append only. */
-static const char *const migrations[] = { version_1, version_2, version_3, version_4 };
+static const char *const migrations[] = { version_1, version_2, version_3, version_4, version_5 };
 
 int sqlite_newest_version(void)
 {

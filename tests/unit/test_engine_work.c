@@ -545,6 +545,25 @@ static void lookups_have_places(void **state)
     kit_close(&kit);
 }
 
+/* Messages of one number, in two conversations, are two. */
+static void one_number_twice(void **state)
+{
+    struct kit kit;
+
+    (void)state;
+    kit_open(&kit, true, NULL);
+    kit_start(&kit);
+    assert_true(kit.engine->ordered_keys);
+    kit_tap(&kit, 1, "700000001");
+    kit_tap(&kit, 1, "700000002");
+    kit_tap(&kit, 1, "700000001");
+    answer_all(&kit, 2);
+    kit_stop(&kit);
+    kit_settled(&kit);
+    assert_int_equal(kit_count(&kit, STORE_RUN, NULL), 2);
+    kit_close(&kit);
+}
+
 /* What a transaction counts in the store is worth nothing when another node was in its way. */
 static void counts_are_of_what_is_stored(void **state)
 {
@@ -670,6 +689,7 @@ int main(void)
         cmocka_unit_test(answers_are_used_again),
         cmocka_unit_test(an_answer_is_kept_for_its_question),
         cmocka_unit_test(lookups_have_places),
+        cmocka_unit_test(one_number_twice),
         cmocka_unit_test(counts_are_of_what_is_stored),
         cmocka_unit_test(another_nodes_penalty_stays),
         cmocka_unit_test(only_what_is_stored_counts),

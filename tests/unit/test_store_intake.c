@@ -119,6 +119,14 @@ static void test_entries(struct fixture *f)
     assert_false(store_get_entry(f->store, 1, f->arena, &row));
 }
 
+/* A new store has no others. */
+static void test_orders_keys(struct fixture *f)
+{
+    begin(f);
+    assert_true(store_orders_keys(f->store));
+    commit(f);
+}
+
 static void test_next_seq(struct fixture *f)
 {
     struct chat_row row;
@@ -315,6 +323,7 @@ const struct store_test intake_tests[] = {
     { "notifications", test_notifications },
     { "seen", test_seen },
     { "entries", test_entries },
+    { "orders keys", test_orders_keys },
     { "next_seq", test_next_seq },
     { "tap window", test_tap_window },
     { "add_run", test_add_run },
