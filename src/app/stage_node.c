@@ -68,6 +68,7 @@ bool node_join(struct engine *engine, struct fault *fault)
         return false;
     schedule_set_number(&engine->schedule, number_of(id));
     engine->owner = id;
+    (void)store_renewed(engine->store); /* a new node has nothing to lose */
     engine->node = (struct node_state){ .lease_until = before + lease_ms(engine), .joined = true };
     engine->has_variables = true; /* others may write some */
     log_info("joined the other nodes", log_str("name", name), log_num("number", number_of(id)));
@@ -188,10 +189,24 @@ int64_t node_rates_from(const struct engine *engine)
     return engine->node.counted_at;
 }
 
+/* What was under way when the connection was made anew has had its result a lease later, and a beat after that it is stored. What is
+   still under way there got its result while the store was on a server that is gone, and on this one nobody would ever come to it. */
+static void look_back(struct engine *engine)
+{
+    struct node_state *node = &engine->node;
+
+    if (store_renewed(engine->store))
+        node->renewed_at = engine->now;
+    if (node->renewed_at && engine->now > node->renewed_at + lease_ms(engine) + beat_ms(engine) &&
+        !upkeep_settle_lost(engine, node->renewed_at))
+        node->renewed_at = 0;
+}
+
 void stage_node(struct engine *engine)
 {
     if (!engine->node.joined)
         return;
+    look_back(engine);
     if (engine->now >= engine->node.beat_at) {
         engine->node.beat_at = engine->now + beat_ms(engine);
         beat(engine);

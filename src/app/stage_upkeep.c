@@ -18,21 +18,23 @@
 
 /* --- T6 ---------------------------------------------------------------------------------------------------------------- */
 
-static void settle_left(struct engine *engine, struct send_row *send)
+/* Its chat; 0: there is none, or somebody else was faster. */
+static int64_t settle_left(struct engine *engine, struct send_row *send, const char *why)
 {
-    struct run_row run;
+    struct run_row run = { .chat = 0 };
 
     send->reply_id = send->status_url = TEXT_NONE; /* of an earlier attempt */
-    send->reason = REASON("the program ended while the request was under way");
+    send->reason = REASON(why);
     if (store_get_run(engine->store, send->run, engine->arena, &run)) {
         settle_unknown(engine, &run, send);
     } else {
         send->state = SEND_UNKNOWN;
         if (!store_settle_send(engine->store, send))
-            return;
+            return 0;
     }
     log_warn("send left over", log_num("run", send->run), log_num("attempt", send->attempt),
              log_str("state", send_state_name(send->state)));
+    return run.chat;
 }
 
 int64_t upkeep_settle_left(struct engine *engine, int64_t owner)
@@ -41,12 +43,26 @@ int64_t upkeep_settle_left(struct engine *engine, int64_t owner)
     int64_t settled = 0;
     size_t n;
 
-    while ((n = store_next_sending(engine->store, owner, PAGE, engine->arena, &sends)) > 0) {
+    while ((n = store_next_sending(engine->store, owner, INT64_MAX, PAGE, engine->arena, &sends)) > 0) {
         for (size_t i = 0; i < n; i++)
-            settle_left(engine, &sends[i]);
+            (void)settle_left(engine, &sends[i], "the program ended while the request was under way");
         settled += (int64_t)n;
     }
     return settled;
+}
+
+bool upkeep_settle_lost(struct engine *engine, int64_t before)
+{
+    struct send_row *sends;
+    size_t n = store_next_sending(engine->store, engine->owner, before, PAGE, engine->arena, &sends);
+
+    for (size_t i = 0; i < n; i++)
+        settle_go_on(engine, settle_left(engine, &sends[i],
+                                         "the store lost what the request came to: it failed over to a "
+                                         "server that was behind"));
+    store_disown_fetches(engine->store, engine->owner);
+    engine->look_for_fetches = true;
+    return n;
 }
 
 enum store_status stage_take_over(struct engine *engine, struct fault *fault)

@@ -87,8 +87,8 @@ struct store_backend {
     void (*step_run)(struct store *store, int64_t run, int step, struct text doc);
     bool (*set_run)(struct store *store, int64_t run, enum run_state state, struct text reason, int64_t now);
 
-    size_t (*next_sending)(struct store *store, int64_t owner, size_t limit, struct arena *arena,
-                           struct send_row **rows);
+    size_t (*next_sending)(struct store *store, int64_t owner, int64_t before, size_t limit,
+                           struct arena *arena, struct send_row **rows);
     void (*disown)(struct store *store, int64_t owner, int64_t now);
 
     /* NULL, all of them, where no other program works on the store. */
@@ -99,6 +99,8 @@ struct store_backend {
     size_t (*nodes)(struct store *store, int64_t now, struct arena *arena, struct node_row **rows);
     void (*call)(struct store *store);
     bool (*called)(struct store *store);
+    bool (*renewed)(struct store *store);
+    void (*disown_fetches)(struct store *store, int64_t owner);
     int (*fd)(struct store *store);
 
     size_t (*expired_runs)(struct store *store, int64_t now, size_t limit, struct arena *arena,

@@ -232,7 +232,7 @@ bool db_amend_send(struct store *store, const struct send_row *row);
 void db_drop_sends(struct store *store, int64_t run, struct text reason);
 void db_step_run(struct store *store, int64_t run, int step, struct text doc);
 bool db_set_run(struct store *store, int64_t run, enum run_state state, struct text reason, int64_t now);
-size_t db_next_sending(struct store *store, int64_t owner, size_t limit, struct arena *arena,
+size_t db_next_sending(struct store *store, int64_t owner, int64_t before, size_t limit, struct arena *arena,
                        struct send_row **rows);
 void db_disown(struct store *store, int64_t owner, int64_t now);
 size_t db_expired_runs(struct store *store, int64_t now, size_t limit, struct arena *arena,

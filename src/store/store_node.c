@@ -55,6 +55,17 @@ bool store_called(struct store *store)
     return store_is_shared(store) && store->backend->called(store);
 }
 
+bool store_renewed(struct store *store)
+{
+    return store_is_shared(store) && store->backend->renewed(store);
+}
+
+void store_disown_fetches(struct store *store, int64_t owner)
+{
+    if (store_is_shared(store) && store_may_write(store))
+        store->backend->disown_fetches(store, owner);
+}
+
 int store_fd(struct store *store)
 {
     return store_is_shared(store) ? store->backend->fd(store) : -1;

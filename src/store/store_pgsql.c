@@ -225,6 +225,8 @@ static const struct store_backend backend = {
     .nodes = pgsql_nodes,
     .call = pgsql_call,
     .called = pgsql_called,
+    .renewed = pgsql_renewed,
+    .disown_fetches = pgsql_disown_fetches,
     .fd = pgsql_fd,
 };
 

@@ -222,6 +222,7 @@ bool pgsql_connected(struct pgsql_db *db)
     if (db->retry_at > now_mono_us())
         return store_fail(&db->db.store, STORE_TEMPFAIL, "%s", db->why.text);
     if (connect_now(db)) {
+        db->renewed = true;
         db->retry_us = db->retry_at = 0;
         return true;
     }

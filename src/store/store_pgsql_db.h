@@ -47,6 +47,7 @@ struct pgsql_db {
     bool news;            /* another process wrote by hand */
     bool called;          /* another node has work for us */
     int64_t node;         /* whose row each transaction locks first; 0: none */
+    bool renewed;         /* the connection */
     bool beginning;       /* a transaction */
     bool committing;      /* whether it is on disk hangs on the answer that is waited for */
     bool alone;           /* the server has it on disk, and not the replica that it should have waited for */
@@ -110,6 +111,8 @@ void pgsql_disown(struct store *store, int64_t owner, int64_t now);
 size_t pgsql_nodes(struct store *store, int64_t now, struct arena *arena, struct node_row **rows);
 void pgsql_call(struct store *store);
 bool pgsql_called(struct store *store);
+bool pgsql_renewed(struct store *store);
+void pgsql_disown_fetches(struct store *store, int64_t owner);
 int pgsql_fd(struct store *store);
 
 /* --- store_pgsql_schema.c ----------------------------------------------------------------------------------------- */

@@ -71,6 +71,20 @@ bool pgsql_called(struct store *store)
     return called;
 }
 
+bool pgsql_renewed(struct store *store)
+{
+    struct pgsql_db *db = pgsql_of(store);
+    bool renewed = db->renewed;
+
+    db->renewed = false;
+    return renewed;
+}
+
+void pgsql_disown_fetches(struct store *store, int64_t owner)
+{
+    db_write(db_of(store), SQL_DISOWN_FETCHES, DB_VALUES(db_int(owner)));
+}
+
 int pgsql_fd(struct store *store)
 {
     const struct pgsql_db *db = pgsql_of(store);

@@ -90,6 +90,9 @@ class Cluster:
     def sql(self, what):
         return self.servers.sql(what, re.search("/(store[0-9]+)", self.url)[1])
 
+    def sql_of_replica(self, what):
+        return json.loads(self.servers.ask(f"replica sql {re.search('/(store[0-9]+)', self.url)[1]} {what}"))
+
     def sessions(self, what, where="true"):
         return self.sql(f"SELECT {what} FROM pg_stat_activity LEFT JOIN pg_stat_ssl USING (pid) WHERE {where}"
                         " AND datname = current_database() AND application_name = 'callbackd'")
@@ -174,6 +177,31 @@ def test_primary_says_nothing_more():
 @test
 def test_primary_of_two_nodes_is_killed():
     fails_over("kill", 2)
+
+
+@test
+def test_what_a_failover_loses_leaves_no_chat_behind():
+    """Without a synchronous replica: there a request is still under way whose answer only the old primary got to know."""
+    with Sim() as sim, Cluster(sim, 1) as cluster:
+        node = cluster.nodes[0]
+        cluster.sql("ALTER SYSTEM RESET synchronous_standby_names")
+        cluster.sql("SELECT pg_reload_conf()")
+        sim.fault(hold=True, times=1)
+        node.tap("<p>order:1</p>", str(USER + 1))
+        sim.wait_requests(1)
+        wait_for(lambda: cluster.sql_of_replica("SELECT state FROM send") == ["1"], "the replica to know of the request")
+        cluster.servers.do("replica stop")
+        sim.release()
+        wait_for(lambda: cluster.sql("SELECT state FROM send") == ["2"], "the answer")
+        cluster.servers.do("kill")
+        cluster.servers.do("replica start")
+        cluster.servers.do("promote")
+        node.tap("<p>order:2</p>", str(USER + 1))
+        sim.wait_sends(2)
+        node.settled()
+        assert sorted(i["state"] for i in node.queue("--all") if i["kind"] == "run") == ["done", "unknown"]
+        assert [text_of(s) for s in sim.sends()] == ["order 1", "order 2"]
+        assert node.terminate() == 0
 
 
 def certificate(daemon):

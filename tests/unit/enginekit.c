@@ -454,7 +454,7 @@ void kit_settled(struct kit *kit)
     size_t n;
 
     assert_int_equal(store_begin(engine->store, &fault), STORE_OK);
-    assert_int_equal(store_next_sending(engine->store, 0, 10, arena, &sends), 0);
+    assert_int_equal(store_next_sending(engine->store, 0, INT64_MAX, 10, arena, &sends), 0);
     assert_int_equal(engine->sends_in_flight, 0);
     for (size_t i = 0; i < engine->n_sources; i++)
         assert_int_equal(engine->sources[i].in_flight, 0);

@@ -245,7 +245,7 @@ static void step_settle(struct side *s, const struct world *w)
 {
     struct send_row *rows, row = { 0 };
     struct run_row run;
-    size_t n = store_next_sending(s->store, 0, 5, s->arena, &rows);
+    size_t n = store_next_sending(s->store, 0, INT64_MAX, 5, s->arena, &rows);
 
     say_sends(s, rows, n);
     if (n)

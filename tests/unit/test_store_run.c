@@ -296,7 +296,9 @@ static void test_sends(struct fixture *f)
     assert_int_equal(store_run_sends(f->store, 5, f->arena, &rows), 3);
     assert_int_equal(rows[2].step, 1);
     assert_int_equal(rows[2].state, SEND_READY);
-    assert_int_equal(store_next_sending(f->store, 0, 9, f->arena, &rows), 1);
+    assert_int_equal(store_next_sending(f->store, 0, 222, 9, f->arena, &rows), 0);
+    assert_int_equal(store_next_sending(f->store, 0, 223, 9, f->arena, &rows), 1);
+    assert_int_equal(store_next_sending(f->store, 0, INT64_MAX, 9, f->arena, &rows), 1);
     assert_int_equal(rows[0].n, 1);
     assert_int_equal(store_run_sends(f->store, 6, f->arena, &rows), 0);
     expect_unsettled(f, 5, 0, 3);
