@@ -30,6 +30,7 @@ pgsql_sources = \
 	src/store/store_pgsql_asked.c \
 	src/store/store_pgsql_conn.c \
 	src/store/store_pgsql_db.c src/store/store_pgsql_db.h \
+	src/store/store_pgsql_group.c \
 	src/store/store_pgsql_image.c src/store/store_pgsql_image.h \
 	src/store/store_pgsql_intake.c \
 	src/store/store_pgsql_node.c \

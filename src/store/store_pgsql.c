@@ -45,6 +45,7 @@ static bool backend_begin(struct store *store)
     bool had = db->conn, begun;
 
     db->wrote = db->patient = false;
+    pgsql_drop_groups(db);
     pgsql_take_news(db);
     db->beginning = true;
     begun = begin_once(db);

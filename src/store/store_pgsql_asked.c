@@ -201,7 +201,7 @@ static bool ask_first(struct intake *in)
     struct pgsql_db *db = pgsql_of(in->store);
     struct strangers strangers;
     struct keys keys;
-    PGresult *results[2], **result = results;
+    PGresult *results[2] = { NULL, NULL }, **result = results;
     size_t n = 0;
 
     gather_customers(in);

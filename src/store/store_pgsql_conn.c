@@ -120,6 +120,7 @@ void pgsql_free(struct pgsql_db *db)
 {
     PQfinish(db->conn);
     store_close(db->image);
+    pgsql_free_groups(db);
     for (size_t i = 0; i < PGSQL_SECRETS; i++) {
         if (db->secrets[i])
             explicit_bzero(db->secrets[i], strlen(db->secrets[i]));

@@ -11,7 +11,6 @@
 #define SERVE_US INT64_C(10000000)
 #define OPERATE_US INT64_C(600000000)
 #define PATIENCE_MS 590000
-#define VALUES_MAX 16
 #define WARY 20      /* transactions: a batch is repeated less often */
 #define CAREFUL 2000 /* transactions: a batch that is replayed item by item has fewer */
 
@@ -185,11 +184,11 @@ bool pgsql_enter(struct pgsql_db *db)
 
 /* A statement's parameters as libpq wants them: all binary. */
 struct parameters {
-    Oid types[VALUES_MAX];
-    const char *values[VALUES_MAX];
-    int lengths[VALUES_MAX], formats[VALUES_MAX];
-    unsigned char numbers[VALUES_MAX][8];
-    char *arrays[VALUES_MAX]; /* for free(3); NULL: it is none */
+    Oid types[PGSQL_VALUES_MOST];
+    const char *values[PGSQL_VALUES_MOST];
+    int lengths[PGSQL_VALUES_MOST], formats[PGSQL_VALUES_MOST];
+    unsigned char numbers[PGSQL_VALUES_MOST][8];
+    char *arrays[PGSQL_VALUES_MOST]; /* for free(3); NULL: it is none */
 };
 
 static void put_number(int64_t number, unsigned char *out)
@@ -221,12 +220,27 @@ static unsigned char *put_item(const struct db_value *array, size_t i, unsigned 
     return out + 4 + size;
 }
 
-/* As the server sends and takes them: one dimension, no NULLs, the type; how many, the first one's number; each with its length. */
+static const Oid type_oids[] = {
+    [DB_INT] = OID_INT8,        [DB_TEXT] = OID_TEXT,        [DB_BLOB] = OID_BYTEA,
+    [DB_INTS] = OID_INT8_ARRAY, [DB_TEXTS] = OID_TEXT_ARRAY, [DB_BLOBS] = OID_BYTEA_ARRAY,
+};
+
+/* An array as the server sends and takes it: one dimension, whether there are NULLs (it looks itself), the type; how many, the first one's
+   number; each with its length. */
+#define HEAD 20
+
+static unsigned char *put_head(int kind, size_t n, unsigned char *out)
+{
+    const uint32_t head[] = { 1, 1, type_oids[kind], (uint32_t)n, 1 };
+
+    for (size_t i = 0; i < sizeof(head) / sizeof(head[0]); i++, out += 4)
+        put_int4(head[i], out);
+    return out;
+}
+
 static bool fill_array(struct parameters *p, size_t i, const struct db_value *value)
 {
-    static const uint32_t types[] = { [DB_INTS] = OID_INT8, [DB_TEXTS] = OID_TEXT, [DB_BLOBS] = OID_BYTEA };
-    const uint32_t head[] = { 1, 0, types[value->kind], (uint32_t)value->text.n, 1 };
-    size_t size = sizeof(head);
+    size_t size = HEAD;
     unsigned char *out;
 
     for (size_t k = 0; k < value->text.n; k++)
@@ -234,8 +248,8 @@ static bool fill_array(struct parameters *p, size_t i, const struct db_value *va
     out = malloc(size);
     p->values[i] = p->arrays[i] = (char *)out;
     p->lengths[i] = (int)size;
-    for (size_t k = 0; out && k < sizeof(head) / sizeof(head[0]); k++, out += 4)
-        put_int4(head[k], out);
+    if (out)
+        out = put_head(value->kind - DB_INTS, value->text.n, out);
     for (size_t k = 0; out && k < value->text.n; k++)
         out = put_item(value, k, out);
     return out;
@@ -243,12 +257,7 @@ static bool fill_array(struct parameters *p, size_t i, const struct db_value *va
 
 static bool fill(struct parameters *p, size_t i, const struct db_value *value)
 {
-    static const Oid types[] = {
-        [DB_INT] = OID_INT8,        [DB_TEXT] = OID_TEXT,        [DB_BLOB] = OID_BYTEA,
-        [DB_INTS] = OID_INT8_ARRAY, [DB_TEXTS] = OID_TEXT_ARRAY, [DB_BLOBS] = OID_BYTEA_ARRAY,
-    };
-
-    p->types[i] = types[value->kind];
+    p->types[i] = type_oids[value->kind];
     p->formats[i] = 1;
     p->values[i] = NULL;
     p->arrays[i] = NULL;
@@ -306,7 +315,7 @@ static bool send_filled(struct pgsql_db *db, enum sql sql, size_t n, const struc
 
 bool pgsql_make_room(struct pgsql_db *db, size_t n)
 {
-    if (db->n_pending + 2 * n <= PGSQL_PENDING)
+    if (db->n_pending + 2 * (n + 2 * PGSQL_GROUPS) <= PGSQL_PENDING)
         return true;
     PQclear(pgsql_collect(db));
     return !store_failed(&db->db.store);
@@ -317,15 +326,56 @@ bool pgsql_send(struct pgsql_db *db, enum sql sql, struct db_values values)
     struct parameters p;
     bool sent, filled = true;
 
-    if (!pgsql_make_room(db, 1))
+    if (!pgsql_make_room(db, 1) || !pgsql_send_groups(db, sql))
         return false;
-    for (size_t i = 0; i < values.n && i < VALUES_MAX; i++)
+    for (size_t i = 0; i < values.n && i < PGSQL_VALUES_MOST; i++)
         filled = fill(&p, i, &values.at[i]) && filled;
     sent = filled ? send_filled(db, sql, values.n, &p)
                   : store_fail(&db->db.store, STORE_TEMPFAIL, "PostgreSQL: no memory for an array");
-    for (size_t i = 0; i < values.n && i < VALUES_MAX; i++)
+    for (size_t i = 0; i < values.n && i < PGSQL_VALUES_MOST; i++)
         free(p.arrays[i]);
     return sent;
+}
+
+void pgsql_add_item(struct buf *items, const struct db_value *value)
+{
+    unsigned char number[8];
+
+    if (items->len == 0)
+        buf_add(items, (const char[HEAD]){ 0 }, HEAD);
+    put_int4(value->null ? UINT32_MAX : value->kind == DB_INT ? 8 : (uint32_t)value->text.n, number);
+    buf_add(items, number, 4);
+    if (!value->null && value->kind == DB_INT) {
+        put_number(value->number, number);
+        buf_add(items, number, 8);
+    } else if (!value->null) {
+        buf_text(items, value->text);
+    }
+}
+
+static void fill_column(struct parameters *p, size_t i, const struct pgsql_column *column, size_t items)
+{
+    const char *data = column->items.data;
+    const size_t skip = items == 1 ? HEAD + 4 : 0;
+
+    put_head(column->kind, items, (unsigned char *)column->items.data);
+    p->types[i] = type_oids[column->kind + (items == 1 ? DB_INT : DB_INTS)];
+    p->formats[i] = 1;
+    p->values[i] = skip && (signed char)data[HEAD] < 0 ? NULL : data + skip; /* its length is -1 */
+    p->lengths[i] = (int)(column->items.len - skip);
+}
+
+bool pgsql_send_columns(struct pgsql_db *db, enum sql sql, const struct pgsql_column *columns, size_t n,
+                        size_t items)
+{
+    struct parameters p;
+
+    for (size_t i = 0; i < n; i++) {
+        if (columns[i].items.failed)
+            return store_fail(&db->db.store, STORE_TEMPFAIL, "PostgreSQL: no memory for rows");
+        fill_column(&p, i, &columns[i], items);
+    }
+    return send_filled(db, sql, n, &p);
 }
 
 bool pgsql_be_patient(struct pgsql_db *db)
@@ -435,6 +485,7 @@ void pgsql_give_up(struct pgsql_db *db)
 
     if (status == STORE_BAD_DATA)
         db->careful = CAREFUL;
+    pgsql_drop_groups(db);
     if (db->conn && db->n_pending)
         PQclear(pgsql_collect(db));
     db->db.store.status = STORE_OK;
@@ -473,7 +524,7 @@ static int64_t run(struct db *base, enum sql sql, struct db_values values)
 
     db->wrote = true;
     if (db->known && !db->careful)
-        return db->conn && pgsql_send(db, sql, values);
+        return db->conn && (pgsql_keep_back(db, sql, values) || pgsql_send(db, sql, values));
     result = ask(db, sql, values);
     if (result && !text_i64(text_of(PQcmdTuples(result)), &changed))
         changed = 0;
@@ -490,10 +541,10 @@ static void write_rows(struct db *base, enum sql sql, struct db_values values)
     db->wrote = true;
     if (db->careful)
         run(base, sql, values);
-    else if (db->conn)
-        (void)!pgsql_send(db, sql, values);
-    else
+    else if (!db->conn)
         pgsql_drop(db, NULL);
+    else if (!pgsql_keep_back(db, sql, values))
+        (void)!pgsql_send(db, sql, values);
 }
 
 static bool open_rows(struct db_cursor *cursor, enum sql sql, struct db_values values)

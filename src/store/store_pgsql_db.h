@@ -5,6 +5,8 @@
 
 #include "store/store_db.h"
 
+#include "base/buf.h"
+
 #include <libpq-fe.h>
 
 #define PGSQL_PENDING 8192 /* statements on their way, at most: more than a batch has */
@@ -13,6 +15,8 @@
 #define PGSQL_READY_MOST 8       /* ready runs of a chat, for it to be in the image */
 #define PGSQL_TAPS_MOST 32       /* of a chat, near in time, for them to be in it */
 #define PGSQL_TAP_DATA_MOST 1000 /* longer data stand as hashes in the table */
+#define PGSQL_VALUES_MOST 16     /* of a statement */
+#define PGSQL_GROUPS 5
 
 /* A lock is waited for so long, and about twice as long each time that this was not enough. Two nodes that wait for each other part then,
    and not at the same moment; the server would look whether they do only after a second. */
@@ -20,6 +24,15 @@
 #define PGSQL_CROWDED_MOST 4
 
 #define PGSQL_SECRETS 2
+
+/* Rows to be added to a table, as the columns of one statement. */
+struct pgsql_group {
+    size_t rows, bytes, n_columns;
+    struct pgsql_column {
+        int kind; /* of each value */
+        struct buf items;
+    } columns[PGSQL_VALUES_MOST];
+};
 
 struct pgsql_db {
     struct db db; /* first */
@@ -53,8 +66,9 @@ struct pgsql_db {
     bool alone;           /* the server has it on disk, and not the replica that it should have waited for */
     int64_t clock;        /* the server's, when the transaction began */
     unsigned long trips;
-    struct store *image; /* see store_pgsql_image.c */
-    bool known;          /* what is changed now is in the image */
+    struct pgsql_group groups[PGSQL_GROUPS]; /* see store_pgsql_group.c */
+    struct store *image;                     /* see store_pgsql_image.c */
+    bool known;                              /* what is changed now is in the image */
 };
 
 extern const struct db_driver pgsql_driver;
@@ -94,12 +108,27 @@ PGresult *pgsql_collect(struct pgsql_db *db) CHECKED;
 bool pgsql_send(struct pgsql_db *db, enum sql sql, struct db_values values) CHECKED;
 /* pgsql_make_room: the next n statements go out without an answer being taken before the last one. */
 bool pgsql_make_room(struct pgsql_db *db, size_t n) CHECKED;
+/* pgsql_add_item: a value at the end of an array; pgsql_send_columns: a statement whose parameters are such arrays, of so many items; of
+   a single one, the values themselves. */
+void pgsql_add_item(struct buf *items, const struct db_value *value);
+bool pgsql_send_columns(struct pgsql_db *db, enum sql sql, const struct pgsql_column *columns, size_t n,
+                        size_t items) CHECKED;
 /* pgsql_be_patient: until the end of the transaction statements may read whole tables. */
 bool pgsql_be_patient(struct pgsql_db *db) CHECKED;
 /* pgsql_give_up: ends the transaction, whatever state it is in, without a word. */
 void pgsql_give_up(struct pgsql_db *db);
 /* pgsql_take_news: reads what came by itself. */
 void pgsql_take_news(struct pgsql_db *db);
+
+/* --- store_pgsql_group.c ------------------------------------------------------------------------------------------ */
+
+/* pgsql_keep_back: does the statement only add a row, which goes out with others? Later, then. */
+bool pgsql_keep_back(struct pgsql_db *db, enum sql sql, struct db_values values);
+/* pgsql_send_groups: what was kept back and has to be there before this statement. */
+bool pgsql_send_groups(struct pgsql_db *db, enum sql before) CHECKED;
+/* pgsql_drop_groups: the transaction never was. */
+void pgsql_drop_groups(struct pgsql_db *db);
+void pgsql_free_groups(struct pgsql_db *db);
 
 /* --- store_pgsql_node.c ------------------------------------------------------------------------------------------- */
 

@@ -74,6 +74,7 @@ bool pgsql_find_chat(struct store *store, struct text channel, struct text user_
     return !(asked && !asked->chat) && db_find_chat(store, channel, user_id, arena, row);
 }
 
+/* Within no window there may be the same one, which one statement cannot write twice. */
 static bool has_taps(struct store *store, int64_t id, int64_t said_at, int64_t window_ms)
 {
     const struct chat_row *chat = pgsql_known_chat(store, id);
@@ -81,7 +82,7 @@ static bool has_taps(struct store *store, int64_t id, int64_t said_at, int64_t w
     int64_t from, to;
 
     store_window(said_at, window_ms, &from, &to);
-    return asked && asked->taps_from <= from && to <= asked->taps_to;
+    return window_ms > 0 && asked && asked->taps_from <= from && to <= asked->taps_to;
 }
 
 bool pgsql_tap(struct store *store, int64_t chat, struct text rule, struct text data, int64_t said_at,

@@ -53,6 +53,21 @@ const char *const pgsql_texts[SQL_COUNT] = {
         "SELECT a.place, c.id FROM unnest(?1, ?2) WITH ORDINALITY AS a(channel, user_id, place)"
         " CROSS JOIN LATERAL (SELECT id FROM chat WHERE channel = a.channel AND user_id = a.user_id LIMIT 1) AS c",
     [SQL_MAKE_CHAT] = "INSERT INTO chat(id, channel, user_id, next_seq, not_before) VALUES(?1, ?2, ?3, 1, 0)",
+    [SQL_ADD_NOTIFICATIONS] =
+        "INSERT INTO notification(" NOTIFICATION ") SELECT * FROM unnest(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [SQL_ADD_ENTRIES] =
+        "INSERT INTO entry(" ENTRY ") SELECT * FROM unnest(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+    [SQL_ADD_RUNS] =
+        "INSERT INTO run(" RUN ") SELECT * FROM unnest(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
+        " ON CONFLICT(entry, rule) DO NOTHING",
+    [SQL_TAPS] =
+        "INSERT INTO tap(chat, rule, data, said_at, stored_at) SELECT chat, rule, CASE WHEN length(data) > "
+        NUMBER(PGSQL_TAP_DATA_MOST) " THEN sha256(data) ELSE data END, said_at, stored_at"
+        " FROM unnest(?1, ?2, ?3, ?4, ?5) AS a(chat, rule, data, said_at, stored_at)"
+        " ON CONFLICT(chat, rule, data, said_at) DO UPDATE SET stored_at = excluded.stored_at",
+    [SQL_ADD_SENDS] =
+        "INSERT INTO send(" SEND ", owner)"
+        " SELECT * FROM unnest(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     [SQL_CALL] = "NOTIFY callbackd_work",
 
     /* Nobody takes over from a node in the middle of a transaction; and of one that was taken over from, none begins. Nor does one beside

@@ -125,12 +125,14 @@ static void *ask(void *arg)
     struct other *o = arg;
     struct fault fault;
 
-    o->status = store_begin(o->store, &fault);
-    if (o->status != STORE_OK)
-        return NULL;
-    store_prefetch_intake(o->store, &o->asked);
-    store_seen(o->store, o->asked.entries[0].key, 1, 2, NOW, &o->fresh);
-    o->status = store_commit(o->store, &fault);
+    do {
+        o->status = store_begin(o->store, &fault);
+        if (o->status != STORE_OK)
+            return NULL;
+        store_prefetch_intake(o->store, &o->asked);
+        store_seen(o->store, o->asked.entries[0].key, 1, 2, NOW, &o->fresh);
+        o->status = store_commit(o->store, &fault);
+    } while (o->status == STORE_AGAIN); /* it does not wait for long */
     return NULL;
 }
 
@@ -274,12 +276,96 @@ static void test_many_taps(struct fixture *f)
     commit(f);
 }
 
+/* --- rows that go out together ---------------------------------------------------------------------------------------- */
+
+#define LARGE (3u << 20) /* more than goes out at once */
+
+static size_t size_of(int i)
+{
+    return i == 5 ? LARGE : i % 3 ? (size_t)i * 9000 : 0;
+}
+
+/* With NULLs, without, and of all sizes; what is changed later in the transaction is there by then. */
+static void test_rows_together(struct fixture *f)
+{
+    static char body[LARGE];
+    int64_t ids[40];
+    struct entry_row *entries;
+    struct run_row *runs;
+    struct send_row *sends;
+
+    memset(body, '\xff', sizeof(body));
+    begin(f);
+    for (int i = 0; i < 40; i++) {
+        struct notification_row row = a_notification(f, NOTIFICATION_NEW);
+        struct entry_row entry = an_entry(f, row.id, ENTRY_FETCH);
+        struct run_row run = a_run(f, 1, i, 10);
+        struct send_row send = a_send(run.id, 0, 0);
+
+        ids[i] = row.id;
+        row.body = text_make(body, size_of(i));
+        row.reason = i % 2 ? T("why") : TEXT_NONE;
+        entry.doc = i % 2 ? T("{}") : TEXT_NONE;
+        run.entry = entry.id;
+        send.reply_id = i % 2 ? TEXT_NONE : T("reply");
+        store_add_notifications(f->store, &row, 1);
+        store_add_entries(f->store, &entry, 1);
+        assert_true(store_add_run(f->store, &run, 0, NOW));
+        store_add_sends(f->store, &send, 1);
+        if (i % 5 == 0)
+            store_end_notification(f->store, row.id, NOTIFICATION_DONE, T("done"));
+        if (i % 5 == 1)
+            store_start_send(f->store, run.id, 0, 0, 1, 7, NOW);
+    }
+    commit(f);
+    for (int i = 0; i < 40; i++) {
+        struct notification_row row;
+
+        assert_true(store_get_notification(f->store, ids[i], f->arena, &row));
+        assert_int_equal(row.body.n, size_of(i));
+        assert_memory_equal(row.body.p, body, row.body.n);
+        assert_text(row.reason, i % 5 == 0 ? "done" : i % 2 ? "why" : NULL);
+        assert_int_equal(store_notification_entries(f->store, ids[i], f->arena, &entries), 1);
+        assert_text(entries[0].doc, i % 2 ? "{}" : NULL);
+        assert_int_equal(store_entry_runs(f->store, entries[0].id, f->arena, &runs), 1);
+        assert_int_equal(store_run_sends(f->store, runs[0].id, f->arena, &sends), 1);
+        assert_text(sends[0].reply_id, i % 2 ? NULL : "reply");
+        assert_int_equal(sends[0].state, i % 5 == 1 ? SEND_SENDING : SEND_READY);
+    }
+}
+
+/* One that cannot be stored takes the others with it; then it is told which it is. What was rolled back comes with nothing else. */
+static void test_refused_together(struct fixture *f)
+{
+    struct notification_row rows[3], row;
+
+    for (int i = 0; i < 3; i++)
+        rows[i] = a_notification(f, NOTIFICATION_NEW);
+    begin(f);
+    store_add_notifications(f->store, rows, 3);
+    store_rollback(f->store);
+    rows[2].id = rows[0].id;
+    begin(f);
+    store_add_notifications(f->store, rows, 3);
+    assert_false(store_failed(f->store));
+    commit_gives(f, STORE_BAD_DATA);
+    assert_false(store_get_notification(f->store, rows[1].id, f->arena, &row));
+    begin(f);
+    store_add_notifications(f->store, rows, 2);
+    assert_false(store_failed(f->store));
+    store_add_notifications(f->store, &rows[2], 1);
+    assert_true(store_failed(f->store));
+    store_rollback(f->store);
+}
+
 const struct store_test pgsql_intake_tests[] = {
     { "round trips of what comes in do not grow", test_round_trips },
     { "the same message", test_the_same_message },
     { "the same new customer", test_the_same_new_customer },
     { "what is no text", test_what_is_no_text },
     { "many taps", test_many_taps },
+    { "rows that go out together", test_rows_together },
+    { "rows that are refused together", test_refused_together },
     { NULL, NULL },
 };
 
