@@ -41,7 +41,7 @@ def fill_and_drain(bench, got, count, name):
     notes = bench.notes('backlog', count, 100)
     with dead, bench.open('tmpfs', 'http://127.0.0.1:%d' % port) as server:
         time.sleep(1)
-        got[name + '.idle'] = server.memory()
+        got[name + '.idle'], got[name + '.idle_own'] = server.memory(), server.memory('RssAnon')
         with Pace(bench, notes, count=count, patience=0) as generator:
             got[name + '.count'] = generator.go(server)['good']
         bench.drop(notes)

@@ -141,7 +141,8 @@ def goals(report):
                         at_least=0.8)
         report.goal('draining with %s waiting / with %s' % (format(once['backlog.count'], ','), format(once['few.count'], ',')),
                     report.ratio('backlog.rate', 'few.rate'), at_least=0.8)
-        report.goal('resident memory, idle', once['backlog.idle'], under=15, first=20, form='%.1f', unit='MB')
+        report.goal('resident memory, idle (%.1f its own, the rest libraries)' % once['backlog.idle_own'],
+                    once['backlog.idle'], under=15, first=20, form='%.1f', unit='MB')
         report.goal('resident memory, %s waiting' % format(once['backlog.count'], ','), once['backlog.memory'], under=64, form='%.1f', unit='MB')
     if 'start.new' in once:
         report.goal('start with 1,000 rules to the first answer, new store', once['start.new'], under=100, form='%.0f', unit='ms')
