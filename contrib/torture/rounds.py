@@ -64,7 +64,7 @@ class Round:
         self.sim, self.seed, self.kills, self.plans, self.plant = sim, seed, kills, plans, plant
         self.random = random.Random(f"{seed} round")
         self.counts, self.version = {}, 0
-        self.findings, self.kept = [], None
+        self.findings, self.kept, self.retried = [], None, set()
 
     def count(self, name, n=1):
         self.counts[name] = self.counts.get(name, 0) + n
@@ -193,6 +193,7 @@ class Round:
             if not stuck:
                 return
             self.count("stuck, retried", len(stuck))
+            self.retried.update(map(str, stuck))
             code, _, error = self.daemon.run("queue", "retry", *stuck)
             if code != 0:
                 raise AssertionError(f"queue retry: {error}")
@@ -203,7 +204,7 @@ class Round:
         listed = {item["id"] for item in self.daemon.queue("--limit", "100000")}
         requests = self.sim.requests("/api/v1/telegram/interactive")
         store = Store(self.daemon.path("callbackd.db"))
-        verdict = Verdict(self.load, requests, self.others(), store, listed)
+        verdict = Verdict(self.load, requests, self.others(), store, listed, self.retried)
         self.findings = verdict.passed(self.kills)
         self.tally(verdict, requests)
         store.close()

@@ -25,7 +25,7 @@ class Store:
         self.db.row_factory = sqlite3.Row
         self.runs = {}   # (message, rule): rows
         self.sends = {}  # run: rows of messages, with a label
-        for row in self.db.execute("SELECT run.*, entry.message FROM run LEFT JOIN entry ON entry.id = run.entry"):
+        for row in self.db.execute("SELECT run.*, entry.message, entry.notification FROM run LEFT JOIN entry ON entry.id = run.entry"):
             self.runs.setdefault((row["message"], row["rule"]), []).append(row)
         for row in self.db.execute("SELECT * FROM send WHERE kind = 0 ORDER BY run, step, n"):
             text = json.loads(row["body"])["telegram_interactive_message"]["text"]
@@ -39,22 +39,26 @@ class Store:
 
 
 class Verdict:
-    def __init__(self, load, requests, others, store, listed):
+    def __init__(self, load, requests, others, store, listed, retried):
         """requests: what the simulator recorded of Octopods; others: what was `booked` and `noted`; listed: the items of
-        `callbackd queue list`."""
-        self.load, self.store, self.others, self.listed = load, store, others, listed
+        `callbackd queue list`; retried: those that were set aside, and tried again behind what came meanwhile."""
+        self.load, self.store, self.others, self.listed, self.retried = load, store, others, listed, retried
         self.findings, self.unknown, self.sent = [], 0, 0
         self.taps = load.taps()
         self.arrived = {}  # label: requests, oldest first
         self.by_user = {}  # user: words of the texts in the order of arrival, copies too
         self.ordered = {(rule, tap.key): tap for tap in self.taps if tap.ordered and tap.kind != "use"
-                        for rule in EXPECTED[tap.kind]}
+                        for rule in EXPECTED[tap.kind] if not self.was_set_aside(tap, rule)}
         self.cut = sum(request["fault"] is not None for request in requests)
         for request in requests:
             if request["accepted"]:
                 text, user = harness.text_of(request), request["body"]["destination_user_id"]
                 self.arrived.setdefault(label_of(text), []).append(user)
                 self.by_user.setdefault(user, []).append(text.split())
+
+    def was_set_aside(self, tap, rule):
+        return any(not self.retried.isdisjoint({str(run["entry"]), str(run["notification"])})
+                   for run in self.store.runs.get((tap.message, rule), []))
 
     def find(self, kind, sentence):
         self.findings.append((kind, sentence))
