@@ -105,12 +105,13 @@ static void add_notification(struct store *store, enum notification_state state,
     store_add_notifications(store, &row, 1);
 }
 
-static void fill_key(unsigned char *key, int64_t seed)
+/* A number, which counts on, and part of a hash. */
+static void fill_key(unsigned char *key, int64_t number)
 {
-    uint64_t x = (uint64_t)seed * 0x9E3779B97F4A7C15u;
+    uint64_t x = (uint64_t)number * 0x9E3779B97F4A7C15u;
 
     for (int i = 0; i < STORE_KEY_BYTES; i++, x = x * 6364136223846793005u + 1442695040888963407u)
-        key[i] = (unsigned char)(x >> 56);
+        key[i] = (unsigned char)(i < 8 ? (uint64_t)number >> (56 - 8 * i) : x >> 56);
 }
 
 /* T1 to T3: the notification and what comes of it. */
