@@ -298,7 +298,7 @@ void extract_notifications(struct engine *engine, struct notification_row *rows,
             read_notification(engine, &rows[done + i], &readings[i]);
         if (store_is_far(engine->store))
             ask_store(engine, readings, step);
-        for (size_t i = 0; i < step; i++)
+        for (size_t i = 0; i < step && !store_failed(engine->store); i++)
             rows[done + i].reason = work_on(engine, &readings[i]);
     }
 }
