@@ -40,6 +40,7 @@ static struct channel_state *build_channels(struct engine *engine, const struct 
 
         snprintf(states[i].name, NAME_BYTES, "%s", channel->name);
         states[i].pace = pace_of(engine, channel);
+        states[i].crowded = true; /* nobody has looked yet */
         if (old) {
             states[i].pace.full_at_ms = old->pace.full_at_ms;
             states[i].not_before = old->not_before;

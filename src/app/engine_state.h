@@ -4,7 +4,8 @@
    thread.
 
    Everything that a batch decides is held back until its transaction is committed: rows in the store, mails in `outbox`, numbers in
-   `delta`. A failed transaction leaves nothing of it behind. */
+   `delta`. A failed transaction leaves nothing of it behind but what only helps to decide: caches, `said`, `answered`, which chats the
+   loop guard holds. */
 
 #include "app/breaker.h"
 #include "app/cache.h"
@@ -122,6 +123,8 @@ struct engine {
         int64_t beat_at, share_at, call_at, count_at;
         int64_t
             renewed_at; /* the connection to the store; 0: what may have been lost then has been looked for */
+        int64_t looked_at; /* when that was looked for last */
+        bool looked_back;  /* this transaction has found nothing more of it */
     } node;
     int64_t now, owner, first_id; /* first_id: what is older was stored by an earlier process */
     struct channel_state *channels, *channels_before; /* before: as they were when the transaction began */
@@ -140,11 +143,12 @@ struct engine {
     struct job *doubts;
     size_t n_doubts;
     struct tally *tallies;
-    size_t resumed; /* how many runs went on that had begun before */
+    uint64_t runs_made; /* since the start, of transactions that were undone, too */
+    size_t resumed;     /* how many runs went on that had begun before */
     int sends_in_flight, lookups_in_flight, lookups_of[LOOKUP_KINDS];
     int64_t lookup_turn;   /* when the last of those looks again that wait for a place */
     struct cache *answers; /* of lookups */
-    size_t results_due;    /* of requests of both kinds */
+    size_t results_due;    /* of requests of all kinds */
     struct store_counts counts, delta;
     int64_t shown[RUN_STATES]; /* the counts that the metrics have */
 
@@ -200,7 +204,7 @@ bool engine_is_asked(const struct engine *engine);
 void engine_work_on(struct engine *engine, enum work_kind kind, int64_t id);
 /* engine_wake: do not sleep past this time. */
 void engine_wake(struct engine *engine, int64_t at);
-/* engine_end_run, engine_hold_run: store_set_run with the counts. */
+/* engine_set_run: store_set_run with the counts. */
 void engine_set_run(struct engine *engine, const struct run_row *run, enum run_state state,
                     struct text reason);
 /* engine_pause: the channel waits for a person; engine_open ends that. */
@@ -361,6 +365,8 @@ enum store_status node_begin(struct engine *engine, struct fault *fault) CHECKED
 bool node_join(struct engine *engine, struct fault *fault) CHECKED;
 /* stage_node: keeps the lease; takes over (T6) from nodes whose lease is over; reads what the others wrote for all. */
 void stage_node(struct engine *engine);
+/* node_look_back: once what has come is settled: what the store lost when another server took over. */
+void node_look_back(struct engine *engine);
 /* node_ended: the transaction is over; its beat counts if it is stored. */
 void node_ended(struct engine *engine, bool stored);
 /* node_start_before: until when a request may begin, in now_boot_ms; 0: at any time. node_may_send: it is not too late. */

@@ -263,7 +263,7 @@ static void log_notification(const struct notification_row *row, size_t entries,
 
 static struct text work_on(struct engine *engine, const struct reading *r)
 {
-    const int64_t runs = engine->delta.runs[RUN_READY];
+    const uint64_t runs = engine->runs_made;
     struct text reason;
 
     engine_work_on(engine, WORK_NOTIFICATION, r->row->id);
@@ -275,7 +275,7 @@ static struct text work_on(struct engine *engine, const struct reading *r)
         reason = text_of(r->found.reason);
     else
         reason = work_on_entries(engine, r);
-    engine->answered += ((engine->delta.runs[RUN_READY] > runs) - engine->answered) / LATELY;
+    engine->answered += ((engine->runs_made > runs) - engine->answered) / LATELY;
     log_notification(r->row, r->found.count, reason);
     return reason;
 }

@@ -186,7 +186,7 @@ static bool pass_guards(struct matching *m, enum refusal *refusal, struct issued
     return match->rule;
 }
 
-static bool may_begin(const struct matching *m, const struct chat_place *place, struct text channel)
+static bool may_take_chat(const struct matching *m, const struct chat_place *place, struct text channel)
 {
     return m->fresh && place->idle && stage_send_at_once(m->engine, channel);
 }
@@ -214,10 +214,11 @@ static bool store_run(struct matching *m, struct run_row *run, struct text chann
     struct engine *engine = m->engine;
     struct json_object *doc = make_doc(m->entry, m->question, m->match, refusal);
 
-    run->begun = may_begin(m, place, channel);
+    run->begun = may_take_chat(m, place, channel);
     run->doc = doc ? doc_printed(doc, DOC_MAX, engine->arena) : TEXT_NONE;
     if (run->doc.p && store_add_run(engine->store, run, run->begun ? engine->owner : 0, engine->now)) {
         engine->delta.runs[RUN_READY]++;
+        engine->runs_made++;
         if (run->begun)
             keep_fresh(m, run, channel, place, doc);
     }

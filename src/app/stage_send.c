@@ -439,8 +439,10 @@ static bool send_of_channel(struct engine *engine, struct channel_state *state, 
     if (room % 2)
         state->fresh_first = !state->fresh_first;
     n = send_due(engine, state, STORE_LONGEST_DUE, longest);
-    if (n < longest)
+    if (n < longest) {
+        state->behind = false;
         return false;
+    }
     if (n > 0)
         state->behind = engine->resumed > resumed;
     if (state->behind || state->breaker.state != BREAKER_CLOSED)
@@ -470,8 +472,13 @@ void stage_send(struct engine *engine)
 
     for (size_t i = 0; i < engine->n_channels; i++) {
         struct channel_state *state = &engine->channels[i];
-        int room = due && (!due[i] || due[i] > engine->now) ? 0 : stage_send_room(engine, state);
+        int room;
 
+        if (due && (!due[i] || due[i] > engine->now)) {
+            state->crowded = state->behind = false;
+            continue;
+        }
+        room = stage_send_room(engine, state);
         state->crowded = room <= 0 || send_of_channel(engine, state, room);
         if (room > 0 && state->crowded)
             engine->more = engine->more || stage_send_room(engine, state) > 0;

@@ -1,7 +1,7 @@
 app_tests = tests/unit/test_engine tests/unit/test_engine_work tests/unit/test_engine_runs \
 	tests/unit/test_engine_random tests/unit/test_sandbox \
 	tests/unit/test_schedule \
-	tests/unit/test_engine_faults tests/unit/test_engine_poll \
+	tests/unit/test_engine_faults tests/unit/test_engine_poll tests/unit/test_engine_begin \
 	tests/unit/test_memory \
 	tests/unit/test_breaker \
 	tests/unit/test_loopguard \
@@ -34,6 +34,9 @@ tests_unit_test_sandbox_LDADD = $(APP_TEST_LIBS)
 tests_unit_test_schedule_SOURCES = tests/unit/test_schedule.c
 tests_unit_test_schedule_CFLAGS = $(APP_TEST_CFLAGS)
 tests_unit_test_schedule_LDADD = $(APP_TEST_LIBS)
+tests_unit_test_engine_begin_SOURCES = tests/unit/test_engine_begin.c $(enginekit)
+tests_unit_test_engine_begin_CFLAGS = $(APP_TEST_CFLAGS)
+tests_unit_test_engine_begin_LDADD = $(APP_TEST_LIBS)
 tests_unit_test_engine_poll_SOURCES = tests/unit/test_engine_poll.c $(enginekit)
 tests_unit_test_engine_poll_CFLAGS = $(APP_TEST_CFLAGS)
 tests_unit_test_engine_poll_LDADD = $(APP_TEST_LIBS)

@@ -240,6 +240,7 @@ static void bring_to_end(struct history *h, bool sqlite)
         store_mem_fail(kit_store(&h->kit), -1, STORE_OK);
         store_mem_doubt(kit_store(&h->kit), 0, false);
     }
+    step(h); /* after a kill nothing is counted before */
     for (i = 0; i < STEPS_TO_END && !all_over(h); i++) {
         for (int tap = 0; tap < TAPS; tap++)
             if (!h->taken[tap] && !h->asked[tap])

@@ -3,8 +3,6 @@
 #include "enginekit.h"
 
 #include "app/engine_state.h"
-#include "store/store_mem.h"
-#include "store/store_mem_table.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -545,133 +543,6 @@ static void lookups_have_places(void **state)
     kit_close(&kit);
 }
 
-/* Messages of one number, in two conversations, are two. */
-static void one_number_twice(void **state)
-{
-    struct kit kit;
-
-    (void)state;
-    kit_open(&kit, true, NULL);
-    kit_start(&kit);
-    assert_true(kit.engine->ordered_keys);
-    kit_tap(&kit, 1, "700000001");
-    kit_tap(&kit, 1, "700000002");
-    kit_tap(&kit, 1, "700000001");
-    answer_all(&kit, 2);
-    kit_stop(&kit);
-    kit_settled(&kit);
-    assert_int_equal(kit_count(&kit, STORE_RUN, NULL), 2);
-    kit_close(&kit);
-}
-
-/* What a transaction counts in the store is worth nothing when another node was in its way. */
-static void counts_are_of_what_is_stored(void **state)
-{
-    bool over = false;
-    int n;
-
-    (void)state;
-    for (n = 1; !over; n++) {
-        struct kit kit;
-
-        kit_open(&kit, false, NULL);
-        kit.stepped = true;
-        kit_start(&kit);
-        kit.engine->recount = true;
-        engine_advance(kit.engine, ENGINE_LOOK_MS);
-        store_mem_fail(kit_store(&kit), n, STORE_AGAIN);
-        kit_tap(&kit, 1, "700000001");
-        over = mem_of(kit_store(&kit))->fail_in > 0;
-        store_mem_fail(kit_store(&kit), -1, STORE_OK);
-        for (int i = 0; i < 3; i++)
-            kit_pump(&kit);
-        assert_int_equal(kit_runs(&kit, "ready"), 1);
-        kit_answer_ok(&kit, kit_request(&kit));
-        kit_until_runs(&kit, "done", 1);
-        kit_stop(&kit);
-        kit_close(&kit);
-    }
-    assert_true(n > 20); /* the failures have been where they should */
-}
-
-/* What another node wrote of a channel is there, whatever this one has to write. */
-static void another_nodes_penalty_stays(void **state)
-{
-    struct kit kit;
-    struct arena *arena = arena_new(65536);
-    struct channel_row *rows;
-    struct fault fault;
-    int64_t until;
-
-    (void)state;
-    kit_open(&kit, false, NULL);
-    kit.stepped = true;
-    kit_start(&kit);
-    kit_tap(&kit, 1, "700000001");
-    until = kit.engine->now + 60000;
-    assert_int_equal(store_begin(kit_store(&kit), &fault), STORE_OK);
-    store_penalize_channel(kit_store(&kit), text_of("shop"), until);
-    store_pause_channel(kit_store(&kit), text_of("shop"), text_of("another node's key is wrong"));
-    assert_int_equal(store_commit(kit_store(&kit), &fault), STORE_OK);
-    kit_answer(&kit, kit_request(&kit), true, 429, "{}");
-    kit_pump(&kit);
-    assert_true(kit.engine->channels[0].not_before > kit.engine->now); /* it has got one of its own */
-    assert_int_equal(store_channels(kit_store(&kit), arena, &rows), 1);
-    assert_int_equal(rows[0].not_before, until);
-    assert_true(text_is(rows[0].paused, "another node's key is wrong"));
-    kit_stop(&kit);
-    kit_close(&kit);
-    arena_free(arena);
-}
-
-/* So many cycles whose transactions come to nothing. */
-static void pump_in_vain(struct kit *kit, int times)
-{
-    for (int i = 0; i < times; i++) {
-        store_mem_fail(kit_store(kit), 0, STORE_TEMPFAIL);
-        kit_pump(kit);
-        engine_advance(kit->engine, ENGINE_STORE_RETRY_MS);
-    }
-}
-
-/* What was never stored never was: neither follow-ups, nor that the channel did not answer. */
-static void only_what_is_stored_counts(void **state)
-{
-    struct kit kit;
-    struct request_mail *request;
-    const struct channel_state *channel;
-    char body[KIT_BODY];
-    bool first;
-
-    (void)state;
-    kit_open(&kit, false, NULL);
-    kit.stepped = true;
-    kit_start(&kit);
-    channel = &kit.engine->channels[0];
-    kit_tap(&kit, 1, "700000001");
-    kit_answer_ok(&kit, kit_request(&kit));
-    kit_until_runs(&kit, "done", 1);
-    kit_intercom(body, sizeof(body), 3, "700000001", KIT_TAP);
-    for (int i = 0; i < 5; i++) {
-        kit_post(&kit, "intercom", body);
-        pump_in_vain(&kit, 1);
-    }
-    assert_int_equal(channel->in_flight, 0);
-    kit_deliver(&kit, "intercom", body);
-    request = kit_request(&kit);
-    assert_non_null(request);
-    assert_false(
-        loopguard_full(&kit.engine->loopguard, request->job.chat, 3, engine_now(kit.engine), &first));
-    assert_true(loopguard_full(&kit.engine->loopguard, request->job.chat, 2, engine_now(kit.engine), &first));
-    kit_answer(&kit, request, true, 503, "");
-    pump_in_vain(&kit, 5);
-    kit_pump(&kit);
-    assert_int_equal(channel->breaker.failures, 1);
-    assert_int_equal(channel->breaker.state, BREAKER_CLOSED);
-    kit_stop(&kit);
-    kit_close(&kit);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -689,10 +560,6 @@ int main(void)
         cmocka_unit_test(answers_are_used_again),
         cmocka_unit_test(an_answer_is_kept_for_its_question),
         cmocka_unit_test(lookups_have_places),
-        cmocka_unit_test(one_number_twice),
-        cmocka_unit_test(counts_are_of_what_is_stored),
-        cmocka_unit_test(another_nodes_penalty_stays),
-        cmocka_unit_test(only_what_is_stored_counts),
     };
 
     return cmocka_run_group_tests_name("engine_work", tests, NULL, NULL);
