@@ -114,8 +114,11 @@ void show_run(struct store *store, struct arena *arena, const struct run_row *ru
     show_time(indent + 2, "send by", run->expires_at);
     show_time(indent + 2, "ended", run->ended_at);
     show_field(indent + 2, "document", run->doc);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        if (run->ended_at) /* nothing more becomes of it */
+            sends[i].due_at = 0;
         show_send(&sends[i], indent + 2);
+    }
 }
 
 void show_entry(struct store *store, struct arena *arena, const struct entry_row *entry, int indent)

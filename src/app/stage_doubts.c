@@ -53,6 +53,15 @@ static void undo_fetch(struct engine *engine, const struct job *job)
     engine->look_for_fetches = true;
 }
 
+/* A poll may be there twice: each of two transactions made it. */
+static bool went_on(const struct engine *engine, const bool *undone, size_t i)
+{
+    for (size_t k = 0; k < i; k++)
+        if (undone[k] && engine->doubts[k].chat == engine->doubts[i].chat)
+            return true;
+    return false;
+}
+
 /* No chat goes on before all is undone: of two transactions that are in doubt one after the other the second may have made the very
    attempt that would be made now. */
 void stage_doubts(struct engine *engine)
@@ -71,7 +80,7 @@ void stage_doubts(struct engine *engine)
             undone[i] = job->kind == JOB_POLL || undo_send(engine, job);
     }
     for (size_t i = 0; i < n && !store_failed(engine->store); i++)
-        if (undone[i])
+        if (undone[i] && !went_on(engine, undone, i))
             settle_go_on(engine, engine->doubts[i].chat);
 }
 

@@ -86,8 +86,13 @@ enum go poll_ask(struct going *going, struct send_row *send)
 
     if (engine->stopping)
         return run_stop_here(going);
-    if (!channel || !state)
-        return run_hold(going, CHANNEL_IS_GONE);
+    if (!channel || !state) {
+        hold(engine, going->run, send,
+             REASON("a request left, and its channel is not in the configuration any more: " UNKNOWN_HELD));
+        return GO_ENDED;
+    }
+    if (state->paused[0]) /* one message at a time finds out whether it works again, and no question */
+        return run_wait(going, engine->now + LEAST_MS);
     if (leads_elsewhere(channel, send)) {
         hold(engine, going->run, send,
              REASON(

@@ -76,14 +76,16 @@ static bool is_failure(const struct result_mail *result, const struct verdict *v
 void settle_channel(struct engine *engine, const struct result_mail *result, const struct verdict *verdict)
 {
     struct channel_state *channel = engine_channel(engine, text_of(result->job.owner));
+    const bool sends =
+        result->job.kind == JOB_SEND; /* that a message's status can be read says nothing of sending */
 
     if (!channel)
         return;
     if (is_failure(result, verdict))
         note_failure(engine, channel, result->took_ms, verdict->reason);
-    else
+    else if (sends || channel->breaker.state != BREAKER_CLOSED)
         note_answer(engine, channel, result->took_ms);
-    if (verdict->outcome == OUTCOME_OK || verdict->outcome == OUTCOME_REJECTED) {
+    if (sends && (verdict->outcome == OUTCOME_OK || verdict->outcome == OUTCOME_REJECTED)) {
         channel->penalty_ms = 0;
         engine_open(engine, channel);
     } else if (verdict->outcome == OUTCOME_PAUSED) {

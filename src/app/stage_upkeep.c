@@ -1,6 +1,6 @@
 /* T6 and T7: taking over at start, expiring, pruning, and noticing what the command line changed. */
 
-#include "app/engine_state.h"
+#include "app/stage_run.h"
 
 #include "base/log.h"
 
@@ -103,13 +103,14 @@ static bool is_due(struct engine *engine, int64_t *at, int64_t every)
     return true;
 }
 
-static bool is_sending(struct engine *engine, int64_t run)
+/* A send, or the question what became of one. */
+static bool is_under_way(struct engine *engine, int64_t run)
 {
     struct send_row *sends;
     size_t n = store_run_sends(engine->store, run, engine->arena, &sends);
 
     for (size_t i = 0; i < n; i++)
-        if (sends[i].state == SEND_SENDING)
+        if (sends[i].state == SEND_SENDING || poll_waits(&sends[i]))
             return true;
     return false;
 }
@@ -134,7 +135,7 @@ static void expire_runs(struct engine *engine)
         lock_chats(engine, runs, n);
     for (size_t i = 0; i < n; i++)
         if (!engine->node.joined || (store_get_run(engine->store, runs[i].id, engine->arena, &run) &&
-                                     run.ended_at == 0 && !is_sending(engine, run.id)))
+                                     run.ended_at == 0 && !is_under_way(engine, run.id)))
             engine_set_run(engine, &runs[i], RUN_EXPIRED, REASON("not sent within send_within"));
     engine->more = engine->more || n == PAGE;
 }

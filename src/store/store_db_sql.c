@@ -141,7 +141,8 @@ const char *const db_texts[SQL_COUNT] = {
 
     [SQL_EXPIRED_RUNS] =
         "SELECT " RUN " FROM run WHERE ended_at IS NULL AND expires_at BETWEEN 1 AND ?1"
-        " AND NOT EXISTS (SELECT 1 FROM send WHERE run = run.id AND state = 1) ORDER BY expires_at, id LIMIT ?2",
+        " AND NOT EXISTS (SELECT 1 FROM send WHERE send.run = run.id AND (send.state = 1"
+        " OR (send.state = 5 AND send.due_at > 0 AND run.state = 0))) ORDER BY expires_at, id LIMIT ?2",
     /* The guard of the whole: no row back, no change. */
     [SQL_REARM_SEQ] =
         "UPDATE chat SET next_seq = next_seq + 1 WHERE id = (SELECT chat FROM run WHERE id = ?1 AND state > 0"

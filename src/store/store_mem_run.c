@@ -322,6 +322,17 @@ bool mem_is_sending(struct mem *mem, int64_t run)
     return row && row->run == run;
 }
 
+static bool is_asked_about(struct mem *mem, const struct run_row *run)
+{
+    const struct send_row *row, key = { .run = run->id, .step = INT32_MIN, .n = INT32_MIN };
+
+    for (row = mem_first(mem, MEM_SEND, MEM_KEY, &key); row && row->run == run->id;
+         row = mem_after(mem, MEM_SEND, MEM_KEY, row))
+        if (row->state == SEND_UNKNOWN && row->due_at > 0)
+            return run->state == RUN_READY;
+    return false;
+}
+
 size_t mem_expired_runs(struct store *store, int64_t now, size_t limit, struct arena *arena,
                         struct run_row **rows)
 {
@@ -331,7 +342,7 @@ size_t mem_expired_runs(struct store *store, int64_t now, size_t limit, struct a
 
     for (row = mem_first(mem, MEM_RUN, MEM_RUN_EXPIRES, NULL); row && out.n < limit && row->expires_at <= now;
          row = mem_after(mem, MEM_RUN, MEM_RUN_EXPIRES, row))
-        if (!mem_is_sending(mem, row->id))
+        if (!mem_is_sending(mem, row->id) && !is_asked_about(mem, row))
             mem_give(mem, MEM_RUN, row, &out);
     *rows = mem_given(mem, &out, &limit);
     return limit;

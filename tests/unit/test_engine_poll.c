@@ -386,22 +386,117 @@ static void the_channel_waits_after_429(void **state)
     end(&kit);
 }
 
+static void drop_by_hand(struct kit *kit, struct arena *arena)
+{
+    struct store *store = kit_store(kit);
+    struct fault fault;
+
+    assert_int_equal(store_begin(store, &fault), STORE_OK);
+    assert_true(store_set_run(store, kit_only_run(kit, arena), RUN_DROPPED, text_of("by hand"),
+                              engine_now(kit->engine)));
+    assert_int_equal(store_commit(store, &fault), STORE_OK);
+    kit->engine->recount = true;
+}
+
 /* The run may end while its question is under way. */
 static void an_answer_for_a_run_that_has_ended(void **state)
 {
+    struct arena *arena = arena_new(1 << 20);
     struct request_mail *request;
     struct kit kit;
 
     (void)state;
-    begin(&kit, true, RULES("send_within: 10s, "), GIVEN);
+    begin(&kit, true, RULES(""), GIVEN);
     request = take_poll(&kit, URL);
-    kit_until_runs(&kit, "expired", 1);
+    drop_by_hand(&kit, arena);
+    arena_free(arena);
+    kit_until_runs(&kit, "dropped", 1);
     kit_tap(&kit, 2, "800000001");
     answer_send(&kit, FIRST, 200, "{}");
     answer_send(&kit, SECOND, 200, "{}");
     kit_answer(&kit, request, true, 200, "{\"status\":\"failed\"}");
     pass(&kit, 1000);
-    assert_int_equal(kit_runs(&kit, "expired"), 1);
+    assert_int_equal(kit_runs(&kit, "dropped"), 1);
+    end(&kit);
+}
+
+/* Its last message may be out: nothing is left that could come too late. */
+static void what_is_asked_about_does_not_expire(void **state)
+{
+    static const char one[] = "rules: [ { name: track, tap: 'track:(?<id>[A-Z0-9-]+)', dedup: 0s, "
+                              "unknown_send: poll, send_within: 10s, "
+                              "reply: { text: 'first ${id}' } } ]\n";
+
+    (void)state;
+    for (int sqlite = 0; sqlite < 2; sqlite++) {
+        struct kit kit;
+
+        begin(&kit, sqlite, one, GIVEN);
+        answer_poll(&kit, 200, "{\"status\":\"queued\"}");
+        answer_poll(&kit, 200, "{\"status\":\"queued\"}");
+        assert_int_equal(kit_runs(&kit, "expired"), 0);
+        answer_poll(&kit, 200, "{\"status\":\"sent\"}");
+        kit_until_runs(&kit, "done", 1);
+        end(&kit);
+    }
+}
+
+/* The second message would. */
+static void what_follows_a_question_expires(void **state)
+{
+    struct kit kit;
+
+    (void)state;
+    begin(&kit, true, RULES("send_within: 10s, "), GIVEN);
+    answer_poll(&kit, 200, "{\"status\":\"queued\"}");
+    kit_until_runs(&kit, "expired", 1);
+    pass(&kit, 60000);
+    end(&kit);
+}
+
+/* A status that can be read says nothing of whether messages are taken again. */
+static void a_question_opens_no_channel(void **state)
+{
+    struct request_mail *request;
+    struct kit kit;
+
+    (void)state;
+    begin(&kit, true, RULES(""), GIVEN);
+    kit_tap(&kit, 2, "800000001");
+    answer_send(&kit, FIRST, 404, "{\"error\":\"no such endpoint\"}");
+    for (int i = 0; i < 2; i++) {
+        request = kit_request(&kit);
+        assert_non_null(request);
+        assert_int_equal(request->job.kind, JOB_SEND);
+        assert_true(kit.engine->channels[0].paused[0]);
+        kit_answer(&kit, request, true, i ? 200 : 404, "{}");
+    }
+    answer_all(&kit, 2);
+    assert_int_equal(polls(&kit, "ok"), 1);
+    end(&kit);
+}
+
+static void questions_do_not_hide_failures(void **state)
+{
+    struct kit kit;
+
+    (void)state;
+    open_stepped(&kit, true, RULES(""));
+    for (int i = 0; i < BREAKER_FAILURES; i++) {
+        char user[16];
+
+        snprintf(user, sizeof(user), "%d", 700000001 + i);
+        kit_tap(&kit, 2 * i + 1, user);
+        for (struct request_mail *request = kit_request(&kit); request; request = kit_request(&kit)) {
+            if (request->job.kind == JOB_POLL) {
+                kit_answer(&kit, request, true, 200, "{\"status\":\"queued\"}");
+                break;
+            }
+            kit_answer(&kit, request, true, 502, GIVEN);
+        }
+    }
+    assert_true(kit.engine->channels[0].breaker.state != BREAKER_CLOSED);
+    answer_all(&kit, BREAKER_FAILURES);
     end(&kit);
 }
 
@@ -483,6 +578,45 @@ static void any_commit_is_in_doubt(void **state)
     }
 }
 
+/* The first commit was stored, the second, which was to make good for it, may have been. Never two questions at a time. */
+static void doubt_upon_doubt(void **state)
+{
+    (void)state;
+    for (int second = 0; second < 2; second++) {
+        bool over = false;
+
+        for (int n = 1; !over; n++) {
+            uint64_t request = 0;
+            bool again = false;
+            struct kit kit;
+            char body[KIT_BODY];
+
+            open_stepped(&kit, false, RULES(""));
+            kit_intercom(body, sizeof(body), 1, USER, KIT_TAP);
+            store_mem_doubt(kit_store(&kit), n, true);
+            for (int i = 0; i < 400 && kit_runs(&kit, "done") == 0; i++) {
+                if (!request || kit.status[request] == 503)
+                    request = kit_post(&kit, "intercom", body);
+                kit_pump(&kit);
+                if (!again && mem_of(kit_store(&kit))->doubt_in == 0) {
+                    store_mem_doubt(kit_store(&kit), 1, second);
+                    again = true;
+                }
+                if (!kit.first)
+                    continue;
+                assert_null(kit.first->mail.next);
+                if (kit.first->job.kind == JOB_SEND && strstr(kit.first->body, FIRST))
+                    answer_send(&kit, FIRST, 502, GIVEN);
+                else
+                    kit_answer(&kit, kit_request(&kit), true, 200, "{\"status\":\"sent\"}");
+            }
+            over = !again;
+            assert_int_equal(kit_runs(&kit, "done"), 1);
+            end(&kit);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -502,6 +636,11 @@ int main(void)
         cmocka_unit_test(an_answer_for_a_send_that_is_ready_again),
         cmocka_unit_test(any_call_fails),
         cmocka_unit_test(any_commit_is_in_doubt),
+        cmocka_unit_test(what_is_asked_about_does_not_expire),
+        cmocka_unit_test(what_follows_a_question_expires),
+        cmocka_unit_test(a_question_opens_no_channel),
+        cmocka_unit_test(questions_do_not_hide_failures),
+        cmocka_unit_test(doubt_upon_doubt),
     };
 
     return cmocka_run_group_tests_name("engine poll", tests, NULL, NULL);

@@ -6,6 +6,7 @@ static void test_expired(struct fixture *f)
 {
     int64_t chat = put_chat(f, "shop", "a"), runs[4];
     struct run_row *rows;
+    struct send_row asked;
 
     for (int i = 0; i < 4; i++)
         runs[i] = put_run(f, chat, i);
@@ -17,6 +18,22 @@ static void test_expired(struct fixture *f)
     assert_int_equal(rows[0].id, runs[0]);
     assert_int_equal(rows[1].id, runs[3]);
     assert_int_equal(store_expired_runs(f->store, 5000, 1, f->arena, &rows), 1);
+
+    put_sending(f, runs[3], 0, 0, 1);
+    asked = a_send(runs[3], 0, 0);
+    asked.attempt = 1;
+    asked.state = SEND_UNKNOWN;
+    asked.due_at = 7000; /* somebody is going to be asked what became of it */
+    begin(f);
+    assert_true(store_settle_send(f->store, &asked));
+    commit(f);
+    assert_int_equal(store_expired_runs(f->store, 5000, 9, f->arena, &rows), 1);
+    assert_int_equal(rows[0].id, runs[0]);
+    asked.due_at = 0;
+    begin(f);
+    assert_true(store_amend_send(f->store, &asked));
+    commit(f);
+    assert_int_equal(store_expired_runs(f->store, 5000, 9, f->arena, &rows), 2);
 }
 
 static void test_rearm_run(struct fixture *f)
