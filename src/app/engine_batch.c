@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TRIES_AGAIN 10     /* of a transaction that another node was in the way of */
-#define ASKED_AT_ONCE 256  /* the same, where most are answered */
+#define TRIES_AGAIN 5      /* of a transaction that another node was in the way of */
+#define ASKED_AT_ONCE 256  /* so many notifications are worked on as they come, where most are answered */
 #define COMPLAIN_MS 10000  /* between two lines about a store that does not work */
 #define SPIN_MS 20         /* due work that cannot be claimed just now is looked at again after this */
 #define BACKGROUND_US 5000 /* waiting work in a cycle without new notifications */
@@ -46,6 +46,7 @@ static void run_stages(struct engine *engine, const struct batch *batch)
     stage_node(engine);
     stage_doubts(engine);
     stage_settle(engine, batch);
+    node_look_back(engine);
     stage_accept(engine, batch);
     if (engine->entered.source)
         extract_entered(engine);
@@ -441,6 +442,32 @@ static bool may_work_at_once(const struct engine *engine)
            (engine->node.joined ? !engine->look_for_new : engine->counts.notifications_new == 0);
 }
 
+static enum store_status recover(struct engine *engine, struct fault *fault)
+{
+    enum store_status status = STORE_AGAIN;
+
+    for (int i = 0; i <= TRIES_AGAIN && status == STORE_AGAIN; i++)
+        status = node_join(engine, fault) ? stage_extract_recover(engine, fault) : STORE_TEMPFAIL;
+    return status;
+}
+
+/* Somebody has a chat for longer than is waited for (a customer is forgotten, psql has a transaction open): what came is stored at least,
+   which needs no chat. Results are kept. */
+static enum store_status store_only(struct engine *engine, struct fault *fault)
+{
+    const struct batch accepts = { .accepts = engine->accepts, .n_accepts = engine->n_accepts };
+    enum store_status status;
+
+    engine->careful = true;
+    status = transaction(engine, &accepts, fault);
+    engine->careful = false;
+    look_again(engine);
+    engine_wake(engine, engine->now + SPIN_MS);
+    if (status == STORE_OK)
+        answer(engine, engine->accepts, engine->n_accepts, true);
+    return status;
+}
+
 void engine_batch_run(struct engine *engine)
 {
     struct batch all = { .accepts = engine->accepts,
@@ -451,12 +478,14 @@ void engine_batch_run(struct engine *engine)
     enum store_status status;
 
     engine->burst = engine->n_accepts >= ENGINE_BURST && !all.at_once && !engine_is_asked(engine);
-    status = node_join(engine, &fault) ? stage_extract_recover(engine, &fault) : STORE_TEMPFAIL;
+    status = recover(engine, &fault);
     if (status == STORE_OK)
         status = transaction(engine, &all, &fault);
     if (status == STORE_OK) {
         answer(engine, engine->accepts, engine->n_accepts, true);
         forget_results(engine);
+    } else if (status == STORE_AGAIN) {
+        status = store_only(engine, &fault);
     } else if (status == STORE_BAD_DATA) {
         status = replay(engine, &fault);
         engine->n_accepts = unanswered(engine);

@@ -11,6 +11,7 @@
 
 #define BEATS 6       /* in a lease */
 #define SHARE_MS 1000 /* what other nodes wrote of channels is read this often */
+#define LEAVES 10     /* tries, where another node is in the way */
 #define CALL_MS 50    /* between two calls for help; a commit with one keeps others from committing */
 
 static int64_t number_of(int64_t node)
@@ -97,6 +98,11 @@ void node_ended(struct engine *engine, bool stored)
     else if (engine->node.beat_until)
         engine->node.beat_at = 0;
     engine->node.beat_until = 0;
+    if (engine->node.renewed_at && !stored) /* results are kept, and settled by a later one */
+        engine->node.renewed_at = engine->now;
+    else if (engine->node.looked_back)
+        engine->node.renewed_at = 0;
+    engine->node.looked_back = false;
 }
 
 int64_t node_start_before(const struct engine *engine)
@@ -189,24 +195,27 @@ int64_t node_rates_from(const struct engine *engine)
     return engine->node.counted_at;
 }
 
-/* What was under way when the connection was made anew has had its result a lease later, and a beat after that it is stored. What is
-   still under way there got its result while the store was on a server that is gone, and on this one nobody would ever come to it. */
-static void look_back(struct engine *engine)
+/* What was under way when the connection was made anew has had its result a lease later, and a beat after that it is stored: if the
+   engine was at work all the time, and the store took what it did. What is still under way there got its result while the store was on
+   a server that is gone, and on this one nobody would ever come to it. */
+void node_look_back(struct engine *engine)
 {
     struct node_state *node = &engine->node;
+    const bool was_away = engine->now > node->looked_at + 2 * beat_ms(engine);
 
-    if (store_renewed(engine->store))
+    if (!node->joined)
+        return;
+    if (store_renewed(engine->store) || (node->renewed_at && was_away))
         node->renewed_at = engine->now;
-    if (node->renewed_at && engine->now > node->renewed_at + lease_ms(engine) + beat_ms(engine) &&
-        !upkeep_settle_lost(engine, node->renewed_at))
-        node->renewed_at = 0;
+    node->looked_at = engine->now;
+    if (node->renewed_at && engine->now > node->renewed_at + lease_ms(engine) + beat_ms(engine))
+        node->looked_back = !upkeep_settle_lost(engine, node->renewed_at);
 }
 
 void stage_node(struct engine *engine)
 {
     if (!engine->node.joined)
         return;
-    look_back(engine);
     if (engine->now >= engine->node.beat_at) {
         engine->node.beat_at = engine->now + beat_ms(engine);
         beat(engine);
@@ -228,18 +237,30 @@ void node_call(struct engine *engine, bool work_left)
     store_call(engine->store);
 }
 
-/* At a stop in good order: the others need not wait for the end of the lease. */
-void node_leave(struct engine *engine)
+static enum store_status leave(struct engine *engine, struct fault *fault)
 {
-    struct fault fault;
+    enum store_status status = store_begin(engine->store, fault);
 
-    if (!engine->node.joined || store_begin(engine->store, &fault) != STORE_OK)
-        return;
+    if (status != STORE_OK)
+        return status;
     (void)upkeep_settle_left(engine, engine->owner);
     store_disown(engine->store, engine->owner, engine->now);
     store_leave(engine->store, engine->owner);
     store_call(engine->store);
-    if (store_commit(engine->store, &fault) != STORE_OK)
+    return store_commit(engine->store, fault);
+}
+
+/* At a stop in good order: the others need not wait for the end of the lease. */
+void node_leave(struct engine *engine)
+{
+    enum store_status status = STORE_AGAIN;
+    struct fault fault = { "" };
+
+    if (!engine->node.joined)
+        return;
+    for (int i = 0; i < LEAVES && status == STORE_AGAIN; i++)
+        status = leave(engine, &fault);
+    if (status != STORE_OK)
         log_warn("the other nodes take over only when the lease is over", log_str("cause", fault.text));
     engine->node.joined = false;
 }

@@ -28,7 +28,7 @@ enum store_status {
     STORE_BAD_DATA, /* a row cannot be stored as it is: replay the batch item by item */
     STORE_BROKEN,   /* corrupt, or not a database of ours: nothing was changed; a person must look */
     STORE_FENCED,   /* this node's lease was over and others have what it had: store_join, then go on */
-    STORE_AGAIN, /* another node was in the way: nothing of the transaction is stored; the same once more goes well */
+    STORE_AGAIN, /* another node was in the way: nothing of the transaction is stored; the same once more may go well */
     STORE_IN_DOUBT, /* only of store_commit: the server went away before it said whether the transaction is stored */
 };
 

@@ -145,12 +145,12 @@ void db_step_run(struct store *store, int64_t run, int step, struct text doc)
     db_write(db_of(store), SQL_STEP_RUN, DB_VALUES(db_int(run), db_int(step), db_blob0(doc)));
 }
 
-/* A run that is ready again, of a chat that nobody owns, would never be looked at if the chat were not due. */
 void db_drop_sends(struct store *store, int64_t run, struct text reason)
 {
     db_write(db_of(store), SQL_END_SENDS, DB_VALUES(db_int(run), db_int(SEND_DROPPED), db_text0(reason)));
 }
 
+/* A run that is ready again, of a chat that nobody owns, would never be looked at if the chat were not due. */
 bool db_set_run(struct store *store, int64_t run, enum run_state state, struct text reason, int64_t now)
 {
     struct db *db = db_of(store);

@@ -2,6 +2,7 @@
 """Several nodes on one PostgreSQL: nothing twice, nothing lost, and what one leaves the others do."""
 
 import signal
+import threading
 
 from harness import *
 
@@ -9,6 +10,7 @@ RULES = """\
 rules:
   - { name: two, tap: 'two:(?<n>.*)', dedup: 0s, reply: [ { text: 'first ${n}' }, { text: 'second ${n}' } ] }
   - { name: one, tap: 'one:(?<n>.*)', reply: { text: 'one ${n}' } }
+  - { name: again, tap: 'again:(?<n>.*)', unknown_send: resend, reply: { text: 'again ${n}' } }
   - { name: put, tap: 'put:(?<v>.*)', set: { v: '${v}' }, reply: { text: 'now ${v}' } }
   - { name: get, tap: get, reply: { text: 'it is ${chat.v:-nothing}' } }
   - { name: hello, text: hello, dedup: 0s, reply: { text: 'Hello!' } }
@@ -100,6 +102,43 @@ def test_a_node_that_slept_past_its_lease_sends_nothing_that_another_has():
         sim.wait_sends(5)
         first.settled()
         assert of_users(sim) == {"700000001": ["second a", "first b", "second b"], "700000002": ["first c", "second c"]}
+
+
+@test
+def test_an_answer_that_waits_for_the_store_is_not_lost():
+    """The connection is made anew, and then the store takes nothing for longer than a lease: what came meanwhile is settled first."""
+    with Sim() as sim, Nodes(sim, 1) as all:
+        node, = all.nodes
+        node.tap("<p>one:1</p>")
+        sim.wait_sends(1)
+        node.settled()
+        sim.fault(delay_ms=900, times=1)
+        node.tap("<p>again:2</p>")
+        sim.wait_requests(2)
+        all.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = 'callbackd' AND datname = current_database()")
+        all.sql("BEGIN; SELECT id FROM chat FOR UPDATE; SELECT pg_sleep(6); COMMIT")
+        node.settled()
+        assert of_users(sim) == {"700000001": ["one 1", "again 2"]}
+        assert "a late answer" not in node.log_text()
+
+
+@test
+def test_a_chat_that_somebody_has_keeps_no_webhook_from_its_200():
+    with Sim() as sim, Nodes(sim, 1) as all:
+        node, = all.nodes
+        node.tap("<p>one:1</p>")
+        sim.wait_sends(1)
+        node.settled()
+        somebody = threading.Thread(target=lambda: all.sql("BEGIN; SELECT id FROM chat FOR UPDATE; SELECT pg_sleep(8); COMMIT"))
+        somebody.start()
+        for n, user in (2, "700000001"), (3, "700000002"), (4, "700000001"):
+            node.tap(f"<p>one:{n}</p>", user)
+        assert somebody.is_alive()
+        somebody.join()
+        sim.wait_sends(4)
+        node.settled()
+        assert of_users(sim) == {"700000001": ["one 1", "one 2", "one 4"], "700000002": ["one 3"]}
 
 
 @test

@@ -1,4 +1,4 @@
-/* test_store_pgsql: others are at work on the same tables. */
+/* PostgreSQL's store: others are at work on the same tables. */
 
 #include "config.h"
 
