@@ -313,12 +313,19 @@ static bool send_filled(struct pgsql_db *db, enum sql sql, size_t n, const struc
     return remember(db, sql, false);
 }
 
-bool pgsql_make_room(struct pgsql_db *db, size_t n)
+/* Each statement may have to be prepared before it is run. */
+static bool has_room(struct pgsql_db *db, size_t statements)
 {
-    if (db->n_pending + 2 * (n + 2 * PGSQL_GROUPS) <= PGSQL_PENDING)
+    if (db->n_pending + 2 * statements <= PGSQL_PENDING)
         return true;
     PQclear(pgsql_collect(db));
     return !store_failed(&db->db.store);
+}
+
+/* The first of them may send all groups before it, and each wants that there is room for as much. */
+bool pgsql_make_room(struct pgsql_db *db, size_t n)
+{
+    return has_room(db, n + 2 * PGSQL_GROUPS);
 }
 
 bool pgsql_send(struct pgsql_db *db, enum sql sql, struct db_values values)
@@ -326,7 +333,7 @@ bool pgsql_send(struct pgsql_db *db, enum sql sql, struct db_values values)
     struct parameters p;
     bool sent, filled = true;
 
-    if (!pgsql_make_room(db, 1) || !pgsql_send_groups(db, sql))
+    if (!has_room(db, 1 + PGSQL_GROUPS) || !pgsql_send_groups(db, sql))
         return false;
     for (size_t i = 0; i < values.n && i < PGSQL_VALUES_MOST; i++)
         filled = fill(&p, i, &values.at[i]) && filled;
@@ -463,6 +470,8 @@ bool pgsql_collect_last(struct pgsql_db *db, PGresult **results, size_t n)
     db->trips++;
     good = (PQpipelineSync(db->conn) || pgsql_drop(db, NULL)) && flush(db, until) &&
            take_all(db, until, results, n);
+    if (good && n > 1 && !results[0])
+        good = store_fail(&db->db.store, STORE_TEMPFAIL, "PostgreSQL: an answer is missing");
     for (size_t i = 0; !good && i < n; i++) {
         PQclear(results[i]);
         results[i] = NULL;

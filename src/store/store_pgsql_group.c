@@ -100,7 +100,7 @@ bool pgsql_keep_back(struct pgsql_db *db, enum sql sql, struct db_values values)
         if (kinds[i].one != sql || db->careful || !db->conn || size_of(values) > BYTES_MOST)
             continue;
         if ((group->rows == ROWS_MOST || (group->rows && group->bytes > BYTES_MOST - size_of(values))) &&
-            !send_group(db, i))
+            !(pgsql_make_room(db, 1) && send_group(db, i)))
             return true;
         add(group, values);
         return true;
