@@ -38,8 +38,8 @@ def pace(bench, got, name, taps, key, rate, seconds):
     with Pace(bench, taps, rate=rate, count=taps.count, seconds=WARM + seconds, warm=WARM, patience=10) as octopods, \
             bench.open(name, octopods.url()) as server:
         result = octopods.go(server)
-    if result['arrived'] < result['good']:
-        say('  %s: %d of %d follow-ups arrived' % (name, result['arrived'], result['good']))
+    if result['arrived'] < result['good'] or not result['good']:
+        raise Failed('%d of %d follow-ups arrived' % (result['arrived'], result['good']))
     if result['late_p99'] > 1:
         say('  %s: the generator had not enough of the processor: one webhook in a hundred went %.1f ms late' % (name, result['late_p99']))
     if result['held']:
