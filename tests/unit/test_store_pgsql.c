@@ -454,7 +454,7 @@ static void test_pruning_takes_no_more_trips(struct fixture *f)
 /* Of so many channels one has something due. */
 static unsigned long look_for_due(struct fixture *f, size_t n)
 {
-    char names[200][16];
+    char names[200][32];
     struct text channels[200];
     int64_t each[200];
     unsigned long before = store_pgsql_trips(f->store);
