@@ -67,10 +67,15 @@ static bool went_on(const struct engine *engine, const bool *undone, size_t i)
 void stage_doubts(struct engine *engine)
 {
     const size_t n = engine->n_doubts;
-    bool *undone = n ? arena_array(engine->arena, n, sizeof(*undone)) : NULL;
+    bool *undone;
 
-    if (n && !undone)
+    if (n == 0)
+        return;
+    undone = arena_array(engine->arena, n, sizeof(*undone));
+    if (!undone) {
         store_give_up(engine->store, "no memory for what is in doubt");
+        return;
+    }
     for (size_t i = 0; i < n && !store_failed(engine->store); i++) {
         const struct job *job = &engine->doubts[i];
 
