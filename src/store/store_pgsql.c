@@ -7,12 +7,15 @@
 
 /* --- transactions --------------------------------------------------------------------------------------------- */
 
-static void read_number(struct db_cursor *cursor, void *out)
+static bool read_clock(struct pgsql_db *db, enum sql sql, struct db_values values)
 {
-    *(int64_t *)out = db_next_int(cursor);
-}
+    struct db_pair now;
 
-static const struct db_shape one_number = { sizeof(int64_t), read_number };
+    if (!db_one(&db->db, sql, values, &db_one_number, NULL, &now))
+        return false;
+    db->clock = now.first;
+    return true;
+}
 
 /* Two that met go on at different times. */
 static bool wait_longer_for_locks(struct pgsql_db *db)
@@ -28,8 +31,8 @@ static bool begin_once(struct pgsql_db *db)
     if (!pgsql_connected(db) || !pgsql_send(db, SQL_BEGIN, DB_NOTHING) || !wait_longer_for_locks(db))
         return false;
     if (!db->node)
-        return db_one(&db->db, SQL_CLOCK, DB_NOTHING, &one_number, NULL, &db->clock);
-    if (db_one(&db->db, SQL_FENCE, DB_VALUES(db_int(db->node)), &one_number, NULL, &db->clock))
+        return read_clock(db, SQL_CLOCK, DB_NOTHING);
+    if (read_clock(db, SQL_FENCE, DB_VALUES(db_int(db->node))))
         return true;
     if (store_failed(&db->db.store))
         return false;

@@ -16,7 +16,8 @@
 #define DUE "channel = ?1 AND due_at <= ?2 AND owner IS NULL AND held IS NULL"
 #define WAITING "due_at IS NOT NULL AND owner IS NULL AND held IS NULL"
 /* An index takes 2704 bytes at most; what a customer types may be longer. */
-#define TAP_DATA "CASE WHEN length(?3) > " NUMBER(PGSQL_TAP_DATA_MOST) " THEN sha256(?3) ELSE ?3 END"
+#define TAP_DATA_OF(data) "CASE WHEN length(" data ") > " NUMBER(PGSQL_TAP_DATA_MOST) " THEN sha256(" data ") ELSE " data " END"
+#define TAP_DATA TAP_DATA_OF("?3")
 
 /* NOLINTBEGIN(bugprone-suspicious-missing-comma): statements go over several lines */
 const char *const pgsql_texts[SQL_COUNT] = {
@@ -61,8 +62,7 @@ const char *const pgsql_texts[SQL_COUNT] = {
         "INSERT INTO run(" RUN ") SELECT * FROM unnest(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
         " ON CONFLICT(entry, rule) DO NOTHING",
     [SQL_TAPS] =
-        "INSERT INTO tap(chat, rule, data, said_at, stored_at) SELECT chat, rule, CASE WHEN length(data) > "
-        NUMBER(PGSQL_TAP_DATA_MOST) " THEN sha256(data) ELSE data END, said_at, stored_at"
+        "INSERT INTO tap(chat, rule, data, said_at, stored_at) SELECT chat, rule, " TAP_DATA_OF("data") ", said_at, stored_at"
         " FROM unnest(?1, ?2, ?3, ?4, ?5) AS a(chat, rule, data, said_at, stored_at)"
         " ON CONFLICT(chat, rule, data, said_at) DO UPDATE SET stored_at = excluded.stored_at",
     [SQL_ADD_SENDS] =
