@@ -281,14 +281,14 @@ static struct text work_on(struct engine *engine, const struct reading *r)
 }
 
 /* A store that is far away is asked about all of them at once. */
-static size_t at_once(const struct engine *engine, size_t n)
+static size_t together(const struct engine *engine, size_t n)
 {
-    return store_is_far(engine->store) || n < 1 ? n : 1;
+    return store_is_far(engine->store) || n == 0 ? n : 1;
 }
 
 void extract_notifications(struct engine *engine, struct notification_row *rows, size_t n)
 {
-    const size_t step = at_once(engine, n);
+    const size_t step = together(engine, n);
     struct reading *readings = arena_array(engine->arena, step + 1, sizeof(*readings));
 
     if (!readings)
@@ -354,7 +354,7 @@ void stage_extract(struct engine *engine, int64_t until_us)
         while (done < n && may_begin(engine, &rows[done]) &&
                (done == 0 || go_on(engine, yield_us, until_us))) {
             step = 1;
-            while (step < at_once(engine, n - done) && may_begin(engine, &rows[done + step]))
+            while (step < together(engine, n - done) && may_begin(engine, &rows[done + step]))
                 step++;
             passed += extract_new(engine, &rows[done], step);
             done += step;
