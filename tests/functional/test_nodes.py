@@ -40,6 +40,13 @@ class Nodes:
         for node in self.nodes:
             node.__exit__(None, None, None)
 
+    def with_a_chat(self):
+        """The first one, behind a first tap and its answer."""
+        self.nodes[0].tap("<p>one:1</p>")
+        self.sim.wait_sends(1)
+        self.nodes[0].settled()
+        return self.nodes[0]
+
     def sql(self, what):
         return postgres.sql(what, self.url.rsplit("/", 1)[1])
 
@@ -108,10 +115,7 @@ def test_a_node_that_slept_past_its_lease_sends_nothing_that_another_has():
 def test_an_answer_that_waits_for_the_store_is_not_lost():
     """The connection is made anew, and then the store takes nothing for longer than a lease: what came meanwhile is settled first."""
     with Sim() as sim, Nodes(sim, 1) as all:
-        node, = all.nodes
-        node.tap("<p>one:1</p>")
-        sim.wait_sends(1)
-        node.settled()
+        node = all.with_a_chat()
         sim.fault(delay_ms=900, times=1)
         node.tap("<p>again:2</p>")
         sim.wait_requests(2)
@@ -126,10 +130,7 @@ def test_an_answer_that_waits_for_the_store_is_not_lost():
 @test
 def test_a_chat_that_somebody_has_keeps_no_webhook_from_its_200():
     with Sim() as sim, Nodes(sim, 1) as all:
-        node, = all.nodes
-        node.tap("<p>one:1</p>")
-        sim.wait_sends(1)
-        node.settled()
+        node = all.with_a_chat()
         somebody = threading.Thread(target=lambda: all.sql("BEGIN; SELECT id FROM chat FOR UPDATE; SELECT pg_sleep(8); COMMIT"))
         somebody.start()
         for n, user in (2, "700000001"), (3, "700000002"), (4, "700000001"):

@@ -244,6 +244,18 @@ static void test_add_run(struct fixture *f)
     commit_gives(f, STORE_BAD_DATA);
 }
 
+/* Chat 21, which is new, goes to owner 4. */
+static void take_chat(struct fixture *f)
+{
+    struct chat_place place;
+    struct run_row run;
+
+    assert_true(store_next_seq(f->store, T("shop"), T("7"), 21, &place));
+    run = a_run(f, place.chat, place.seq, 90);
+    run.begun = true;
+    assert_true(store_add_run(f->store, &run, 4, 100));
+}
+
 /* A chat that waits for nothing may be taken together with what it gets: then it is not due, and its number is taken. */
 static void test_take_chat(struct fixture *f)
 {
@@ -252,10 +264,7 @@ static void test_take_chat(struct fixture *f)
     struct run_row run;
 
     begin(f);
-    assert_true(store_next_seq(f->store, T("shop"), T("7"), 21, &place));
-    run = a_run(f, place.chat, place.seq, 90);
-    run.begun = true;
-    assert_true(store_add_run(f->store, &run, 4, 100));
+    take_chat(f);
     assert_true(store_next_seq(f->store, T("shop"), T("7"), 22, &place));
     assert_int_equal(place.seq, 2);
     assert_false(place.idle);
@@ -281,15 +290,10 @@ static void test_take_chat(struct fixture *f)
 /* Whoever owned it is gone. */
 static void test_taken_chat_is_disowned(struct fixture *f)
 {
-    struct chat_place place;
     struct chat_row *rows;
-    struct run_row run;
 
     begin(f);
-    assert_true(store_next_seq(f->store, T("shop"), T("7"), 21, &place));
-    run = a_run(f, place.chat, place.seq, 90);
-    run.begun = true;
-    assert_true(store_add_run(f->store, &run, 4, 100));
+    take_chat(f);
     commit(f);
     begin(f);
     store_disown(f->store, 0, 200);
