@@ -86,6 +86,8 @@ ORDER(variable_until, mem_variable, OR(ints(x->row.until, y->row.until), variabl
 
 ORDER(asked_key, mem_asked, OR(texts(x->channel, y->channel), texts(x->user_id, y->user_id)))
 
+ORDER(long_key, mem_long, ints(x->chat, y->chat))
+
 ORDER(ruleset_key, mem_ruleset, texts(x->hash, y->hash))
 ORDER(channel_key, channel_row, texts(x->name, y->name))
 
@@ -147,4 +149,5 @@ const struct mem_shape mem_shapes[MEM_KINDS] = {
     [MEM_ASKED] = {
         SIZE(mem_asked), TEXTS(AT(mem_asked, channel), AT(mem_asked, user_id)), 1, 1, { { asked_key, NULL } },
     },
+    [MEM_LONG] = { SIZE(mem_long), .n_unique = 1, .n_indexes = 1, .indexes = { { long_key, NULL } } },
 };

@@ -25,6 +25,7 @@ enum mem_kind {
     MEM_RULESET,
     MEM_CHANNEL,
     MEM_ASKED, /* of an image only: see store_pgsql_asked.c */
+    MEM_LONG,  /* the same: see store_pgsql_image.c */
     MEM_KINDS
 };
 
@@ -123,6 +124,11 @@ struct mem_asked {
     struct text channel, user_id;
     int64_t chat;               /* 0: there was none */
     int64_t taps_from, taps_to; /* all taps said between these are in the image */
+};
+
+/* A chat that may have more ready runs than are in the image: they come behind this one. */
+struct mem_long {
+    int64_t chat, last_run;
 };
 
 struct mem_ruleset {

@@ -12,7 +12,7 @@
 #define PGSQL_PENDING 8192 /* statements on their way, at most: more than a batch has */
 
 #define PGSQL_AT_ONCE 6
-#define PGSQL_READY_MOST 8       /* ready runs of a chat, for it to be in the image */
+#define PGSQL_READY_MOST 8       /* ready runs of a chat in the image */
 #define PGSQL_TAPS_MOST 32       /* of a chat, near in time, for them to be in it */
 #define PGSQL_TAP_DATA_MOST 1000 /* longer data stand as hashes in the table */
 #define PGSQL_VALUES_MOST 16     /* of a statement */

@@ -4,8 +4,8 @@
    trip, and kept as a store in memory, which answers as PostgreSQL would (the same tests say so): what is in it is read there without
    asking, and changed in both, without waiting. PostgreSQL has the whole truth at any moment: what is not in the image is asked for.
 
-   The chats are locked (ascending), so nobody else changes them, or adds runs. A chat with more than PGSQL_READY_MOST ready runs is not in
-   it. A run of a chat in the image that is not itself in it is not ready; whatever may make it so ends the image. */
+   The chats are locked (ascending), so nobody else changes them, or adds runs. A run of a chat in the image that is not itself in it is
+   not ready, or it is behind the first PGSQL_READY_MOST that are: whatever may bring it before them ends the image. */
 
 static bool has_run(struct store *store, int64_t id)
 {
@@ -35,19 +35,29 @@ static void empty(struct store *store)
 
 /* --- filling it ------------------------------------------------------------------------------------------------------- */
 
-/* They come chat by chat. Of one that has too many nothing stays. */
+/* They come chat by chat, the head first. */
 static void fill_runs(struct store *store, const struct run_row *runs, size_t n)
 {
     for (size_t i = 0, end; i < n; i = end) {
-        const struct chat_row *chat = pgsql_known_chat(store, runs[i].chat);
+        const int64_t chat = runs[i].chat;
+        const bool known = pgsql_known_chat(store, chat);
 
-        for (end = i; end < n && runs[end].chat == runs[i].chat; end++)
-            ;
-        if (chat && end - i > PGSQL_READY_MOST)
-            (void)!mem_delete(pgsql_image(store), MEM_CHAT, chat);
-        for (size_t k = i; chat && end - i <= PGSQL_READY_MOST && k < end; k++)
-            (void)!mem_insert(pgsql_image(store), MEM_RUN, &runs[k]);
+        for (end = i; end < n && runs[end].chat == chat; end++)
+            if (known)
+                (void)!mem_insert(pgsql_image(store), MEM_RUN, &runs[end]);
+        if (known && end - i == PGSQL_READY_MOST)
+            (void)!mem_insert(pgsql_image(store), MEM_LONG, &(struct mem_long){ chat, runs[end - 1].id });
     }
+}
+
+/* With it ends what is known of its chat's order. */
+static bool is_last_known(struct store *store, int64_t id)
+{
+    const struct run_row *run = mem_find(pgsql_image(store), MEM_RUN, MEM_KEY, &(struct run_row){ .id = id });
+    const struct mem_long *chat =
+        run ? mem_find(pgsql_image(store), MEM_LONG, MEM_KEY, &(struct mem_long){ .chat = run->chat }) : NULL;
+
+    return chat && chat->last_run == id;
 }
 
 static void read_variable(struct db_cursor *c, void *out)
@@ -273,7 +283,7 @@ bool pgsql_amend_send(struct store *store, const struct send_row *row)
 bool pgsql_set_run(struct store *store, int64_t run, enum run_state state, struct text reason, int64_t now)
 {
     pgsql_forget_buttons_of(store, run);
-    if (has_run(store, run))
+    if (has_run(store, run) && !is_last_known(store, run))
         return pgsql_follow(store, mem_set_run(pgsql_of(store)->image, run, state, reason, now)) &&
                pgsql_followed(store, db_set_run(store, run, state, reason, now));
     empty(store);

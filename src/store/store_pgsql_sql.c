@@ -9,10 +9,10 @@
 #define RUNS_OF_SOURCE \
     "notification AS n JOIN entry AS e ON e.notification = n.id JOIN run AS r ON r.entry = e.id"
 #define SOURCE_ENDED "n.state = 1 AND n.source = ?3 AND n.stored_at < ?1 AND r.ended_at < ?1"
-/* A chat's ready runs, the head first, one more than are kept of it in an image. */
+/* As many of a chat's ready runs as are kept in an image, the head first. */
 #define READY_RUNS \
     "(SELECT DISTINCT unnest(?1) AS id) AS c CROSS JOIN LATERAL (SELECT * FROM run WHERE chat = c.id AND state = 0" \
-    " ORDER BY begun DESC, said_at, seq LIMIT " NUMBER(PGSQL_READY_MOST) " + 1) AS r"
+    " ORDER BY begun DESC, said_at, seq LIMIT " NUMBER(PGSQL_READY_MOST) ") AS r"
 #define DUE "channel = ?1 AND due_at <= ?2 AND owner IS NULL AND held IS NULL"
 #define WAITING "due_at IS NOT NULL AND owner IS NULL AND held IS NULL"
 /* An index takes 2704 bytes at most; what a customer types may be longer. */
@@ -31,7 +31,7 @@ const char *const pgsql_texts[SQL_COUNT] = {
     [SQL_LOAD_CHATS] = "SELECT " CHAT " FROM chat WHERE id = ANY(?1) ORDER BY id FOR NO KEY UPDATE",
     [SQL_LOAD_RUNS] =
         "SELECT r.id, entry, rule, chat, seq, ruleset, state, reason, step, begun, doc, said_at, stored_at, expires_at, ended_at"
-        " FROM " READY_RUNS " ORDER BY chat",
+        " FROM " READY_RUNS " ORDER BY chat, begun DESC, said_at, seq",
     [SQL_LOAD_SENDS] = "SELECT " SEND " FROM send WHERE run IN (SELECT r.id FROM " READY_RUNS ")",
     [SQL_LOAD_VARIABLES] = "SELECT chat, name, value, until, session FROM variable WHERE chat = ANY(?1)",
     [SQL_LOAD_TAPS] =

@@ -348,7 +348,8 @@ static unsigned long claim_all(struct fixture *f, size_t n)
 }
 
 /* As stage_settle does it. */
-static unsigned long settle_all(struct fixture *f, const int64_t *chats, const int64_t *runs, size_t n)
+static unsigned long settle_all(struct fixture *f, const int64_t *chats, const int64_t *runs, size_t n,
+                                bool more)
 {
     const unsigned long before = store_pgsql_trips(f->store);
     struct send_row *sends;
@@ -374,46 +375,57 @@ static unsigned long settle_all(struct fixture *f, const int64_t *chats, const i
         store_unsettled(f->store, run.id, &unknown, &open);
         assert_int_equal(unknown + open, 0);
         assert_true(store_set_run(f->store, run.id, RUN_DONE, TEXT_NONE, 2000));
-        assert_false(store_head_run(f->store, chats[i], f->arena, &run));
+        assert_int_equal(store_head_run(f->store, chats[i], f->arena, &run), more);
         store_release_chat(f->store, chats[i], 0, 0);
     }
     commit(f);
     return store_pgsql_trips(f->store) - before;
 }
 
+/* A chat of the user's, with so many ready runs. *first: the head. */
+static int64_t put_runs(struct fixture *f, const char *user, size_t n, int64_t *first)
+{
+    struct chat_place place;
+
+    for (size_t i = 0; i < n; i++) {
+        struct run_row run;
+
+        assert_true(store_next_seq(f->store, T("shop"), T(user), ++f->id, &place));
+        f->id++;
+        run = a_run(f, place.chat, place.seq, 10);
+        assert_true(store_add_run(f->store, &run, 0, 100));
+        *first = i == 0 ? run.id : *first;
+    }
+    return place.chat;
+}
+
+/* Whatever the number of chats, and of the runs in each of them. */
 static void test_round_trips_do_not_grow(struct fixture *f)
 {
-    static const size_t sizes[] = { 1, 5, 200 };
-    unsigned long claims[3], settles[3];
+    static const size_t sizes[] = { 1, 5, 200, 1, 20 }, each[] = { 1, 1, 1, 20, 20 };
+    unsigned long claims[5], settles[5];
     struct store_counts counts;
 
-    for (size_t k = 0; k < 3; k++) {
+    for (size_t k = 0; k < 5; k++) {
         int64_t chats[200], runs[200];
         char user[32];
 
+        renew(f);
         begin(f);
         for (size_t i = 0; i < sizes[k]; i++) {
-            struct chat_place place;
-            struct run_row run;
-
-            snprintf(user, sizeof(user), "u%zu.%zu", k, i);
-            assert_true(store_next_seq(f->store, T("shop"), T(user), ++f->id, &place));
-            chats[i] = place.chat;
-            f->id++;
-            run = a_run(f, place.chat, place.seq, 10);
-            assert_true(store_add_run(f->store, &run, 0, 100));
-            runs[i] = run.id;
+            snprintf(user, sizeof(user), "u%zu", i);
+            chats[i] = put_runs(f, user, each[k], &runs[i]);
         }
         commit(f);
         claims[k] = claim_all(f, sizes[k]);
-        settles[k] = settle_all(f, chats, runs, sizes[k]);
+        settles[k] = settle_all(f, chats, runs, sizes[k], each[k] > 1);
         assert_int_equal(claims[k], claims[0]);
         assert_int_equal(settles[k], settles[0]);
+        store_count(f->store, &counts);
+        assert_int_equal(counts.runs[RUN_DONE], sizes[k]);
     }
     assert_in_range(claims[0], 1, 4);
     assert_in_range(settles[0], 1, 3);
-    store_count(f->store, &counts);
-    assert_int_equal(counts.runs[RUN_DONE], 206);
 }
 
 /* Runs that have ended, with sends that went well and such that did not. */
@@ -480,7 +492,7 @@ static void test_channels_take_no_more_trips(struct fixture *f)
 }
 
 /* A chat with more runs than an image keeps, and one that comes twice. */
-static void test_chats_that_are_no_image(struct fixture *f)
+static void test_a_long_chat(struct fixture *f)
 {
     int64_t chat = put_chat(f, "shop", "a"), first = put_run(f, chat, 1);
     const int64_t twice[] = { chat, chat, 1, -1 };
@@ -501,6 +513,33 @@ static void test_chats_that_are_no_image(struct fixture *f)
     assert_false(store_head_run(f->store, chat, f->arena, &run));
 }
 
+/* Its runs end one after the other in one transaction, to which others came, before all and behind all. */
+static void test_a_long_chat_at_once(struct fixture *f)
+{
+    int64_t chat = put_chat(f, "shop", "a");
+    struct run_row run, early, late;
+    struct chat_row row;
+
+    for (int i = 0; i < 19; i++)
+        put_run(f, chat, 10 + i);
+    early = a_run(f, chat, 100, 9);
+    late = a_run(f, chat, 101, 29);
+    begin(f);
+    store_prefetch_chats(f->store, &chat, 1);
+    assert_true(store_add_run(f->store, &late, 0, 100));
+    assert_true(store_add_run(f->store, &early, 0, 100));
+    for (int i = 0; i < 21; i++) {
+        assert_true(store_head_run(f->store, chat, f->arena, &run));
+        assert_int_equal(run.said_at, 9 + i);
+        store_release_chat(f->store, chat, 0, 0);
+        assert_true(store_get_chat(f->store, chat, f->arena, &row));
+        assert_int_equal(row.due_at, run.stored_at);
+        assert_true(store_set_run(f->store, run.id, RUN_DONE, TEXT_NONE, 2000));
+    }
+    assert_false(store_head_run(f->store, chat, f->arena, &run));
+    commit(f);
+}
+
 static const struct store_test server_tests[] = {
     { "reopen", test_reopen },
     { "many start together", test_many_start_together },
@@ -518,7 +557,8 @@ static const struct store_test server_tests[] = {
     { "round trips do not grow", test_round_trips_do_not_grow },
     { "channels take no more trips", test_channels_take_no_more_trips },
     { "pruning takes no more trips", test_pruning_takes_no_more_trips },
-    { "chats that are no image", test_chats_that_are_no_image },
+    { "a long chat", test_a_long_chat },
+    { "a long chat at once", test_a_long_chat_at_once },
     { NULL, NULL },
 };
 
