@@ -186,10 +186,11 @@ bool store_failed(const struct store *store);
 
 /* --- what is going to be asked ----------------------------------------------------------------------------------- */
 
-/* An entry that is about to be matched. Made for this transaction: no run of it is there. */
+/* An entry that is about to be matched. */
 struct store_asked_entry {
     int64_t id, notification;
-    const unsigned char *key; /* its message's, of store_seen */
+    const unsigned char *
+        key; /* its message's, of store_seen: the entry is being made, no run of it is there. NULL: it was made before */
     int64_t said_at;
     struct text channel, user_id; /* user_id.p == NULL: its customer is not known */
     struct text token;            /* of the button that may have been pressed; p == NULL: of none */
@@ -322,6 +323,9 @@ bool store_get_chat(struct store *store, int64_t id, struct arena *arena, struct
 bool store_head_run(struct store *store, int64_t chat, struct arena *arena, struct run_row *row) CHECKED;
 bool store_get_run(struct store *store, int64_t id, struct arena *arena, struct run_row *row) CHECKED;
 bool store_get_entry(struct store *store, int64_t id, struct arena *arena, struct entry_row *row) CHECKED;
+/* store_get_entries: rows[i] is that of ids[i]; its id is 0 where there is none. */
+void store_get_entries(struct store *store, const int64_t *ids, size_t n, struct arena *arena,
+                       struct entry_row *rows);
 /* store_begin_run: marks it begun. */
 void store_begin_run(struct store *store, int64_t run);
 void store_add_sends(struct store *store, const struct send_row *rows, size_t n);

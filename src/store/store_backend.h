@@ -69,6 +69,8 @@ struct store_backend {
     bool (*head_run)(struct store *store, int64_t chat, struct arena *arena, struct run_row *row);
     bool (*get_run)(struct store *store, int64_t id, struct arena *arena, struct run_row *row);
     bool (*get_entry)(struct store *store, int64_t id, struct arena *arena, struct entry_row *row);
+    void (*get_entries)(struct store *store, const int64_t *ids, size_t n, struct arena *arena,
+                        struct entry_row *rows); /* NULL: it is near; the rows are zeroed before */
     void (*begin_run)(struct store *store, int64_t run);
     void (*add_send)(struct store *store, const struct send_row *row);
     size_t (*step_sends)(struct store *store, int64_t run, int step, struct arena *arena,

@@ -248,6 +248,18 @@ bool store_get_entry(struct store *store, int64_t id, struct arena *arena, struc
     return store_may_read(store) && store->backend->get_entry(store, id, arena, row);
 }
 
+void store_get_entries(struct store *store, const int64_t *ids, size_t n, struct arena *arena,
+                       struct entry_row *rows)
+{
+    for (size_t i = 0; i < n; i++)
+        rows[i] = (struct entry_row){ .id = 0 };
+    if (store->backend->get_entries && n && store_may_read(store))
+        store->backend->get_entries(store, ids, n, arena, rows);
+    for (size_t i = 0; !store->backend->get_entries && i < n; i++)
+        if (!store_get_entry(store, ids[i], arena, &rows[i]))
+            rows[i].id = 0;
+}
+
 void store_begin_run(struct store *store, int64_t run)
 {
     if (store_may_write(store))

@@ -147,6 +147,9 @@ struct db_old_send {
 extern const struct db_shape db_notification, db_entry, db_chat, db_run, db_send, db_issued, db_variable,
     db_channel, db_item, db_text_only, db_place, db_two, db_one_number, db_old_sends;
 
+/* db_by_number: compares rows that begin with an int64_t by it; for bsearch, whose key may be the number. */
+int db_by_number(const void *a, const void *b);
+
 static inline struct db *db_of(struct store *store)
 {
     return (struct db *)store;

@@ -1,6 +1,6 @@
 #include "store/store_db.h"
 
-/* Columns to structs, in the order of the column lists in store_sqlite_sql.c. */
+/* Columns to structs, in the order of the column lists in store_db_words.h. */
 
 #define STATES(last) ((last) + 1)
 
@@ -198,3 +198,10 @@ SHAPE(db_text_only, struct text, read_text);
 SHAPE(db_two, struct db_pair, read_pair);
 SHAPE(db_one_number, struct db_pair, read_number);
 SHAPE(db_old_sends, struct db_old_send, read_old_send);
+
+int db_by_number(const void *a, const void *b)
+{
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+    return (x > y) - (x < y);
+}

@@ -174,6 +174,23 @@ static int64_t backend_next_due(struct store *store, const struct text *channels
     return due;
 }
 
+/* --- entries ---------------------------------------------------------------------------------------------------- */
+
+static void backend_get_entries(struct store *store, const int64_t *ids, size_t n, struct arena *arena,
+                                struct entry_row *rows)
+{
+    size_t n_found;
+    const struct entry_row *found =
+        db_rows(db_of(store), SQL_GET_ENTRIES, DB_VALUES(db_int_array(ids, n)), &db_entry, arena, &n_found);
+
+    for (size_t i = 0; n_found && i < n; i++) {
+        const struct entry_row *row = bsearch(&ids[i], found, n_found, sizeof(*found), db_by_number);
+
+        if (row)
+            rows[i] = *row;
+    }
+}
+
 static const struct store_backend backend = {
     DB_BACKEND,
     .begin = backend_begin,
@@ -184,6 +201,7 @@ static const struct store_backend backend = {
     .clock = backend_clock,
     .count = backend_count,
     .next_due = backend_next_due,
+    .get_entries = backend_get_entries,
     .prefetch_intake = pgsql_prefetch_intake,
     .seen = pgsql_seen,
     .next_seq = pgsql_next_seq,

@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* What a transaction is going to ask about what came in, asked at once, in two round trips, however much it is: first which keys were
-   seen before, and which customers have chats; then, of those whose messages are new, what pgsql_prefetch_chats brings, with taps near in
+   seen before, which customers have chats, and which entries have runs; then, of those whose messages are new, what pgsql_prefetch_chats brings, with taps near in
    time and the buttons that may have been pressed.
 
    New keys are taken at once, because two nodes may have the same message: the other one waits here, and is told that it was seen. Those
@@ -25,6 +25,8 @@ struct intake {
     struct arena *arena;
     struct customer *customers; /* in order, each once */
     size_t n_customers;
+    const struct db_pair *have_runs; /* entries that do, in order */
+    size_t n_have_runs;
 };
 
 static void *array(struct intake *in, size_t n, size_t size)
@@ -138,7 +140,8 @@ static bool gather_keys(struct intake *in, struct keys *keys)
     for (size_t i = 0; i < asked->n_deliveries; i++)
         add_key(in, keys, asked->deliveries[i].key, asked->deliveries[i].notification);
     for (size_t i = 0; i < asked->n_entries; i++)
-        add_key(in, keys, asked->entries[i].key, asked->entries[i].notification);
+        if (asked->entries[i].key)
+            add_key(in, keys, asked->entries[i].key, asked->entries[i].notification);
     return true;
 }
 
@@ -196,16 +199,41 @@ static void take_strangers(struct intake *in, const struct strangers *strangers,
         in->customers[strangers->places[found[i].first - 1]].chat = found[i].second;
 }
 
+/* Entries that were made before: one that a person has put back may have had runs then. */
+struct old {
+    int64_t *entries;
+    size_t n;
+};
+
+static bool gather_old(struct intake *in, struct old *old)
+{
+    old->n = 0;
+    old->entries = array(in, in->asked->n_entries, sizeof(int64_t));
+    for (size_t i = 0; old->entries && i < in->asked->n_entries; i++)
+        if (!in->asked->entries[i].key)
+            old->entries[old->n++] = in->asked->entries[i].id;
+    return old->entries;
+}
+
+static void take_old(struct intake *in, PGresult *result)
+{
+    struct db_cursor cursor = cursor_of(in, result);
+
+    in->have_runs = db_read_rows(&cursor, &db_one_number, &in->n_have_runs);
+}
+
 static bool ask_first(struct intake *in)
 {
     struct pgsql_db *db = pgsql_of(in->store);
     struct strangers strangers;
     struct keys keys;
-    PGresult *results[2] = { NULL, NULL }, **result = results;
+    struct old old;
+    PGresult *results[3] = { NULL, NULL, NULL }, **result = results;
     size_t n = 0;
 
     gather_customers(in);
-    if (!gather_keys(in, &keys) || !gather_strangers(in, &strangers) || !pgsql_make_room(db, 2))
+    if (!gather_keys(in, &keys) || !gather_strangers(in, &strangers) || !gather_old(in, &old) ||
+        !pgsql_make_room(db, 3))
         return false;
     db->wrote = db->wrote || keys.n;
     if (keys.n)
@@ -216,12 +244,16 @@ static bool ask_first(struct intake *in)
         n += pgsql_send(db, SQL_FIND_CHATS,
                         DB_VALUES(db_text_array(strangers.channels, strangers.n),
                                   db_text_array(strangers.users, strangers.n)));
+    if (old.n)
+        n += pgsql_send(db, SQL_HAVE_RUNS, DB_VALUES(db_int_array(old.entries, old.n)));
     if (store_failed(in->store) || (n && !pgsql_collect_last(db, results, n)))
         return false;
     if (keys.n)
         take_keys(in, &keys, *result++);
     if (strangers.n)
-        take_strangers(in, &strangers, *result);
+        take_strangers(in, &strangers, *result++);
+    if (old.n)
+        take_old(in, *result);
     return pgsql_checked(in->store) && !store_failed(in->store);
 }
 
@@ -241,9 +273,9 @@ struct load {
 static bool is_new(struct intake *in, const struct store_asked_entry *entry)
 {
     const struct mem_seen *key =
-        pgsql_known_key(in->store, text_make((const char *)entry->key, STORE_KEY_BYTES));
+        entry->key ? pgsql_known_key(in->store, text_make((const char *)entry->key, STORE_KEY_BYTES)) : NULL;
 
-    return key && key->at == PGSQL_NOT_ASKED_FOR;
+    return !entry->key || (key && key->at == PGSQL_NOT_ASKED_FOR);
 }
 
 static bool gather_buttons(struct intake *in, struct load *load)
@@ -418,6 +450,12 @@ static void ask_then(struct intake *in)
         take_buttons(in, &load, *result);
 }
 
+static bool has_runs(const struct intake *in, int64_t entry)
+{
+    return in->n_have_runs &&
+           bsearch(&entry, in->have_runs, in->n_have_runs, sizeof(*in->have_runs), db_by_number);
+}
+
 /* Their runs are all in the image. */
 static void take_entries(struct intake *in)
 {
@@ -427,7 +465,7 @@ static void take_entries(struct intake *in)
         const int64_t id = in->asked->entries[i].id;
         const struct mem_entry row = { .row = { .id = id, .notification = id } };
 
-        if (!mem_find(image, MEM_ENTRY, MEM_KEY, &row))
+        if (!has_runs(in, id) && !mem_find(image, MEM_ENTRY, MEM_KEY, &row))
             (void)!mem_insert(image, MEM_ENTRY, &row);
     }
 }

@@ -53,6 +53,7 @@ const char *const pgsql_texts[SQL_COUNT] = {
     [SQL_FIND_CHATS] =
         "SELECT a.place, c.id FROM unnest(?1, ?2) WITH ORDINALITY AS a(channel, user_id, place)"
         " CROSS JOIN LATERAL (SELECT id FROM chat WHERE channel = a.channel AND user_id = a.user_id LIMIT 1) AS c",
+    [SQL_HAVE_RUNS] = "SELECT DISTINCT entry FROM run WHERE entry = ANY(?1) ORDER BY entry",
     [SQL_MAKE_CHAT] = "INSERT INTO chat(id, channel, user_id, next_seq, not_before) VALUES(?1, ?2, ?3, 1, 0)",
     [SQL_ADD_NOTIFICATIONS] =
         "INSERT INTO notification(" NOTIFICATION ") SELECT * FROM unnest(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -122,6 +123,7 @@ const char *const pgsql_texts[SQL_COUNT] = {
        lock sees that one; the statement that waits for it would not. */
     [SQL_GET_CHAT] = "SELECT " CHAT " FROM chat WHERE id = ?1 FOR NO KEY UPDATE",
     [SQL_GET_ENTRY] = "SELECT " ENTRY " FROM entry WHERE id = ?1 FOR NO KEY UPDATE",
+    [SQL_GET_ENTRIES] = "SELECT " ENTRY " FROM entry WHERE id = ANY(?1) ORDER BY id FOR NO KEY UPDATE",
     [SQL_LOCK_CHATS] = "SELECT id FROM chat WHERE owner = ?1 ORDER BY id FOR NO KEY UPDATE",
     [SQL_DISOWN_NODE] =
         "UPDATE chat SET owner = NULL, due_at = CASE WHEN (due_at IS NULL OR due_at > ?2)"

@@ -119,6 +119,32 @@ static void test_entries(struct fixture *f)
     assert_false(store_get_entry(f->store, 1, f->arena, &row));
 }
 
+/* Each at the place of its id: one that is not there, one that is asked for twice. */
+static void test_get_entries(struct fixture *f)
+{
+    const int64_t notification = put_notification(f, NOTIFICATION_DONE);
+    struct entry_row in[] = { an_entry(f, notification, ENTRY_FETCH),
+                              an_entry(f, notification, ENTRY_STUCK) };
+    const int64_t ids[] = { in[1].id, 1, in[0].id, in[1].id };
+    struct entry_row rows[4];
+
+    in[0].doc = T("{\"a\":1}");
+    in[1].reason = T("why");
+    begin(f);
+    store_add_entries(f->store, in, 2);
+    store_get_entries(f->store, ids, 4, f->arena, rows);
+    commit(f);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(rows[i].id, i == 1 ? 0 : ids[i]);
+    assert_text(rows[2].doc, "{\"a\":1}");
+    assert_text(rows[0].reason, "why");
+    assert_text(rows[3].reason, "why");
+    assert_int_equal(rows[3].state, ENTRY_STUCK);
+    store_get_entries(f->store, ids, 0, f->arena, rows);
+    store_get_entries(f->store, &ids[1], 1, f->arena, rows);
+    assert_int_equal(rows[0].id, 0);
+}
+
 /* A new store has no others. */
 static void test_orders_keys(struct fixture *f)
 {
@@ -327,6 +353,7 @@ const struct store_test intake_tests[] = {
     { "notifications", test_notifications },
     { "seen", test_seen },
     { "entries", test_entries },
+    { "get entries", test_get_entries },
     { "orders keys", test_orders_keys },
     { "next_seq", test_next_seq },
     { "tap window", test_tap_window },

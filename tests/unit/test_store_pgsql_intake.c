@@ -43,7 +43,15 @@ static struct store_asked make_messages(struct fixture *f, struct messages *m, s
     return (struct store_asked){ .entries = m->entries, .n_entries = n, .now = NOW, .window_ms = 100 };
 }
 
-/* As stage_extract and stage_match do it. */
+static void be_new(struct fixture *f, const struct store_asked_entry *entry)
+{
+    bool fresh;
+
+    store_seen(f->store, entry->key, 1, entry->notification, NOW, &fresh);
+    assert_true(fresh);
+}
+
+/* As stage_match does it. */
 static void take_in(struct fixture *f, const struct store_asked_entry *entry, bool pressed)
 {
     struct variable_row *variables;
@@ -51,10 +59,7 @@ static void take_in(struct fixture *f, const struct store_asked_entry *entry, bo
     struct chat_place place;
     struct chat_row chat;
     struct run_row run;
-    bool fresh;
 
-    store_seen(f->store, entry->key, 1, entry->notification, NOW, &fresh);
-    assert_true(fresh);
     assert_int_equal(store_find_chat(f->store, entry->channel, entry->user_id, f->arena, &chat), pressed);
     if (pressed) {
         store_touch_session(f->store, chat.id, NOW, NOW + 100);
@@ -82,6 +87,30 @@ static unsigned long take_all(struct fixture *f, size_t n, bool pressed)
 
     begin(f);
     store_prefetch_intake(f->store, &asked);
+    for (size_t i = 0; i < n; i++) {
+        be_new(f, &m.entries[i]);
+        take_in(f, &m.entries[i], pressed);
+    }
+    commit(f);
+    return store_pgsql_trips(f->store) - before;
+}
+
+/* The same of entries that were made before: their keys are seen. */
+static unsigned long take_old(struct fixture *f, size_t n, bool pressed)
+{
+    unsigned long before;
+    struct messages m;
+    const struct store_asked asked = make_messages(f, &m, n);
+
+    begin(f);
+    for (size_t i = 0; i < n; i++) {
+        be_new(f, &m.entries[i]);
+        m.entries[i].key = NULL;
+    }
+    commit(f);
+    before = store_pgsql_trips(f->store);
+    begin(f);
+    store_prefetch_intake(f->store, &asked);
     for (size_t i = 0; i < n; i++)
         take_in(f, &m.entries[i], pressed);
     commit(f);
@@ -89,7 +118,7 @@ static unsigned long take_all(struct fixture *f, size_t n, bool pressed)
 }
 
 /* Once for new customers, then for their chats. */
-static void test_round_trips(struct fixture *f)
+static void round_trips(struct fixture *f, unsigned long (*take)(struct fixture *f, size_t n, bool pressed))
 {
     static const size_t sizes[] = { 1, 5, MOST };
     struct store_counts counts;
@@ -100,13 +129,60 @@ static void test_round_trips(struct fixture *f)
         for (size_t i = 0; i < 3; i++) {
             if (!pressed)
                 renew(f);
-            trips[i] = take_all(f, sizes[i], pressed);
+            trips[i] = take(f, sizes[i], pressed);
             assert_int_equal(trips[i], trips[0]);
         }
         assert_in_range(trips[0], 1, 4);
         store_count(f->store, &counts);
         assert_int_equal(counts.runs[RUN_READY], pressed ? MOST + 206 : MOST);
     }
+}
+
+static void test_round_trips(struct fixture *f)
+{
+    round_trips(f, take_all);
+}
+
+static void test_round_trips_of_old_entries(struct fixture *f)
+{
+    round_trips(f, take_old);
+}
+
+static bool chat_of(struct store *store, const struct store_asked *asked, int64_t id,
+                    struct chat_place *place)
+{
+    return store_next_seq(store, asked->entries[0].channel, asked->entries[0].user_id, id, place);
+}
+
+/* A person put an entry back that had got a run before it was set aside: it does not get that again. */
+static void test_an_old_entry_with_a_run(struct fixture *f)
+{
+    struct messages m;
+    const struct store_asked asked = make_messages(f, &m, 2);
+    struct chat_place place;
+    struct run_row run;
+    bool added[2];
+
+    m.entries[0].key = m.entries[1].key = NULL;
+    begin(f);
+    assert_true(chat_of(f->store, &asked, ++f->id, &place));
+    run = a_run(f, place.chat, place.seq, 10);
+    run.entry = m.entries[0].id;
+    run.state = RUN_DONE;
+    assert_true(store_add_run(f->store, &run, 0, NOW));
+    commit(f);
+
+    begin(f);
+    store_prefetch_intake(f->store, &asked);
+    for (int i = 0; i < 2; i++) {
+        assert_true(chat_of(f->store, &asked, ++f->id, &place));
+        run = a_run(f, place.chat, place.seq, 10);
+        run.entry = m.entries[i].id;
+        added[i] = store_add_run(f->store, &run, 0, NOW);
+    }
+    commit(f);
+    assert_false(added[0]);
+    assert_true(added[1]);
 }
 
 /* --- two nodes -------------------------------------------------------------------------------------------------------- */
@@ -188,12 +264,6 @@ static void test_the_same_message(struct fixture *f)
         assert_int_equal(fresh[1], way != ASKS);
         commit(f);
     }
-}
-
-static bool chat_of(struct store *store, const struct store_asked *asked, int64_t id,
-                    struct chat_place *place)
-{
-    return store_next_seq(store, asked->entries[0].channel, asked->entries[0].user_id, id, place);
 }
 
 /* Messages of a customer who has no chat yet come to two nodes: the one that is slower begins anew, and then looks twice. */
@@ -360,6 +430,8 @@ static void test_refused_together(struct fixture *f)
 
 const struct store_test pgsql_intake_tests[] = {
     { "round trips of what comes in do not grow", test_round_trips },
+    { "round trips of old entries do not grow", test_round_trips_of_old_entries },
+    { "an old entry with a run", test_an_old_entry_with_a_run },
     { "the same message", test_the_same_message },
     { "the same new customer", test_the_same_new_customer },
     { "what is no text", test_what_is_no_text },
