@@ -250,9 +250,9 @@ enum store_status stage_extract_recover(struct engine *engine, struct fault *fau
 void extract_notifications(struct engine *engine, struct notification_row *rows, size_t n);
 /* extract_entered: stores and matches what engine_enter handed in. */
 void extract_entered(struct engine *engine);
-/* stage_fetch: claims entries that need a GET; fetch_settle applies an answer. */
+/* stage_fetch: claims entries that need a GET; fetch_settle applies the answers that are in the batch. */
 void stage_fetch(struct engine *engine);
-void fetch_settle(struct engine *engine, const struct result_mail *result);
+void fetch_settle(struct engine *engine, const struct batch *batch);
 /* fetch_prepare: headers, times and bounds of a request to the source's API. False when memory is out (or there is no url). */
 bool fetch_prepare(struct engine *engine, const struct source *source, struct request_mail *request) CHECKED;
 /* fetch_refused: the API refuses the token: the source is paused; fetch_works: it does no longer. */
@@ -309,6 +309,9 @@ struct fresh {
    transaction, by run_begin once the entry is stored; NULL: it waits for its turn. */
 void stage_match(struct engine *engine, const struct source *source, struct entry_row *row,
                  struct entry *entry, struct fresh *fresh);
+/* match_asks: what stage_match is going to ask the store about this entry, for store_prefetch_intake. */
+void match_asks(struct engine *engine, const struct source *source, const struct entry_row *row,
+                const struct entry *entry, struct store_asked_entry *asked);
 /* run_begin: works on it as run_work does, if there is one; lets go of it. */
 void run_begin(struct engine *engine, struct fresh *fresh);
 /* run_work: goes on with a chat that is ours: its head run's steps up to the next request, or releases it. */

@@ -125,21 +125,13 @@ static void read_notification(struct engine *engine, const struct notification_r
 static void ask_entry(struct engine *engine, const struct reading *r, size_t i,
                       struct store_asked_entry *asked)
 {
-    const struct entry *entry = &r->found.entries[i];
     const struct entry_row *row = &r->entries[i].row;
-    const bool matters = entry_from_customer(entry->kind) || source_takeover_ms(r->source) > 0;
 
     *asked = (struct store_asked_entry){ .id = row->id,
                                          .notification = row->notification,
                                          .key = r->keys + i * STORE_KEY_BYTES };
-    if (!r->entries[i].complete || !matters)
-        return;
-    asked->said_at = row->said_at;
-    asked->channel = engine_chat_channel(engine, r->source);
-    asked->user_id = entry->user_id;
-    if (entry->kind == ENTRY_EITHER ||
-        (entry->kind == ENTRY_TAP && ruleset_wants(engine->generation->ruleset)->ledger))
-        asked->token = entry->data;
+    if (r->entries[i].complete)
+        match_asks(engine, r->source, row, &r->found.entries[i], asked);
 }
 
 static void ask_store(struct engine *engine, const struct reading *readings, size_t n)

@@ -121,26 +121,6 @@ static void finish(struct engine *engine, const struct source *source, struct en
     engine->delta.entries_fetch--;
 }
 
-/* Goes on with an entry that is ours: the next GET, or the match. */
-static void go_on(struct engine *engine, const struct source *source, struct source_state *state,
-                  struct entry_row *row, struct entry *entry)
-{
-    struct request_mail *request;
-    struct fetch next;
-
-    if (fetch_advance(engine, source, row, entry, &next)) {
-        finish(engine, source, row, entry);
-        return;
-    }
-    request = make_fetch(engine, source, state, row, &next);
-    if (!request) {
-        later(engine, row, engine->now + RETRY_BASE_MS);
-        return;
-    }
-    state->in_flight++;
-    engine_post(engine, &request->mail);
-}
-
 /* Made printable: what cannot be stored as text would hold up the others. */
 static struct text reason_of(struct engine *engine, const char *words)
 {
@@ -162,22 +142,99 @@ static void stuck(struct engine *engine, struct entry_row *row, const char *reas
               log_num("entry", row->id), log_text("reason", row->reason));
 }
 
-static void start(struct engine *engine, const struct source *source, struct source_state *state,
-                  struct entry_row *row)
-{
+/* An entry that is worked on: it was claimed, or its GET was answered. First all of a batch are read, then the store is told what it is
+   going to be asked, then they are worked on one after the other. */
+struct fetching {
+    const struct source *source;
+    struct source_state *state;
+    struct entry_row *row;
+    const struct result_mail *result; /* NULL: it was claimed */
     struct entry entry;
-    struct fault fault;
+    struct fault fault; /* why it cannot be read, or is ignored */
+    enum { UNREADABLE, INCOMPLETE, COMPLETE } what;
+    enum fetch_verdict verdict; /* of the answer */
+    struct fetch next;          /* INCOMPLETE: the GET to make */
+};
 
-    engine_work_on(engine, WORK_ENTRY, row->id);
-    if (row->tries > TRIES_MAX) {
-        stuck(engine, row, "the program ended three times while reading it or working on it");
+static void advance(struct engine *engine, struct fetching *f)
+{
+    f->what = fetch_advance(engine, f->source, f->row, &f->entry, &f->next) ? COMPLETE : INCOMPLETE;
+}
+
+static void ask_store(struct engine *engine, const struct fetching *all, size_t n)
+{
+    struct store_asked asked = { .now = engine->now,
+                                 .window_ms = ruleset_window(engine->generation->ruleset) };
+    struct store_asked_entry *entries;
+
+    if (!store_is_far(engine->store))
+        return;
+    entries = arena_array(engine->arena, n + 1, sizeof(*entries));
+    if (!entries) {
+        store_give_up(engine->store, "no memory for what the store is asked");
         return;
     }
-    if (entry_read(row->doc, engine->arena, &entry, &fault)) {
-        go_on(engine, source, state, row, &entry);
+    for (size_t i = 0; i < n; i++) {
+        const struct entry_row *row = all[i].row;
+
+        if (all[i].what != COMPLETE || row->state != ENTRY_FETCH)
+            continue;
+        entries[asked.n_entries] =
+            (struct store_asked_entry){ .id = row->id, .notification = row->notification };
+        match_asks(engine, all[i].source, row, &all[i].entry, &entries[asked.n_entries++]);
+    }
+    asked.entries = entries;
+    if (asked.n_entries)
+        store_prefetch_intake(engine->store, &asked);
+}
+
+static void read_claimed(struct engine *engine, struct fetching *f)
+{
+    if (f->row->tries > TRIES_MAX)
+        fault_set(&f->fault, "the program ended three times while reading it or working on it");
+    else if (entry_read(f->row->doc, engine->arena, &f->entry, &f->fault))
+        advance(engine, f);
+}
+
+static void start_get(struct engine *engine, struct fetching *f)
+{
+    struct request_mail *request = make_fetch(engine, f->source, f->state, f->row, &f->next);
+
+    if (!request) {
+        later(engine, f->row, engine->now + RETRY_BASE_MS);
         return;
     }
-    stuck(engine, row, fault.text);
+    f->state->in_flight++;
+    engine_post(engine, &request->mail);
+}
+
+static void start(struct engine *engine, struct fetching *f)
+{
+    engine_work_on(engine, WORK_ENTRY, f->row->id);
+    if (f->what == UNREADABLE)
+        stuck(engine, f->row, f->fault.text);
+    else if (f->what == COMPLETE)
+        finish(engine, f->source, f->row, &f->entry);
+    else
+        start_get(engine, f);
+}
+
+static void start_all(struct engine *engine, const struct source *source, struct source_state *state,
+                      struct entry_row *rows, size_t n)
+{
+    struct fetching *all = arena_array(engine->arena, n + 1, sizeof(*all));
+
+    if (!all) {
+        store_give_up(engine->store, "no memory for the entries");
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        all[i] = (struct fetching){ .source = source, .state = state, .row = &rows[i] };
+        read_claimed(engine, &all[i]);
+    }
+    ask_store(engine, all, n);
+    for (size_t i = 0; i < n && !store_failed(engine->store); i++)
+        start(engine, &all[i]);
 }
 
 static bool fetch_source(struct engine *engine, const struct source *source)
@@ -197,8 +254,7 @@ static bool fetch_source(struct engine *engine, const struct source *source)
         room = 1; /* one probe, until it works again */
     n = store_claim_entries(engine->store, text_of(state->name), engine->now, engine->owner, (size_t)room,
                             engine->arena, &rows);
-    for (size_t i = 0; i < n; i++)
-        start(engine, source, state, &rows[i]);
+    start_all(engine, source, state, rows, n);
     return n == (size_t)room;
 }
 
@@ -265,75 +321,129 @@ void fetch_works(struct engine *engine, struct source_state *state)
     engine_show_paused(engine);
 }
 
-static void ignore(struct engine *engine, const struct source *source, struct entry_row *row,
-                   struct entry *entry, const struct fault *why)
-{
-    row->state = ENTRY_DONE;
-    row->reason = reason_of(engine, why->text);
-    finish(engine, source, row, entry);
-}
-
 /* What was read is stored before anything else happens; a further GET is claimed like the first. */
-static void completed(struct engine *engine, const struct source *source, struct entry_row *row,
-                      struct entry *entry)
+static void completed(struct engine *engine, struct fetching *f)
 {
-    struct fetch next;
-
-    if (fetch_advance(engine, source, row, entry, &next))
-        finish(engine, source, row, entry);
-    else if (entry_print(entry, engine->arena, &row->doc))
-        later(engine, row, engine->now);
+    if (f->what == COMPLETE)
+        finish(engine, f->source, f->row, &f->entry);
+    else if (entry_print(&f->entry, engine->arena, &f->row->doc))
+        later(engine, f->row, engine->now);
 }
 
-static void apply(struct engine *engine, const struct source *source, struct source_state *state,
-                  const struct result_mail *result, struct entry_row *row, struct entry *entry)
+static void log_fetch(struct engine *engine, const struct fetching *f)
 {
     static const char *const names[] = { "ok", "retry", "ignored", "refused" };
-    struct text body = text_make(result->body, result->body_size);
-    struct fault why = { "" };
-    enum fetch_verdict verdict =
-        source_apply_fetch(source, entry, result->job.fetch, result->whole ? result->status : 0, body,
-                           engine->now - row->stored_at, engine->arena, &why);
+    const struct result_mail *result = f->result;
 
-    engine_tally(engine, METRIC_FETCHES, state->name, names[verdict]);
-    log_info("fetch", log_num("entry", row->id), log_str("source", state->name),
-             log_num("status", result->status), log_str("result", names[verdict]),
+    engine_tally(engine, METRIC_FETCHES, f->state->name, names[f->verdict]);
+    log_info("fetch", log_num("entry", f->row->id), log_str("source", f->state->name),
+             log_num("status", result->status), log_str("result", names[f->verdict]),
              log_num("ms", result->took_ms),
-             log_str("reason", result->error || !why.text[0] ? result->error : why.text));
-    if (verdict == FETCH_REFUSED) {
-        /* The source is what waits: the entry stays due, and goes as soon as a reload opens the source again. */
-        fetch_refused(engine, state, result->status);
-        later(engine, row, engine->now);
+             log_str("reason", result->error || !f->fault.text[0] ? result->error : f->fault.text));
+}
+
+static void settle(struct engine *engine, struct fetching *f)
+{
+    engine_work_on(engine, WORK_ENTRY, f->row->id);
+    if (f->what == UNREADABLE) {
+        later(engine, f->row, engine->now + RETRY_MAX_MS);
         return;
     }
-    if (result->status > 0)
-        fetch_works(engine, state);
-    if (verdict == FETCH_RETRY) {
-        retry(engine, source, state, result, row);
-    } else if (verdict == FETCH_IGNORE) {
-        ignore(engine, source, row, entry, &why);
-    } else {
+    log_fetch(engine, f);
+    if (f->verdict == FETCH_REFUSED) {
+        /* The source is what waits: the entry stays due, and goes as soon as a reload opens the source again. */
+        fetch_refused(engine, f->state, f->result->status);
+        later(engine, f->row, engine->now);
+        return;
+    }
+    if (f->result->status > 0)
+        fetch_works(engine, f->state);
+    if (f->verdict == FETCH_RETRY)
+        retry(engine, f->source, f->state, f->result, f->row);
+    else
+        completed(engine, f);
+}
+
+static void apply(struct engine *engine, struct fetching *f)
+{
+    const struct result_mail *result = f->result;
+    const struct text body = text_make(result->body, result->body_size);
+
+    f->verdict =
+        source_apply_fetch(f->source, &f->entry, result->job.fetch, result->whole ? result->status : 0, body,
+                           engine->now - f->row->stored_at, engine->arena, &f->fault);
+    f->what = INCOMPLETE;
+    if (f->verdict == FETCH_IGNORE) {
+        f->row->state = ENTRY_DONE;
+        f->row->reason = reason_of(engine, f->fault.text);
+        f->what = COMPLETE;
+    } else if (f->verdict == FETCH_GO_ON) {
         if (result->job.fetch == FETCH_CONTACT && result->status == 200)
-            cache_put(engine->contacts, state->name, entry->contact, body, engine->now + CONTACT_MS);
-        completed(engine, source, row, entry);
+            cache_put(engine->contacts, f->state->name, f->entry.contact, body, engine->now + CONTACT_MS);
+        advance(engine, f);
     }
 }
 
-void fetch_settle(struct engine *engine, const struct result_mail *result)
+/* False: it is not to be read any more, or an answer to an earlier GET is among these, too. */
+static bool is_waited_for(const struct fetching *all, size_t n, const struct entry_row *row)
 {
-    struct source_state *state = engine_source(engine, text_of(result->job.owner));
-    const struct source *source = config_source(engine->generation->config, text_of(result->job.owner));
-    struct entry_row row;
-    struct entry entry;
-    struct fault fault;
+    for (size_t i = 0; i < n; i++)
+        if (all[i].row->id == row->id)
+            return false;
+    return row->id && row->state == ENTRY_FETCH;
+}
 
-    engine->look_for_fetches = true;
-    engine_work_on(engine, WORK_ENTRY, result->job.entry);
-    if (!store_get_entry(engine->store, result->job.entry, engine->arena, &row) || row.state != ENTRY_FETCH)
-        return;
-    if (!state || !source || !entry_read(row.doc, engine->arena, &entry, &fault)) {
-        later(engine, &row, engine->now + RETRY_MAX_MS);
+static void read_answered(struct engine *engine, struct fetching *f)
+{
+    const struct text owner = text_of(f->result->job.owner);
+
+    f->state = engine_source(engine, owner);
+    f->source = config_source(engine->generation->config, owner);
+    if (f->state && f->source && entry_read(f->row->doc, engine->arena, &f->entry, &f->fault))
+        apply(engine, f);
+}
+
+/* The answers to GETs in the batch. */
+static size_t gather(struct engine *engine, const struct batch *batch, const struct result_mail **results,
+                     int64_t *ids)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < batch->n_results; i++) {
+        const struct result_mail *result = engine->results[batch->first_result + i];
+
+        if (result->job.kind != JOB_FETCH)
+            continue;
+        results[n] = result;
+        ids[n++] = result->job.entry;
+    }
+    return n;
+}
+
+void fetch_settle(struct engine *engine, const struct batch *batch)
+{
+    const struct result_mail **results =
+        arena_array(engine->arena, batch->n_results + 1, sizeof(struct result_mail *));
+    int64_t *ids = arena_array(engine->arena, batch->n_results + 1, sizeof(*ids));
+    size_t n = results && ids ? gather(engine, batch, results, ids) : 0, kept = 0;
+    struct entry_row *rows = arena_array(engine->arena, n + 1, sizeof(*rows));
+    struct fetching *all = arena_array(engine->arena, n + 1, sizeof(*all));
+
+    if (!results || !ids || !rows || !all) {
+        store_give_up(engine->store, "no memory for the answers of the inbox");
         return;
     }
-    apply(engine, source, state, result, &row, &entry);
+    if (n == 0)
+        return;
+    engine->look_for_fetches = true;
+    store_get_entries(engine->store, ids, n, engine->arena, rows);
+    for (size_t i = 0; i < n && !store_failed(engine->store); i++) {
+        if (!is_waited_for(all, kept, &rows[i]))
+            continue;
+        all[kept] = (struct fetching){ .row = &rows[i], .result = results[i] };
+        read_answered(engine, &all[kept++]);
+    }
+    ask_store(engine, all, kept);
+    for (size_t i = 0; i < kept && !store_failed(engine->store); i++)
+        settle(engine, &all[i]);
 }

@@ -327,6 +327,19 @@ static void take_entry(struct matching *m)
     log_entry(m->source, m->row, m->entry, rule);
 }
 
+void match_asks(struct engine *engine, const struct source *source, const struct entry_row *row,
+                const struct entry *entry, struct store_asked_entry *asked)
+{
+    if (!entry_from_customer(entry->kind) && source_takeover_ms(source) <= 0)
+        return;
+    asked->said_at = row->said_at;
+    asked->channel = engine_chat_channel(engine, source);
+    asked->user_id = entry->user_id;
+    if (entry->kind == ENTRY_EITHER ||
+        (entry->kind == ENTRY_TAP && ruleset_wants(engine->generation->ruleset)->ledger))
+        asked->token = entry->data;
+}
+
 void stage_match(struct engine *engine, const struct source *source, struct entry_row *row,
                  struct entry *entry, struct fresh *fresh)
 {

@@ -266,8 +266,8 @@ void stage_settle(struct engine *engine, const struct batch *batch)
             inbox_settle(engine, result);
         else if (result->job.kind == JOB_LOOKUP)
             lookup_settle(engine, result);
-        else
-            fetch_settle(engine, result);
     }
+    if (!store_failed(engine->store))
+        fetch_settle(engine, batch);
     engine_work_on(engine, WORK_NONE, 0);
 }

@@ -2,6 +2,7 @@ app_tests = tests/unit/test_engine tests/unit/test_engine_work tests/unit/test_e
 	tests/unit/test_engine_random tests/unit/test_sandbox \
 	tests/unit/test_schedule \
 	tests/unit/test_engine_faults tests/unit/test_engine_poll tests/unit/test_engine_begin \
+	tests/unit/test_engine_pgsql \
 	tests/unit/test_memory \
 	tests/unit/test_breaker \
 	tests/unit/test_loopguard \
@@ -37,6 +38,10 @@ tests_unit_test_schedule_LDADD = $(APP_TEST_LIBS)
 tests_unit_test_engine_begin_SOURCES = tests/unit/test_engine_begin.c $(enginekit)
 tests_unit_test_engine_begin_CFLAGS = $(APP_TEST_CFLAGS)
 tests_unit_test_engine_begin_LDADD = $(APP_TEST_LIBS)
+# Without libpq, or a PostgreSQL to start, it says that it is skipped.
+tests_unit_test_engine_pgsql_SOURCES = tests/unit/test_engine_pgsql.c $(enginekit) tests/unit/pgkit.c tests/unit/pgkit.h
+tests_unit_test_engine_pgsql_CFLAGS = $(APP_TEST_CFLAGS)
+tests_unit_test_engine_pgsql_LDADD = $(APP_TEST_LIBS)
 tests_unit_test_engine_poll_SOURCES = tests/unit/test_engine_poll.c $(enginekit)
 tests_unit_test_engine_poll_CFLAGS = $(APP_TEST_CFLAGS)
 tests_unit_test_engine_poll_LDADD = $(APP_TEST_LIBS)

@@ -107,6 +107,11 @@ void kit_open(struct kit *kit, bool sqlite, const char *rules)
 
 void kit_open_with(struct kit *kit, bool sqlite, const char *rules, const char *more)
 {
+    kit_open_at(kit, sqlite ? NULL : "memory:", rules, more);
+}
+
+void kit_open_at(struct kit *kit, const char *url, const char *rules, const char *more)
+{
     char whole[sizeof(config) + 200];
     struct findings *findings = findings_new();
 
@@ -115,7 +120,10 @@ void kit_open_with(struct kit *kit, bool sqlite, const char *rules, const char *
     *kit = (struct kit){ .folder = "/tmp/callbackd-engine-XXXXXX" };
     assert_non_null(mkdtemp(kit->folder));
     snprintf(kit->config, sizeof(kit->config), "%s/callbackd.yaml", kit->folder);
-    snprintf(kit->store, sizeof(kit->store), sqlite ? "sqlite:%s/a.db" : "memory:", kit->folder);
+    if (url)
+        snprintf(kit->store, sizeof(kit->store), "%s", url);
+    else
+        snprintf(kit->store, sizeof(kit->store), "sqlite:%s/a.db", kit->folder);
     snprintf(whole, sizeof(whole), "%s%s", config, more);
     kit_write(kit, "callbackd.yaml", whole);
     kit_write(kit, "rules.yaml", rules ? rules : rules_default);

@@ -17,7 +17,7 @@
 #define KIT_REQUESTS 4096 /* of the front door, per kit; ids count from 1 */
 
 struct kit {
-    char folder[64], config[96], store[160];
+    char folder[64], config[96], store[512];
     struct generation *generation;
     struct mailbox *in, *out;
     struct metrics *metrics;
@@ -38,6 +38,8 @@ struct kit {
 void kit_open(struct kit *kit, bool sqlite, const char *rules);
 /* kit_open_with: with further lines of the configuration. */
 void kit_open_with(struct kit *kit, bool sqlite, const char *rules, const char *more);
+/* kit_open_at: the same on the store of this URL; NULL: a SQLite file in the folder. */
+void kit_open_at(struct kit *kit, const char *url, const char *rules, const char *more);
 /* kit_close: stops the engine if it runs, and removes the folder. */
 void kit_close(struct kit *kit);
 void kit_write(struct kit *kit, const char *name, const char *text);

@@ -93,6 +93,42 @@ static void three_tries_of_an_entry(void **state)
     kit_close(&kit);
 }
 
+/* A node that was fenced reads an entry again whose first GET is still under way: both answers come together, and one of them counts. */
+static void two_answers_to_one_entry(void **state)
+{
+    struct arena *arena = arena_new(1 << 20);
+    struct request_mail *first, *second;
+    struct entry_row row;
+    struct fault fault;
+    struct kit kit;
+    char body[KIT_BODY];
+
+    (void)state;
+    kit_open(&kit, false, NULL);
+    kit.stepped = true;
+    kit_start(&kit);
+    kit_hubspot(body, sizeof(body), 1);
+    kit_deliver(&kit, "hubspot", body);
+    first = kit_request(&kit);
+    assert_int_equal(store_begin(kit_store(&kit), &fault), STORE_OK);
+    assert_true(store_get_entry(kit_store(&kit), first->job.entry, arena, &row));
+    store_update_entry(kit_store(&kit), &row); /* nobody's any more */
+    assert_int_equal(store_commit(kit_store(&kit), &fault), STORE_OK);
+    second = kit_request(&kit);
+    assert_int_equal(second->job.kind, JOB_FETCH);
+    assert_int_equal(second->job.entry, row.id);
+    kit_answer(&kit, first, true, 200, kit_hubspot_message);
+    kit_answer(&kit, second, true, 200, kit_hubspot_message);
+    kit_expect_sent(&kit, "Order ORD-7 is on its way.");
+    kit_until_runs(&kit, "done", 1);
+    assert_int_equal(metrics_value(kit.metrics, METRIC_WAITING, "fetches", NULL), 0);
+    kit_stop(&kit);
+    assert_null(kit.first);
+    kit_settled(&kit);
+    arena_free(arena);
+    kit_close(&kit);
+}
+
 static void three_tries_are_enough(void **state)
 {
     struct kit kit;
@@ -547,6 +583,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(waiting_is_not_trying),
+        cmocka_unit_test(two_answers_to_one_entry),
         cmocka_unit_test(three_tries_are_enough),
         cmocka_unit_test(three_tries_of_an_entry),
         cmocka_unit_test(an_unknown_send_again),
