@@ -23,9 +23,12 @@ static const char usage[] =
     "connections, and takes the\n"
     "follow-ups. Writes HOST:PORT of its Octopods to BOUND-FILE, begins when it reads HOST:PORT of the "
     "server on standard input,\n"
-    "and prints what came of it; times, in ms, count from when a webhook was due. `held` had to wait for a "
-    "connection; `late_p99` is\n"
-    "how late this program itself sent the others.\n"
+    "and prints what came of it, times in ms. Those of follow-ups (p50, p99, most) count from when a "
+    "webhook was due, those of answers\n"
+    "from when it was sent: `good` are answered 200, `refused` 503, `strange` anything else. `held` had to "
+    "wait for a connection;\n"
+    "`late_p99` is how late this program itself sent the others. It ends, too, when no answer has come for "
+    "ten seconds.\n"
     "  --rate N     webhooks a second; 0, the default: as fast as they are answered\n"
     "  --count N    how many, 1000\n"
     "  --seconds N  ends earlier, after so much time; 0, the default: does not\n"
@@ -34,7 +37,13 @@ static const char usage[] =
     "  --patience N seconds to wait for more follow-ups since the last one, 5; 0: for none\n";
 
 #define CONNECTIONS 64
-#define LOOK_US 10000 /* how often it is looked whether all is over */
+#define LOOK_US 10000            /* how often it is looked whether all is over */
+#define ANSWER_US (10 * 1000000) /* without any answer: none will come */
+
+/* How long each took, us. */
+struct times {
+    int64_t *us, n;
+};
 
 struct pace {
     int64_t rate, count, seconds, warm, patience;
@@ -47,9 +56,12 @@ struct pace {
     FILE *file;
     char *record;
     int64_t customer; /* of the first record; the others follow */
-    int64_t begun, ended, heard;
-    int64_t sent, held, good, refused, broken, arrived, twice;
-    int64_t *due, *late, *took; /* of each record, us; took is -1 until its follow-up is there */
+    int64_t begun, ended;
+    int64_t quiet; /* since when no answer has come */
+    int64_t heard; /* when the last follow-up came */
+    int64_t sent, held, strange, broken, arrived, twice;
+    struct times good, refused;
+    int64_t *due, *late, *took; /* of each record, us; late is -1 if it was held, took while there is none */
     struct fault fault;
 };
 
@@ -80,6 +92,11 @@ static bool all_sent(const struct pace *pace, int64_t now)
            (pace->seconds && due_of(pace, pace->sent, now) >= pace->begun + pace->seconds * 1000000);
 }
 
+static int64_t unanswered(const struct pace *pace)
+{
+    return pace->sent - pace->good.n - pace->refused.n - pace->strange - pace->broken;
+}
+
 static CHECKED bool send_next(struct pace *pace, int64_t now, bool held)
 {
     struct text record = text_make(pace->record, (size_t)pace->length);
@@ -87,11 +104,13 @@ static CHECKED bool send_next(struct pace *pace, int64_t now, bool held)
 
     if (fread(pace->record, record.n, 1, pace->file) != 1)
         return fault_set(&pace->fault, "%s has no record %" PRId64, pace->path, i);
-    if (i == 0 && !number_of(record, "external_id", &pace->customer))
+    if (i == 0 && pace->patience && !number_of(record, "external_id", &pace->customer))
         return fault_set(&pace->fault, "%s: no external_id in its first record", pace->path);
     pace->due[i] = due_of(pace, i, now);
-    pace->late[i] = held ? 0 : now - pace->due[i];
+    pace->late[i] = held ? -1 : now - pace->due[i];
     pace->held += held;
+    if (!unanswered(pace))
+        pace->quiet = now;
     pace->took[i] = -1;
     pace->sent++;
     if (!ways_send(pace->ways, record))
@@ -101,11 +120,13 @@ static CHECKED bool send_next(struct pace *pace, int64_t now, bool held)
 
 static bool is_over(struct pace *pace, int64_t now)
 {
-    if (!all_sent(pace, now) || ways_idle(pace->ways) < CONNECTIONS)
+    bool mute = unanswered(pace) && now - pace->quiet >= ANSWER_US;
+
+    if (!mute && (!all_sent(pace, now) || unanswered(pace)))
         return false;
     if (!pace->ended)
-        pace->ended = pace->heard = now;
-    return pace->arrived >= pace->good || now - pace->heard >= pace->patience * 1000000;
+        pace->ended = pace->heard = mute ? pace->quiet : now;
+    return mute || pace->arrived >= pace->good.n || now - pace->heard >= pace->patience * 1000000;
 }
 
 /* Sends what is due and comes back when more will be. What has to wait for a connection goes when one is answered: `held`. */
@@ -133,11 +154,17 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     go_on(arg, false);
 }
 
-static void on_answer(void *arg, int status)
+static void on_answer(void *arg, int status, int64_t us)
 {
     struct pace *pace = arg;
 
-    *(status == 200 ? &pace->good : status ? &pace->refused : &pace->broken) += 1;
+    pace->quiet = now_mono_us();
+    if (status == 200)
+        pace->good.us[pace->good.n++] = us;
+    else if (status == 503)
+        pace->refused.us[pace->refused.n++] = us;
+    else
+        *(status ? &pace->strange : &pace->broken) += 1;
     go_on(pace, ways_idle(pace->ways) == 1);
 }
 
@@ -154,7 +181,7 @@ static void on_words(evutil_socket_t fd, short what, void *arg)
         event_base_loopbreak(pace->base);
         return;
     }
-    pace->begun = now_mono_us();
+    pace->begun = pace->quiet = now_mono_us();
     go_on(pace, false);
 }
 
@@ -199,34 +226,41 @@ static int compare(const void *a, const void *b)
     return (*left > *right) - (*left < *right);
 }
 
-/* Sorts what is there (no -1) since it was warm to the front of the records' figures; how many these are. */
-static int64_t gather(const struct pace *pace, int64_t *figures)
+/* What is there (no -1) of the records' figures since it was warm; takes their place. */
+static struct times gather(const struct pace *pace, int64_t *figures)
 {
-    int64_t n = 0;
+    struct times times = { .us = figures };
 
     for (int64_t i = 0; i < pace->sent; i++)
         if (figures[i] >= 0 && pace->due[i] >= pace->begun + pace->warm * 1000000)
-            figures[n++] = figures[i];
-    qsort(figures, (size_t)n, sizeof(*figures), compare);
-    return n;
+            figures[times.n++] = figures[i];
+    return times;
 }
 
-/* In ms, of n sorted figures. */
-static double percentile(const int64_t *sorted, int64_t n, int64_t percent)
+/* In ms; sorts them. 0 of none. */
+static double percentile(struct times times, int64_t percent)
 {
-    return n ? (double)sorted[n * percent / 100 < n ? n * percent / 100 : n - 1] / 1000 : 0;
+    int64_t i = times.n * percent / 100;
+
+    if (!times.n)
+        return 0;
+    qsort(times.us, (size_t)times.n, sizeof(*times.us), compare);
+    return (double)times.us[i < times.n ? i : times.n - 1] / 1000;
 }
 
 static void print_result(struct pace *pace)
 {
-    int64_t late = gather(pace, pace->late), took = gather(pace, pace->took);
+    struct times late = gather(pace, pace->late), took = gather(pace, pace->took);
 
     printf("RESULT {\"sent\":%" PRId64 ",\"held\":%" PRId64 ",\"good\":%" PRId64 ",\"refused\":%" PRId64
-           ",\"broken\":%" PRId64 ",\"arrived\":%" PRId64 ",\"twice\":%" PRId64 ",\"us\":%" PRId64
-           ",\"late_p99\":%.3f,\"p50\":%.3f,\"p99\":%.3f,\"most\":%.3f}\n",
-           pace->sent, pace->held, pace->good, pace->refused, pace->broken, pace->arrived, pace->twice,
-           pace->ended - pace->begun, percentile(pace->late, late, 99), percentile(pace->took, took, 50),
-           percentile(pace->took, took, 99), percentile(pace->took, took, 100));
+           ",\"strange\":%" PRId64 ",\"broken\":%" PRId64 ",\"unanswered\":%" PRId64 ",\"arrived\":%" PRId64
+           ",\"twice\":%" PRId64 ",\"us\":%" PRId64 ",",
+           pace->sent, pace->held, pace->good.n, pace->refused.n, pace->strange, pace->broken,
+           unanswered(pace), pace->arrived, pace->twice, pace->ended - pace->begun);
+    printf(
+        "\"late_p99\":%.3f,\"p50\":%.3f,\"p99\":%.3f,\"most\":%.3f,\"good_p99\":%.3f,\"refused_p99\":%.3f}\n",
+        percentile(late, 99), percentile(took, 50), percentile(took, 99), percentile(took, 100),
+        percentile(pace->good, 99), percentile(pace->refused, 99));
 }
 
 /* ---- main */
@@ -244,8 +278,10 @@ static CHECKED bool open_pace(struct pace *pace)
     pace->due = calloc((size_t)pace->count, sizeof(*pace->due));
     pace->late = calloc((size_t)pace->count, sizeof(*pace->late));
     pace->took = calloc((size_t)pace->count, sizeof(*pace->took));
-    if (!pace->base || !pace->record || !pace->due || !pace->late || !pace->took ||
-        !(pace->tick = evtimer_new(pace->base, on_tick, pace)) ||
+    pace->good.us = calloc((size_t)pace->count, sizeof(*pace->good.us));
+    pace->refused.us = calloc((size_t)pace->count, sizeof(*pace->refused.us));
+    if (!pace->base || !pace->record || !pace->due || !pace->late || !pace->took || !pace->good.us ||
+        !pace->refused.us || !(pace->tick = evtimer_new(pace->base, on_tick, pace)) ||
         !(pace->words = event_new(pace->base, STDIN_FILENO, EV_READ, on_words, pace)))
         return fault_set(&pace->fault, "no memory");
     pace->file = fopen(pace->path, "re");
@@ -272,6 +308,8 @@ static void close_pace(struct pace *pace)
     free(pace->due);
     free(pace->late);
     free(pace->took);
+    free(pace->good.us);
+    free(pace->refused.us);
 }
 
 static CHECKED bool read_options(struct pace *pace, int argc, char **argv)

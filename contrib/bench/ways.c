@@ -1,5 +1,7 @@
 #include "ways.h"
 
+#include "base/now.h"
+
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/util.h>
@@ -10,13 +12,14 @@ struct way {
     struct ways *ways;
     struct bufferevent *socket; /* NULL: not connected */
     bool busy;
+    int64_t since; /* on now_mono_us's clock: when its request was written */
 };
 
 struct ways {
     struct event_base *base;
     struct sockaddr_storage address;
     int address_size;
-    void (*answered)(void *arg, int status);
+    void (*answered)(void *arg, int status, int64_t us);
     void *arg;
     struct way *all;
     struct way **idle; /* a ring, so that all take turns */
@@ -34,7 +37,7 @@ static void set_idle(struct way *way)
 static void finish(struct way *way, int status)
 {
     set_idle(way);
-    way->ways->answered(way->ways->arg, status);
+    way->ways->answered(way->ways->arg, status, now_mono_us() - way->since);
 }
 
 static void drop(struct way *way)
@@ -110,7 +113,7 @@ static CHECKED bool find_server(struct ways *ways, struct text address)
 }
 
 struct ways *ways_new(struct event_base *base, struct text address, size_t count,
-                      void (*answered)(void *arg, int status), void *arg, struct fault *fault)
+                      void (*answered)(void *arg, int status, int64_t us), void *arg, struct fault *fault)
 {
     struct ways *ways = calloc(1, sizeof(*ways));
 
@@ -160,5 +163,6 @@ bool ways_send(struct ways *ways, struct text request)
     ways->first = (ways->first + 1) % ways->count;
     ways->n_idle--;
     way->busy = true;
+    way->since = now_mono_us();
     return bufferevent_write(way->socket, request.p, request.n) == 0;
 }

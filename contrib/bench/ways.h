@@ -11,9 +11,10 @@
 struct ways;
 
 /* ways_new: `count` connections to HOST:PORT, made when they are needed. `answered` gets the status of each request when all of its
-   answer is there, 0 if its connection broke. */
+   answer is there, 0 if its connection broke, and how many microseconds that took. */
 struct ways *ways_new(struct event_base *base, struct text address, size_t count,
-                      void (*answered)(void *arg, int status), void *arg, struct fault *fault) CHECKED;
+                      void (*answered)(void *arg, int status, int64_t us), void *arg,
+                      struct fault *fault) CHECKED;
 void ways_free(struct ways *ways);
 /* ways_idle: how many have nothing under way. */
 size_t ways_idle(const struct ways *ways);
