@@ -2,7 +2,7 @@
 
 import shutil, socket, time
 
-from subjects import Failed, Pace, Simulator, say
+from subjects import Failed, Pace, Simulator, arrivals, missing, say
 
 LONGEST = 60  # seconds of draining that are looked at
 EACH = 7000  # bytes of the folder that one takes, the generator's file with it
@@ -12,7 +12,9 @@ FEW = 100000  # so many waiting are next to none: some seconds
 def settle(server):
     """Until the daemon has nothing more to do by itself."""
     quiet, end = 0, time.monotonic() + 300
-    while quiet < 2 and time.monotonic() < end:
+    while quiet < 2:
+        if time.monotonic() > end:
+            raise Failed('the daemon is still at work after five minutes')
         before = server.cpu()
         time.sleep(1)
         quiet = quiet + 1 if server.cpu() - before < 0.1 else 0
@@ -26,38 +28,33 @@ def drain(sim, waiting):
             raise Failed('no follow-up came within 30 s')
         time.sleep(0.005)
     first, begin = sim.accepted(), time.monotonic()
-    now, at = first, begin
-    while now < waiting and at - begin < LONGEST:
-        time.sleep(0.02)
-        now, at = sim.accepted(), time.monotonic()
-    return (now - first) / (at - begin), now
+    came, end = arrivals(sim.accepted, waiting, longest=LONGEST)
+    return {'rate': (came - first) / (end - begin), 'drained': came, **(missing(waiting, came) if end - begin < LONGEST else {})}
 
 
-def fill_and_drain(bench, got, count, name):
-    """Adds to `got` what is measured with so many."""
+def measure(bench, count):
+    free = shutil.disk_usage(bench.folder).free
+    if free < count * EACH:
+        raise Failed('%s has %.1f GB, %.1f are needed; --waiting N takes fewer' % (bench.folder, free / 1e9, count * EACH / 1e9))
+    say('backlog: %d notifications' % count)
+    got = {}
     dead = socket.socket()
     dead.bind(('127.0.0.1', 0))
     port = dead.getsockname()[1]
-    notes = bench.notes('backlog', count, 100)
     with dead, bench.open('tmpfs', 'http://127.0.0.1:%d' % port) as server:
         time.sleep(1)
-        got[name + '.idle'], got[name + '.idle_own'] = server.memory(), server.memory('RssAnon')
-        with Pace(bench, notes, count=count, patience=0) as generator:
-            got[name + '.count'] = generator.go(server)['good']
-        bench.drop(notes)
+        got['idle'], got['idle_own'] = server.memory(), server.memory('RssAnon')
+        with bench.notes('backlog', count, 100) as notes, Pace(bench, notes, count=count, patience=0) as generator:
+            load = generator.go(server)
         settle(server)
-        got[name + '.memory'], got[name + '.peak'] = server.memory(), server.memory('VmHWM')
+        got['memory'], got['peak'] = server.memory(), server.memory('VmHWM')
         dead.close()
         with Simulator(bench, port) as sim:
-            got[name + '.rate'], got[name + '.drained'] = drain(sim, got[name + '.count'])
-        got[name + '.most'] = server.memory('VmHWM')
+            got.update(drain(sim, load['good']), count=load['good'])
+        got['most'] = server.memory('VmHWM')
+    return {**got, 'fault': load['fault']} if 'fault' in load else got
 
 
-def measure(bench, got, _taps):
+def measurements(bench, _taps):
     many = bench.options.waiting
-    free = shutil.disk_usage(bench.folder).free
-    if free < many * EACH:
-        raise Failed('%s has %.1f GB, %.1f are needed; --waiting N takes fewer' % (bench.folder, free / 1e9, many * EACH / 1e9))
-    say('backlog: %d notifications' % many)
-    fill_and_drain(bench, got, min(FEW, many), 'few')
-    fill_and_drain(bench, got, many, 'backlog')
+    return [('few', measure, bench, min(FEW, many)), ('many', measure, bench, many)]

@@ -3,30 +3,31 @@
 would take instead.
 
 Everything runs on this machine, over loopback, in one run; subjects take turns, so that a slow minute hits all of them.
-A ratio is taken within each round; printed are medians over the rounds. The exit status says nothing about the figures.
+A ratio is taken within each round; printed are medians over the rounds. The exit status says nothing about the figures; it is 1 if
+one of them could not be measured or is spoiled ("<==" says by what), or if the run was interrupted.
 Without an option that names a part all of them are measured.
 """
 import argparse, shutil, signal, subprocess, sys
 
 sys.dont_write_bytecode = True
 import backlog, compare, nodes, report, starts, troubles
-from subjects import Bench, Failed, say
+from subjects import Bench, Failed, attempt, cause, faults, say
 
 
-def matching(bench, got, _taps):
+def match(bench):
     done = subprocess.run([bench.program('contrib/bench/match')], stdout=subprocess.PIPE, encoding='utf-8', check=False)
     if done.returncode:
         raise Failed('contrib/bench/match fails')
-    got.update(('match.' + name, float(ns)) for name, ns in (line.split() for line in done.stdout.splitlines()))
+    return {name: float(ns) for name, ns in (line.split() for line in done.stdout.splitlines())}
 
 
 PARTS = {
     'compare': (None, 'rounds of acknowledgements, follow-ups and their times, of all subjects'),
-    'troubles': (troubles.measure, 'acknowledgements while something fails'),
-    'nodes': (nodes.measure, 'nodes on one PostgreSQL'),
-    'backlog': (backlog.measure, 'memory while notifications wait, and how fast they go then'),
-    'starts': (starts.measure, 'how long a start takes'),
-    'matching': (matching, 'one match among few and many rules'),
+    'troubles': (troubles.measurements, 'acknowledgements while something fails'),
+    'nodes': (nodes.measurements, 'nodes on one PostgreSQL'),
+    'backlog': (backlog.measurements, 'memory while notifications wait, and how fast they go then'),
+    'starts': (starts.measurements, 'how long a start takes'),
+    'matching': (lambda bench, _taps: [('match', match, bench)], 'one match among few and many rules'),
 }
 
 
@@ -50,45 +51,48 @@ def read_options():
     return options
 
 
-def run(bench):
+def compare_all(bench, rounds, taps):
+    with bench.notes('chat', int(bench.speed * bench.seconds * 1.5) + compare.SPARE, 0) as chat:
+        for i in range(bench.options.rounds):
+            say('round %d of %d' % (i + 1, bench.options.rounds))
+            rounds.append({})
+            compare.one_round(bench, rounds[-1], chat, taps)
+
+
+def run(bench, rounds, once):
+    """Figures of each round, and those that are measured once: what is there when it is interrupted counts."""
     parts = bench.options.parts
     if 'compare' in parts and not bench.options.no_peers:
         bench.install_peers()
     bench.probe()
-    taps = bench.notes('taps', int(bench.speed * bench.seconds) + compare.SPARE, 100)
-    rounds, once = [], {}
-    if 'compare' in parts:
-        chat = bench.notes('chat', int(bench.speed * bench.seconds * 1.5) + compare.SPARE, 0)
-        for i in range(bench.options.rounds):
-            say('round %d of %d' % (i + 1, bench.options.rounds))
-            rounds.append(compare.one_round(bench, chat, taps))
-        bench.drop(chat)
-    for name in parts:
-        measure = PARTS[name][0]
-        try:
-            if measure:
-                measure(bench, once, taps)
-        except Failed as why:
-            say('%s: not measured: %s' % (name, why))
-    print('\n'.join(report.lines(bench, rounds, once)))
+    with bench.notes('taps', int(bench.speed * bench.seconds) + compare.SPARE, 100) as taps:
+        if 'compare' in parts:
+            compare_all(bench, rounds, taps)
+        for measurements in filter(None, (PARTS[name][0] for name in parts)):
+            for name, *measurement in measurements(bench, taps):
+                attempt(once, name, *measurement)
 
 
 def main():
     options = read_options()
     if not shutil.which('wrk'):
         say('bench: wrk is missing (Debian: apt-get install wrk)')
-        return 0
-    bench = Bench(options)
+        return 1
+    bench, rounds, once, stopped = Bench(options), [], {}, None
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        run(bench)
-    except Failed as why:
-        say('bench: %s' % why)
+        run(bench, rounds, once)
+    except Exception as why:  # what all of them need
+        stopped = cause(why)
     except KeyboardInterrupt:
-        pass
+        stopped = 'interrupted'
     finally:
         bench.close()
-    return 0
+    if stopped:
+        say('bench: ' + stopped)
+        bench.remarks.append('this is not all: ' + stopped)
+    print('\n'.join(report.lines(bench, rounds, once)))
+    return 1 if stopped or faults(rounds, once) else 0
 
 
 if __name__ == '__main__':

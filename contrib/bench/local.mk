@@ -1,12 +1,18 @@
 # `make bench`: the yardsticks, the notifications and what drives them. Never installed, not built by `make all`.
 
-EXTRA_PROGRAMS = contrib/bench/bare contrib/bench/relay contrib/bench/notes contrib/bench/match contrib/bench/pace
+EXTRA_PROGRAMS = contrib/bench/bare contrib/bench/relay contrib/bench/notes contrib/bench/match
 CLEANFILES += $(EXTRA_PROGRAMS)
 EXTRA_DIST += contrib/bench/bench.py contrib/bench/backlog.py contrib/bench/compare.py contrib/bench/nodes.py contrib/bench/report.py \
 	contrib/bench/starts.py contrib/bench/subjects.py contrib/bench/troubles.py contrib/bench/feed.lua contrib/bench/RESULTS \
 	contrib/bench/peers/install contrib/bench/peers/package.json contrib/bench/peers/package-lock.json contrib/bench/peers/server.js \
 	contrib/bench/peers/tap.js contrib/bench/peers/relay.js contrib/bench/peers/stored.js contrib/bench/peers/hooks.json.tmpl \
-	contrib/bench/peers/answer
+	contrib/bench/peers/answer contrib/bench/test_bench.py
+
+# What the scripts make of figures, and what pace counts.
+check_PROGRAMS += contrib/bench/pace
+if HAVE_PYTHON
+TESTS += contrib/bench/test_bench.py
+endif
 
 BENCH_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(CRYPTO_CFLAGS)
 contrib_bench_notes_SOURCES = contrib/bench/notes.c contrib/bench/hub.c contrib/bench/hub.h
@@ -32,6 +38,6 @@ clean-local:
 	rm -rf bench-peers
 
 # BENCH_FLAGS: --quick, --rounds N, ... (see bench.py --help)
-bench: $(EXTRA_PROGRAMS) tests/sim/callbackd-sim tests/faults/trouble.so callbackd
+bench: $(EXTRA_PROGRAMS) contrib/bench/pace tests/sim/callbackd-sim tests/faults/trouble.so callbackd
 	$(PYTHON) $(srcdir)/contrib/bench/bench.py --build . $(BENCH_FLAGS)
 .PHONY: bench

@@ -3,83 +3,56 @@
 Generator, simulator, server and nodes share the processors: more nodes cannot be faster where there are too few. What a reader can
 calculate with is the processor time of each side."""
 
-import threading, time
+from concurrent.futures import ThreadPoolExecutor
+import contextlib, time
 
-from subjects import harness, Driven, SECRET, cpu_of, postgres_cpu
+from subjects import Tested, arrivals, harness, missing, postgres_cpu
 
-RULES = "rules:\n  - { name: track, tap: 'track:(?<id>ORD-[0-9]{4,12})', reply: { text: 'Order ${id} is on its way.' } }\n"
 MOST = 3
 SECONDS = 2  # of load: longer, and the file of notifications would be used up; what is waiting then is delivered
-
-
-class Node(Driven):
-    def __init__(self, sim, url, number):
-        self.name = 'node %d' % number
-        self.daemon = harness.Daemon(sim, RULES, {'log_level': 'warn', 'store': 'env:STORE_URL', 'limits': {'store_time': '5s'}},
-                                     {'INTERCOM_SECRET': SECRET, 'STORE_URL': url})
-        self.address = '%s:%d' % self.daemon.intake
-
-    def cpu(self):
-        return cpu_of(self.daemon.process.pid)[1]
+PATIENCE = 10  # seconds since the last follow-up: what has not come by then is missing
 
 
 def drive(bench, nodes, notes):
-    """Each node from a generator of its own, all at once: how many were answered 200."""
-    results = [None] * len(nodes)
-
-    def one(i):
-        results[i] = bench.load(nodes[i], notes, SECONDS, i * notes.count // len(nodes))
-
-    threads = [threading.Thread(target=one, args=(i,)) for i in range(len(nodes))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return sum(result['good'] for result in results if result)
+    """Each node from a generator of its own, all at once: how many were answered 200, and what is to be said of them."""
+    with ThreadPoolExecutor(len(nodes)) as together:
+        results = list(together.map(lambda node, part: bench.load(node, part, SECONDS), nodes, notes.parts(len(nodes))))
+    return (sum(result['good'] for result in results),
+            ['%s: %s' % (node.name, text) for node, result in zip(nodes, results) for text in result['remarks']])
 
 
-def delivered(sim, count, seconds):
-    """Waits for so many; how many came, and when the last one did."""
-    accepted, changed = 0, time.monotonic()
-    while accepted < count and time.monotonic() - changed < seconds:
-        now = sim.control('GET', 'count?path=/api/v1/telegram&accepted=1')
-        now = now if isinstance(now, int) else now['count']
-        if now != accepted:
-            accepted, changed = now, time.monotonic()
-        time.sleep(0.01)
-    return accepted, changed
+def measure(bench, notes, count):
+    with contextlib.ExitStack() as left:
+        url, database = left.enter_context(bench.database())
+        sim = left.enter_context(harness.Sim('--quiet'))
+        nodes = [Tested(left, 'node %d' % (i + 1), sim, {'store': 'env:STORE_URL', 'limits': {'store_time': '5s'}}, STORE_URL=url)
+                 for i in range(count)]
+        for node in nodes:
+            node.serve()
+        before, server, begin = sum(node.cpu() for node in nodes), postgres_cpu(bench.server, database), time.monotonic()
+        good, remarks = drive(bench, nodes, notes)
+        came, end = arrivals(lambda: sim.control('GET', 'count?path=/api/v1/telegram&accepted=1'), good, PATIENCE)
+        for node in nodes:
+            node.check()
+        stored = int(bench.server.sql('SELECT count(*) FROM notification', database)[0])  # with what wrk did not wait for
+        due = max(good, stored)
+        return {'rate': came / (end - begin), 'missing': max(0, due - came), 'remarks': remarks, **missing(due, came),
+                'cpu_us': (sum(node.cpu() for node in nodes) - before) * 1e6 / max(came, 1),
+                'server_us': (postgres_cpu(bench.server, database) - server) * 1e6 / max(came, 1)}
 
 
-def measure_with(bench, got, notes, count):
-    postgres = bench.postgres()
-    url = postgres.fresh()
-    database = url.rsplit('/', 1)[1]
-    with harness.Sim('--quiet') as sim:
-        nodes = [Node(sim, url, number + 1) for number in range(count)]
-        try:
-            before, server, begin = sum(n.cpu() for n in nodes), postgres_cpu(postgres, database), time.monotonic()
-            good = drive(bench, nodes, notes)
-            came, end = delivered(sim, good, 10)
-            got['nodes.%d' % count] = came / (end - begin)
-            got['nodes.%d.cpu' % count] = (sum(n.cpu() for n in nodes) - before) * 1e6 / max(came, 1)
-            got['nodes.%d.server' % count] = (postgres_cpu(postgres, database) - server) * 1e6 / max(came, 1)
-        finally:
-            for node in nodes:
-                node.daemon.__exit__(None)
+def measurements(bench, notes):
+    return [('nodes.%d' % count, measure, bench, notes, count) for count in range(1, MOST + 1)]
 
 
-def measure(bench, got, notes):
-    harness.CALLBACKD, harness.SIM = bench.program('callbackd'), bench.program('tests/sim/callbackd-sim')
-    for count in range(1, MOST + 1):
-        measure_with(bench, got, notes, count)
-
-
-def lines(got):
-    if 'nodes.1' not in got:
-        return []
-    out = ['', '%-44s %12s %12s %14s' % ('taps to follow-ups, one PostgreSQL, on disk', 'delivered', 'a node', 'the server')]
-    for count in range(1, MOST + 1):
-        name = 'nodes.%d' % count
-        out.append('%-44s %10.0f/s %9.0f us %11.0f us' % ('%d node%s' % (count, 's' * (count > 1)), got[name],
-                                                         got[name + '.cpu'], got[name + '.server']))
-    return out + ['  (processor time a follow-up)']
+def add_lines(report):
+    names = [(count, 'nodes.%d' % count) for count in range(1, MOST + 1)]
+    if not any(report.results(name) for _, name in names):
+        return
+    report.lines += ['', '%-44s %12s %12s %12s %14s' % ('taps to follow-ups, one PostgreSQL, on disk', 'delivered', 'missing', 'a node',
+                                                        'the server')]
+    for count, name in names:
+        got = report.one(name)
+        report.row('%-44s' % ('%d node%s' % (count, 's' * (count > 1))), name, got and '%10.0f/s %12d %9.0f us %11.0f us' % (
+            got['rate'], got['missing'], got['cpu_us'], got['server_us']))
+    report.lines.append('  (processor time a follow-up; missing: stored, and not delivered within %d s after the last one)' % PATIENCE)

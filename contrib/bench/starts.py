@@ -42,15 +42,19 @@ def start(bench, config, address, record):
         process.wait()
 
 
-def measure(bench, got, taps):
+def measure(bench, taps):
     bench.write('many.yaml', rules())
     with open(taps.file, 'rb') as file:
         records = [file.read(taps.length) for _ in range(2 * TIMES)]
     new, again = [], []
-    for turn in range(TIMES):
+    for _ in range(TIMES):
         store, port = bench.new_store(bench.disk), free_port()
         config = bench.config('http://127.0.0.1:9', 'sqlite:%s/bench.db' % store, 'many.yaml', port)
         for times in new, again:
             times.append(start(bench, config, harness.split_address('127.0.0.1:%d' % port), records.pop()))
         shutil.rmtree(store)
-    got['start.new'], got['start.again'] = statistics.median(new), statistics.median(again)
+    return {'new': statistics.median(new), 'again': statistics.median(again)}
+
+
+def measurements(bench, taps):
+    return [('start', measure, bench, taps)]

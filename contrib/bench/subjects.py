@@ -1,10 +1,10 @@
 """What is measured, and what drives it: servers, the simulator, the generators. Everything listens on the loopback only."""
 
-import collections, contextlib, http.client, json, os, shutil, signal, socket, statistics, subprocess, sys, tempfile, time
+import collections, contextlib, http.client, json, os, shutil, signal, socket, statistics, subprocess, sys, tempfile, time, traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..', '..', 'tests', 'functional'))
-import harness
+import faultkit, harness
 
 SECRET, KEY = 'bench-secret', 'sim-key'
 PATH = '/webhooks/intercom'
@@ -19,6 +19,7 @@ RULES = '''rules:
       buttons:
         - [ { text: Refresh, callback_data: 'track:${id}' } ]
 '''
+ONE_RULE = "rules:\n  - { name: track, tap: 'track:(?<id>ORD-[0-9]{4,12})', reply: { text: 'Order ${id} is on its way.' } }\n"
 CONFIG = '''listen: 127.0.0.1:{port}
 bound_file: {folder}/addresses
 store: {store}
@@ -33,16 +34,59 @@ ENVIRONMENT = dict(os.environ, INTERCOM_SECRET=SECRET, SHOP_KEY=KEY, NODE_ENV='p
 TICK = os.sysconf('SC_CLK_TCK')
 PEERS = ('fastify', 'stored', 'webhook')
 
-Notes = collections.namedtuple('Notes', 'file length count')
+
+class Notes(collections.namedtuple('Notes', 'file length first count')):
+    """Notifications in a file, of one length: `count` of them from number `first` on."""
+
+    def part(self, first, count):
+        return self._replace(first=self.first + first, count=count)
+
+    def parts(self, count):
+        """So many of one size."""
+        size = self.count // count
+        return [self.part(i * size, size) for i in range(count)]
+
 
 
 def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
+# ---- what a measurement comes to: figures by their names, `remarks` below the table, and a `fault` that spoils it or is all there is
+
 class Failed(Exception):
     """A subject could not be measured; the others can."""
 
+
+def attempt(got, name, measure, *arguments):
+    """Puts what measure() gives under this name. Whatever goes wrong is this one's: the others go on, the table and the exit status
+    tell."""
+    try:
+        got[name] = measure(*arguments)
+    except Exception as why:
+        if not isinstance(why, Failed):
+            traceback.print_exc()
+        got[name] = {'fault': cause(why)}
+    for text in [*got[name].get('remarks', []), *filter(None, [got[name].get('fault')])]:
+        say('  %s: %s' % (name, text))
+
+
+def cause(why):
+    """In one line."""
+    text = ' '.join(str(why).split())
+    return text if isinstance(why, Failed) and text else ('%s: %s' % (type(why).__name__, text)).removesuffix(': ')
+
+
+def faults(rounds, once):
+    return [result['fault'] for figures in (*rounds, once) for result in figures.values() if 'fault' in result]
+
+
+def missing(expected, came):
+    """The fault of a result whose follow-ups did not all come."""
+    return {'fault': '%d of %d follow-ups are missing' % (expected - came, expected)} if came < expected else {}
+
+
+# ---- the machine
 
 def cpu_of(pid):
     """Parent, processor seconds of its own (all threads), of its children that have ended."""
@@ -74,15 +118,35 @@ def fdatasync_ms(folder):
 # ---- servers
 
 class Driven:
-    """What load() drives: it has a name and an address."""
+    """What is driven: it has a name, an address and a process, and what it says is in a file."""
 
     def cpu(self):
         """Processor seconds so far."""
-        return 0
+        return cpu_of(self.process.pid)[1]
 
     def beside(self):
         """Those of another server that works for this one."""
         return 0
+
+    def memory(self, name='VmRSS'):
+        """Megabytes."""
+        with open('/proc/%d/status' % self.process.pid) as file:
+            for line in file:
+                if line.startswith(name + ':'):
+                    return int(line.split()[1]) * 1024 / 1e6
+        raise self.failure('is gone')
+
+    def check(self):
+        """What is counted of a program that ends meanwhile is no figure."""
+        if self.process.poll() is not None:
+            raise self.failure('ended by itself (%d)' % self.process.returncode)
+
+    def failure(self, what):
+        """With its last words; more of them go to standard error."""
+        with open(self.log, errors='replace') as file:
+            words = file.read()[-2000:].strip()
+        say(words)
+        return Failed('%s %s%s' % (self.name, what, words and ': ' + words.splitlines()[-1]))
 
 
 class Server(Driven):
@@ -95,21 +159,21 @@ class Server(Driven):
         if bound and os.path.exists(bound):
             os.unlink(bound)
         with open(self.log, 'wb') as log:
-            self.process = subprocess.Popen(command, env={**ENVIRONMENT, **(env or {})}, **{'stdout': log, 'stderr': log, **more})
+            self.process = subprocess.Popen(command, env={**ENVIRONMENT, **(env or {})}, preexec_fn=harness.end_with_parent,
+                                            **{'stdout': log, 'stderr': log, **more})
         try:
             self.wait_address()
-        except Failed:
+        except BaseException:
             self.stop()
             raise
 
     def wait_address(self):
         end = time.monotonic() + 10
-        while time.monotonic() < end and self.process.poll() is None:
-            if self.listens():
-                return
+        while not self.listens():
+            self.check()
+            if time.monotonic() > end:
+                raise self.failure('does not listen')
             time.sleep(0.02)
-        with open(self.log, errors='replace') as log:
-            raise Failed('%s does not start:\n%s' % (self.name, log.read()[-2000:]))
 
     def listens(self):
         if not self.bound:
@@ -124,14 +188,6 @@ class Server(Driven):
     def cpu(self):
         """With children that have ended."""
         return sum(cpu_of(self.process.pid)[1:])
-
-    def memory(self, name='VmRSS'):
-        """Megabytes."""
-        with open('/proc/%d/status' % self.process.pid) as file:
-            for line in file:
-                if line.startswith(name + ':'):
-                    return int(line.split()[1]) * 1024 / 1e6
-        raise Failed('%s is gone' % self.name)
 
     def url(self, path=''):
         return 'http://%s%s' % (self.address, path)
@@ -154,6 +210,24 @@ class Server(Driven):
         self.stop()
 
 
+class Tested(Driven):
+    """callbackd as the tests run it, which ends with the stack `left`."""
+
+    def __init__(self, left, name, sim, config, **env):
+        self.name = name
+        self.daemon = harness.Daemon(sim, ONE_RULE, {'log_level': 'warn', **config}, {'INTERCOM_SECRET': SECRET, **env}, start=False)
+        self.log = self.daemon.log_path
+        left.callback(self.daemon.__exit__, None)
+
+    def serve(self):
+        self.daemon.write_config()
+        try:
+            self.daemon.serve()
+        except AssertionError as why:
+            raise self.failure('does not start (%s)' % why) from why
+        self.process, self.address = self.daemon.process, '%s:%d' % self.daemon.intake
+
+
 class Simulator(Server):
     def __init__(self, bench, port=0):
         bound = os.path.join(bench.folder, 'sim.addr')
@@ -163,8 +237,20 @@ class Simulator(Server):
 
     def accepted(self):
         self.http.request('GET', '/-/count?path=/api/v1/telegram&accepted=1')
-        answer = json.loads(self.http.getresponse().read())
-        return answer if isinstance(answer, int) else answer['count']
+        return json.loads(self.http.getresponse().read())
+
+
+def arrivals(accepted, expected, patience=5, longest=120):
+    """Waits for so many follow-ups, and a moment for those whose webhooks nobody counted any more: how many came, and when the last
+    of them did. Gives up when none has come for `patience` seconds."""
+    begin = changed = time.monotonic()
+    came = accepted()
+    while time.monotonic() - changed < (0.5 if came >= expected else patience) and changed - begin < longest:
+        time.sleep(0.01)
+        now = accepted()
+        if now != came:
+            came, changed = now, time.monotonic()
+    return came, changed
 
 
 class Pace(Server):
@@ -177,15 +263,19 @@ class Pace(Server):
                                          bound, notes.file, str(notes.length)],
                          bound, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def go(self, server):
-        """Drives the server; a dictionary of what came of it."""
+    def go(self, server, may_refuse=False):
+        """Drives the server; what came of it. A webhook whose fate is not among the figures is a fault."""
         out = self.process.communicate(server.address + '\n')[0]
+        server.check()
         if not out.startswith('RESULT '):
-            with open(self.log, errors='replace') as log:
-                raise Failed(log.read()[-500:])
+            raise self.failure('gives no result')
         result = json.loads(out[7:])
-        if result['refused'] or result['broken']:
-            say('  %s: %d not answered 200, %d broken connections' % (server.name, result['refused'], result['broken']))
+        others = [('refused', 'were answered 503')] * (not may_refuse) + [
+            ('strange', 'were answered neither 200 nor 503'), ('broken', 'lost their connection'), ('unanswered', 'were not answered'),
+            ('twice', 'got their follow-up twice')]
+        wrong = ['%d %s' % (result[name], text) for name, text in others if result[name]]
+        if wrong:
+            result['fault'] = 'of %d webhooks %s' % (result['sent'], ', '.join(wrong))
         return result
 
 
@@ -195,18 +285,28 @@ class Bench:
     def __init__(self, options):
         self.options = options
         self.folder = tempfile.mkdtemp(prefix='callbackd-bench-', dir='/dev/shm')
-        self.disk = tempfile.mkdtemp(prefix='bench-', dir=os.path.abspath(options.disk))
+        self.disk = tempfile.tempdir = tempfile.mkdtemp(prefix='bench-', dir=os.path.abspath(options.disk))
         self.seconds = options.seconds
         self.before = os.getloadavg()[0]
-        self.stores = self.repeats = self.speed = 0
+        self.stores = self.speed = 0
         self.peers = self.server = None
+        self.remarks = []
+        harness.CALLBACKD, harness.SIM = self.program('callbackd'), self.program('tests/sim/callbackd-sim')
+        faultkit.TROUBLE = self.program('tests/faults/trouble.so')
         self.write('rules.yaml', RULES)
+        self.expect_disk('SQLite', os.path.abspath(options.disk))
 
     def close(self):
-        if self.server:
-            self.server.end()
+        tempfile.tempdir = None
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.rmtree(self.disk, ignore_errors=True)
+        if self.server:
+            self.server.end()
+
+    def expect_disk(self, whose, folder):
+        kind = subprocess.run(['stat', '--file-system', '--format=%T', folder], stdout=subprocess.PIPE, text=True, check=True).stdout
+        if kind.strip() in ('tmpfs', 'ramfs'):
+            self.remarks.append('no disk: the files of %s were in memory, in %s' % (whose, folder))
 
     def program(self, path):
         return os.path.abspath(os.path.join(self.options.build, path))
@@ -217,30 +317,33 @@ class Bench:
             file.write(text)
         return path
 
+    @contextlib.contextmanager
     def notes(self, name, count, taps):
+        """A file of so many notifications."""
         file = os.path.join(self.folder, name)
-        done = subprocess.run([self.program('contrib/bench/notes'), '--count', str(count), '--taps', str(taps), '--path', PATH, file],
-                              env=ENVIRONMENT, stdout=subprocess.PIPE, check=False)
-        if done.returncode:
-            raise Failed('%d notifications cannot be written to %s' % (count, self.folder))
-        return Notes(file, int(done.stdout.split()[0]), count)
-
-    def drop(self, notes):
-        os.unlink(notes.file)
+        try:
+            done = subprocess.run([self.program('contrib/bench/notes'), '--count', str(count), '--taps', str(taps), '--path', PATH, file],
+                                  env=ENVIRONMENT, stdout=subprocess.PIPE, check=False)
+            if done.returncode:
+                raise Failed('%d notifications cannot be written to %s' % (count, self.folder))
+            yield Notes(file, int(done.stdout.split()[0]), 0, count)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(file)
 
     def probe(self):
         """How many webhooks a second the generator can bring at most; the files have to last for that."""
-        notes = self.notes('probe', 150000, 0)
-        with self.bare() as server:
+        with self.notes('probe', 150000, 0) as notes, self.bare() as server:
             self.speed = self.load(server, notes, 1)['rate']
-        self.drop(notes)
-        self.repeats = 0
 
     def install_peers(self):
-        self.peers = self.program('bench-peers')
-        if subprocess.run([os.path.join(HERE, 'peers', 'install'), self.peers], stdout=sys.stderr, check=False).returncode:
-            say('bench: going on without the peers')
-            self.peers = None
+        folder = self.program('bench-peers')
+        if subprocess.run([os.path.join(HERE, 'peers', 'install'), folder], stdout=sys.stderr, check=False).returncode == 0:
+            self.peers = folder
+
+    def need_peers(self):
+        if not self.peers:
+            raise Failed('contrib/bench/peers/install fails')
 
     def postgres(self):
         """The private server, started when it is first needed."""
@@ -248,7 +351,8 @@ class Bench:
             try:
                 self.server = harness.Postgres()
             except harness.Skip as why:
-                raise Failed(why)
+                raise Failed(why) from why
+            self.expect_disk('PostgreSQL', '/tmp')  # see tests/postgres.py
         return self.server
 
     # ---- subjects
@@ -281,17 +385,27 @@ class Bench:
         server.left.callback(shutil.rmtree, store)
         return server
 
+    @contextlib.contextmanager
+    def database(self):
+        """The URL of an empty one, and its name."""
+        url = self.postgres().fresh()
+        name = url.rsplit('/', 1)[1]
+        try:
+            yield url, name
+        finally:
+            self.server.sql('DROP DATABASE %s WITH (FORCE)' % name, 'postgres')
+
     def callbackd_on_postgres(self, url):
-        postgres = self.postgres()
-        where = postgres.fresh()
-        database = where.rsplit('/', 1)[1]
-        server = Server(self, 'callbackd', self.serve(self.config(url, 'env:STORE_URL')), os.path.join(self.folder, 'addresses'),
-                        'intake', env={'STORE_URL': where})
-        server.left.callback(postgres.sql, 'DROP DATABASE %s WITH (FORCE)' % database, 'postgres')
-        server.beside = lambda: postgres_cpu(postgres, database)
+        with contextlib.ExitStack() as left:
+            where, database = left.enter_context(self.database())
+            server = Server(self, 'callbackd', self.serve(self.config(url, 'env:STORE_URL')), os.path.join(self.folder, 'addresses'),
+                            'intake', env={'STORE_URL': where})
+            server.left = left.pop_all()
+        server.beside = lambda: postgres_cpu(self.server, database)
         return server
 
     def node(self, url, script, *arguments):
+        self.need_peers()
         bound = os.path.join(self.folder, 'node.addr')
         return Server(self, script, ['node', os.path.join(self.peers, script), bound, *arguments], bound,
                       env={'OCTOPODS_URL': url + TELEGRAM})
@@ -303,6 +417,7 @@ class Bench:
         return server
 
     def webhook(self, url):
+        self.need_peers()
         port, folder = free_port(), os.path.join(HERE, 'peers')
         return Server(self, 'webhook', ['webhook', '-ip', '127.0.0.1', '-port', str(port), '-urlprefix', 'webhooks', '-template',
                                         '-hooks', os.path.join(folder, 'hooks.json.tmpl')], address='127.0.0.1:%d' % port,
@@ -317,46 +432,39 @@ class Bench:
 
     # ---- load
 
-    def load(self, server, notes, seconds=None, first=0):
-        """Drives the server with 64 connections; a dictionary of what wrk counted, with `rate`, and microseconds of processor per
-        answer: `cpu_us`, and `beside_us` of another server that works for it."""
+    def load(self, server, notes, seconds=None):
+        """Drives the server with 64 connections: what wrk counted, with `rate`, those answered 200 a second, and microseconds of processor
+        for each: `cpu_us`, and `beside_us` of another server that works for it. wrk's times are of all answers."""
         before, beside = server.cpu(), server.beside()
         out = subprocess.run(['wrk', '-t1', '-c%d' % CONNECTIONS, '-d%ds' % (seconds or self.seconds), '-s',
                               os.path.join(HERE, 'feed.lua'), 'http://%s%s' % (server.address, PATH), '--',
-                              notes.file, str(notes.length), str(first)],
-                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
+                              notes.file, *map(str, notes[1:])],
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False).stdout
+        server.check()
         line = next((line for line in out.splitlines() if line.startswith('RESULT ')), None)
         if line is None:
             raise Failed('wrk: ' + out[-500:])
         result = json.loads(line[7:])
         good = result['answers'] - result['refused']
-        result.update(good=good, rate=good / (result['us'] / 1e6), cpu_us=(server.cpu() - before) * 1e6 / max(good, 1),
-                      beside_us=(server.beside() - beside) * 1e6 / max(good, 1))
-        if result['refused'] or result['broken'] or result['timeouts']:
-            say('  %s: %d not answered 200, %d broken connections, %d late'
-                % (server.name, result['refused'], result['broken'], result['timeouts']))
-        if result['repeats']:
-            self.repeats += result['repeats']
-            say('  NOTE: the file was used up, %d notifications went out twice' % result['repeats'])
+        if not good:
+            raise Failed('none of %d webhooks was answered 200' % result['answers'])
+        others = (('refused', 'not answered 200'), ('broken', 'lost their connection'), ('timeouts', 'took more than two seconds'),
+                  ('repeats', 'went out twice, as the file was used up'))
+        result.update(good=good, rate=good / (result['us'] / 1e6), cpu_us=(server.cpu() - before) * 1e6 / good,
+                      beside_us=(server.beside() - beside) * 1e6 / good,
+                      remarks=['%d webhooks %s' % (result[name], text) for name, text in others if result[name]])
         return result
 
-    def delivery(self, server, sim, notes, seconds=None, first=0):
-        """Taps at full speed, then waits for the last follow-up: a dictionary of how many came (`count`), and a second from the first
-        webhook to the last of them (`rate`), with microseconds of processor for each."""
+    def delivery(self, server, sim, notes, seconds=None):
+        """Taps at full speed, then waits for the last follow-up: how many came (`count`), and a second from the first webhook to the last
+        of them (`rate`), with microseconds of processor for each."""
         before, begin, cpu, beside = sim.accepted(), time.monotonic(), server.cpu(), server.beside()
-        result = self.load(server, notes, seconds, first)
-        count, changed = sim.accepted() - before, time.monotonic()
-        while time.monotonic() - changed < (0.5 if count >= result['good'] else 5):
-            time.sleep(0.01)
-            now = sim.accepted() - before
-            if now != count:
-                count, changed = now, time.monotonic()
-            if changed - begin > self.seconds + 120:
-                break
-        if count < result['good']:
-            say('  %s: %d of %d follow-ups arrived' % (server.name, count, result['good']))
-        return {'count': count, 'rate': count / (changed - begin), 'cpu_us': (server.cpu() - cpu) * 1e6 / max(count, 1),
-                'beside_us': (server.beside() - beside) * 1e6 / max(count, 1)}
+        load = self.load(server, notes, seconds)
+        count, end = arrivals(lambda: sim.accepted() - before, load['good'])
+        server.check()
+        return {'count': count, 'rate': count / (end - begin), 'cpu_us': (server.cpu() - cpu) * 1e6 / max(count, 1),
+                'beside_us': (server.beside() - beside) * 1e6 / max(count, 1), 'remarks': load['remarks'],
+                **missing(load['good'], count)}
 
 
 def postgres_cpu(postgres, database):
