@@ -55,6 +55,65 @@ static void at_once_after_trouble(void **state)
     kit_close(&kit);
 }
 
+/* A channel of which each chat gets three messages, and then one a second; of five in a minute the next is held. */
+#define STRICT \
+    "  strict: { url: http://127.0.0.1:9, key: env:KIT_SECRET, rate: off, chat_rate: 1/s, loop_guard: 5 }\n"
+#define TO_STRICT \
+    "rules: [ { name: track, tap: 'track:.*', dedup: 0s, reply: { channel: strict, text: a } } ]\n"
+
+/* A chat that waits for nothing, and whose messages come too fast: what is begun as it is made waits, and is held, like any other. */
+static void at_once_and_too_fast(void **state)
+{
+    struct kit kit;
+    int64_t before;
+
+    (void)state;
+    kit_open_with(&kit, true, TO_STRICT, STRICT);
+    kit.stepped = true;
+    kit_start(&kit);
+    quiet_tap(&kit, 1);
+    before = kit.engine->now;
+    for (int i = 0; i < 5; i++) {
+        assert_true(stage_send_at_once(kit.engine, text_of("shop")));
+        kit_tap(&kit, 2 * i + 1, "700000001");
+        kit_answer_ok(&kit, kit_request(&kit));
+        kit_until_runs(&kit, "done", i + 2);
+    }
+    assert_true(kit.engine->now - before >= 2000);
+    kit_tap(&kit, 11, "700000001");
+    kit_until_runs(&kit, "held", 1);
+    kit_stop(&kit);
+    assert_null(kit.first);
+    kit_settled(&kit);
+    kit_close(&kit);
+}
+
+/* What lay in the store for longer than its rule allows is not sent, though its chat waits for nothing. */
+static void at_once_and_too_late(void **state)
+{
+    struct notification_row row = { .id = 1, .source = text_of("intercom"), .state = NOTIFICATION_NEW };
+    char body[KIT_BODY];
+    struct fault fault;
+    struct kit kit;
+
+    (void)state;
+    kit_open(&kit, true,
+             "rules: [ { name: track, tap: 'track:.*', send_within: 1s, reply: { text: a } } ]\n");
+    kit_intercom(body, sizeof(body), 1, "700000001", KIT_TAP);
+    row.body = text_of(body);
+    row.stored_at = engine_now(kit.engine) - 1000;
+    assert_int_equal(store_begin(kit_store(&kit), &fault), STORE_OK);
+    store_add_notifications(kit_store(&kit), &row, 1);
+    assert_int_equal(store_commit(kit_store(&kit), &fault), STORE_OK);
+    kit.stepped = true;
+    kit_start(&kit);
+    kit_until_runs(&kit, "expired", 1);
+    kit_stop(&kit);
+    assert_null(kit.first);
+    kit_settled(&kit);
+    kit_close(&kit);
+}
+
 /* A rule that has nothing to say answers, too. */
 static void what_ends_as_it_begins_is_answered(void **state)
 {
@@ -206,6 +265,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(at_once_after_trouble),
+        cmocka_unit_test(at_once_and_too_fast),
+        cmocka_unit_test(at_once_and_too_late),
         cmocka_unit_test(what_ends_as_it_begins_is_answered),
         cmocka_unit_test(one_number_twice),
         cmocka_unit_test(counts_are_of_what_is_stored),
