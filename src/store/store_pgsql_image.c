@@ -5,7 +5,8 @@
    asking, and changed in both, without waiting. PostgreSQL has the whole truth at any moment: what is not in the image is asked for.
 
    The chats are locked (ascending), so nobody else changes them, or adds runs. A run of a chat in the image that is not itself in it is
-   not ready, or it is behind the first PGSQL_READY_MOST that are: whatever may bring it before them ends the image. */
+   not ready, or it is behind the first PGSQL_READY_MOST that are: when the last of these ends, the chat is fetched anew. Whatever else may
+   make a run ready ends the image. */
 
 static bool has_run(struct store *store, int64_t id)
 {
@@ -48,16 +49,6 @@ static void fill_runs(struct store *store, const struct run_row *runs, size_t n)
         if (known && end - i == PGSQL_READY_MOST)
             (void)!mem_insert(pgsql_image(store), MEM_LONG, &(struct mem_long){ chat, runs[end - 1].id });
     }
-}
-
-/* With it ends what is known of its chat's order. */
-static bool is_last_known(struct store *store, int64_t id)
-{
-    const struct run_row *run = mem_find(pgsql_image(store), MEM_RUN, MEM_KEY, &(struct run_row){ .id = id });
-    const struct mem_long *chat =
-        run ? mem_find(pgsql_image(store), MEM_LONG, MEM_KEY, &(struct mem_long){ .chat = run->chat }) : NULL;
-
-    return chat && chat->last_run == id;
 }
 
 static void read_variable(struct db_cursor *c, void *out)
@@ -153,6 +144,52 @@ size_t pgsql_claim_chats(struct store *store, struct text channel, int64_t now, 
     else
         store_fail(store, STORE_TEMPFAIL, "no memory for the rows of a query");
     return pgsql_checked(store) ? n : 0;
+}
+
+/* --- chats with more ready runs ------------------------------------------------------------------------------------------ */
+
+/* The chat of which nothing is known behind this run; NULL: there is none. */
+static const struct mem_long *find_long(struct store *store, int64_t id)
+{
+    const struct run_row *run = mem_find(pgsql_image(store), MEM_RUN, MEM_KEY, &(struct run_row){ .id = id });
+    const struct mem_long *chat =
+        run ? mem_find(pgsql_image(store), MEM_LONG, MEM_KEY, &(struct mem_long){ .chat = run->chat }) : NULL;
+
+    return chat && chat->last_run == id ? chat : NULL;
+}
+
+/* Nor is it known any more which runs its entry has. */
+static void forget_run(struct mem *image, const struct run_row *run)
+{
+    const struct send_row key = { .run = run->id, .step = INT32_MIN, .n = INT32_MIN }, *send;
+    const struct mem_entry *entry =
+        mem_find(image, MEM_ENTRY, MEM_KEY, &(struct mem_entry){ .row.id = run->entry });
+
+    if (entry && !mem_delete(image, MEM_ENTRY, entry))
+        return;
+    while ((send = mem_first(image, MEM_SEND, MEM_KEY, &key)) != NULL && send->run == run->id)
+        if (!mem_delete(image, MEM_SEND, send))
+            return;
+    (void)!mem_delete(image, MEM_RUN, run);
+}
+
+/* Its runs that have ended stay as they are. */
+static void fetch_anew(struct store *store, const struct mem_long *chat)
+{
+    struct mem *image = pgsql_image(store);
+    const int64_t id = chat->chat;
+    const struct run_row key = { .chat = id, .begun = true, .said_at = INT64_MIN, .seq = INT64_MIN }, *run;
+    const struct mem_variable *variable;
+
+    while ((run = mem_first(image, MEM_RUN, MEM_RUN_HEAD, &key)) != NULL && run->chat == id &&
+           pgsql_checked(store))
+        forget_run(image, run);
+    while ((variable = mem_next_variable(image, id, NULL)) != NULL && pgsql_checked(store))
+        (void)!mem_delete(image, MEM_VARIABLE, variable);
+    if (pgsql_known_chat(store, id))
+        (void)!mem_delete(image, MEM_CHAT, pgsql_known_chat(store, id));
+    if (mem_delete(image, MEM_LONG, chat) && pgsql_checked(store))
+        pgsql_prefetch_chats(store, &id, 1);
 }
 
 /* --- reading from it --------------------------------------------------------------------------------------------------- */
@@ -282,12 +319,19 @@ bool pgsql_amend_send(struct store *store, const struct send_row *row)
 
 bool pgsql_set_run(struct store *store, int64_t run, enum run_state state, struct text reason, int64_t now)
 {
+    const struct mem_long *chat = find_long(store, run);
+    bool set;
+
     pgsql_forget_buttons_of(store, run);
-    if (has_run(store, run) && !is_last_known(store, run))
-        return pgsql_follow(store, mem_set_run(pgsql_of(store)->image, run, state, reason, now)) &&
-               pgsql_followed(store, db_set_run(store, run, state, reason, now));
-    empty(store);
-    return db_set_run(store, run, state, reason, now);
+    if (!has_run(store, run)) {
+        empty(store);
+        return db_set_run(store, run, state, reason, now);
+    }
+    set = pgsql_follow(store, mem_set_run(pgsql_of(store)->image, run, state, reason, now)) &&
+          pgsql_followed(store, db_set_run(store, run, state, reason, now));
+    if (set && chat)
+        fetch_anew(store, chat);
+    return set && !store_failed(store);
 }
 
 /* --- changing what may be in it ------------------------------------------------------------------------------------------ */

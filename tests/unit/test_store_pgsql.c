@@ -519,6 +519,7 @@ static void test_a_long_chat_at_once(struct fixture *f)
     int64_t chat = put_chat(f, "shop", "a");
     struct run_row run, early, late;
     struct chat_row row;
+    unsigned long trips;
 
     for (int i = 0; i < 19; i++)
         put_run(f, chat, 10 + i);
@@ -528,6 +529,7 @@ static void test_a_long_chat_at_once(struct fixture *f)
     store_prefetch_chats(f->store, &chat, 1);
     assert_true(store_add_run(f->store, &late, 0, 100));
     assert_true(store_add_run(f->store, &early, 0, 100));
+    trips = store_pgsql_trips(f->store);
     for (int i = 0; i < 21; i++) {
         assert_true(store_head_run(f->store, chat, f->arena, &run));
         assert_int_equal(run.said_at, 9 + i);
@@ -537,6 +539,7 @@ static void test_a_long_chat_at_once(struct fixture *f)
         assert_true(store_set_run(f->store, run.id, RUN_DONE, TEXT_NONE, 2000));
     }
     assert_false(store_head_run(f->store, chat, f->arena, &run));
+    assert_in_range(store_pgsql_trips(f->store) - trips, 2, 3); /* each brings eight of them */
     commit(f);
 }
 
