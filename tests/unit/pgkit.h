@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-/* pgkit_start: its URL, or NULL, then *why says why not; with CALLBACKD_NEED_POSTGRES in the environment that is a failure. */
-const char *pgkit_start(const char **why);
+/* pgkit_main: `tests` with its URL; the program's exit status. Without one to start, or without tests (NULL: built without libpq), a
+   line that says so; with CALLBACKD_NEED_POSTGRES in the environment that is a failure. */
+int pgkit_main(int (*tests)(const char *url));
 /* pgkit_say: one of the script's words (stop, start, kill, freeze, thaw), and waits until it is done. */
 bool pgkit_say(const char *word);
-void pgkit_end(void);

@@ -3,16 +3,13 @@
 #include "config.h"
 
 #include "enginekit.h"
-
-#include <stdio.h>
-#include <stdlib.h>
+#include "pgkit.h"
 
 #if HAVE_LIBPQ
 
-#include "pgkit.h"
-
 #include "store/store_pgsql.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define MOST 60
@@ -87,29 +84,19 @@ static void answers_of_the_inbox(void **state)
     kit_close(&kit);
 }
 
-int main(void)
+static int test_all(const char *url)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(answers_of_the_inbox) };
-    const char *why;
-    int failed;
 
-    server = pgkit_start(&why);
-    if (!server) {
-        printf("1..0 # SKIP %s\n", why);
-        pgkit_end();
-        return 0;
-    }
-    failed = cmocka_run_group_tests(tests, NULL, NULL);
-    pgkit_end();
-    return failed;
+    server = url;
+    return cmocka_run_group_tests_name("engine_pgsql", tests, NULL, NULL);
 }
 
 #else
+#define test_all NULL
+#endif
 
 int main(void)
 {
-    printf("1..0 # SKIP built without libpq\n");
-    return getenv("CALLBACKD_NEED_POSTGRES") ? 1 : 0;
+    return pgkit_main(test_all);
 }
-
-#endif

@@ -567,34 +567,24 @@ static const struct store_test server_tests[] = {
 
 /* --- the program --------------------------------------------------------------------------------------------------- */
 
-int main(void)
+static int test_all(const char *url)
 {
     static const struct store_test *const all[] = { common_tests, intake_tests,       run_tests,
                                                     chat_tests,   upkeep_tests,       node_tests,
                                                     server_tests, pgsql_intake_tests, same_tests };
-    const char *why;
-    int failed;
 
-    server = pgkit_start(&why);
-    if (!server) {
-        printf("1..0 # SKIP %s\n", why);
-        pgkit_end();
-        return 0;
-    }
+    server = url;
     setenv("STORE_URL", server, 1);
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         add_tests(all[i], PGSQL, clear);
-    failed = run_added_tests();
-    pgkit_end();
-    return failed;
+    return run_added_tests();
 }
 
 #else
+#define test_all NULL
+#endif
 
 int main(void)
 {
-    printf("1..0 # SKIP built without libpq\n");
-    return getenv("CALLBACKD_NEED_POSTGRES") ? 1 : 0;
+    return pgkit_main(test_all);
 }
-
-#endif
