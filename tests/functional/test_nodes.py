@@ -93,6 +93,26 @@ def test_what_a_killed_node_had_is_taken_over():
 
 
 @test
+def test_what_is_read_from_the_inbox_is_answered_once():
+    """Both nodes hear of all messages; one is killed with its GETs under way."""
+    with Sim() as sim, Nodes(sim, 1) as all:
+        first = all.nodes[0]
+        events = [hubspot_event(5000000000 + n, f"m{n}") for n in range(60)]
+        for n in range(60):
+            sim.control("PUT", f"hubspot/messages/{5000000000 + n}/m{n}", hubspot_message(f"one:{n}", str(700000000 + n)))
+        sim.fault(path="/conversations/", hang=True, times=8)
+        wait_for(lambda: first.post_hubspot(events) == 200, "the acknowledgement")
+        wait_for(lambda: len(sim.requests("/conversations/")) == 8, "the first GETs, as many as there may be")
+        second = all.add()
+        wait_for(lambda: second.post_hubspot(events) == 200, "the acknowledgement")
+        first.kill()
+        sim.control("DELETE", "faults")
+        wait_for(lambda: len(of_users(sim)) == 60, "the answers", 2 * PATIENCE)
+        second.settled()
+        assert of_users(sim) == {str(700000000 + n): [f"one {n}"] for n in range(60)}
+
+
+@test
 def test_a_node_that_slept_past_its_lease_sends_nothing_that_another_has():
     with Sim() as sim, Nodes(sim, 2) as all:
         first, second = all.nodes
