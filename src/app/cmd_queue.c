@@ -7,12 +7,24 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ARENA_MAX ((size_t)256 << 20)
 #define SEND_WITHIN_MS 900000 /* for what is sent anew by hand */
+
+/* What came of a change: a text about its subject, or why not. */
+struct result {
+    int code;
+    const char *kind, *text;
+};
+
+/* What a command changes: the thing with an id of the command line, or (id 0) the channel. */
+struct change {
+    const char *name;
+    int64_t id;
+    struct result result;
+};
 
 struct queue {
     struct store *store;
@@ -21,6 +33,8 @@ struct queue {
     int64_t limit, now;
     bool may_duplicate, json;
     const char *channel, *reason;
+    struct change *changes;
+    size_t n_changes;
 };
 
 /* --- list and show ------------------------------------------------------------------------------------------------------ */
@@ -76,10 +90,14 @@ static int show(struct queue *queue, int argc, char **argv)
 
 /* --- changes --------------------------------------------------------------------------------------------------------------- */
 
-static int refused(int64_t id, const char *why)
+static struct result fine(const char *kind, const char *text)
 {
-    fprintf(stderr, "callbackd: %" PRId64 ": %s\n", id, why);
-    return EXIT_FINDINGS;
+    return (struct result){ EXIT_FINE, kind, text };
+}
+
+static struct result refused(const char *why)
+{
+    return (struct result){ EXIT_FINDINGS, "", why };
 }
 
 /* By id, and no daemon changes it meanwhile: whoever goes on with a run has its chat. */
@@ -103,84 +121,78 @@ static bool has_send(struct queue *queue, int64_t run, enum send_state state)
     return false;
 }
 
-static int retry_run(struct queue *queue, const struct run_row *run)
+static struct result retry_run(struct queue *queue, const struct run_row *run)
 {
     if (run->state == RUN_DONE)
-        return refused(run->id, "this run is done; there is nothing to send again");
+        return refused("this run is done; there is nothing to send again");
     if (run->state == RUN_READY)
-        return refused(run->id, "this run is waiting already");
+        return refused("this run is waiting already");
     if (has_send(queue, run->id, SEND_SENDING))
-        return refused(run->id, "a request of this run is under way; look again in a moment");
+        return refused("a request of this run is under way; look again in a moment");
     if (has_send(queue, run->id, SEND_UNKNOWN) && !queue->may_duplicate)
-        return refused(run->id, "a request left and no answer came: the customer may have the message "
-                                "already; to send it again all "
-                                "the same, add --may-duplicate");
+        return refused("a request left and no answer came: the customer may have the message already; "
+                       "to send it again all the same, add --may-duplicate");
     if (!store_rearm_run(queue->store, run->id, queue->now, queue->now + SEND_WITHIN_MS))
-        return refused(run->id, "this run cannot be tried again");
-    printf("run %" PRId64 " waits at the end of its chat\n", run->id);
-    return EXIT_FINE;
+        return refused("this run cannot be tried again");
+    return fine("run ", "waits at the end of its chat");
 }
 
-static int retry(struct queue *queue, int64_t id)
+static struct result retry(struct queue *queue, int64_t id)
 {
     struct run_row run;
 
     if (get_run(queue, id, &run))
         return retry_run(queue, &run);
-    if (store_rearm_entry(queue->store, id, queue->now) || store_rearm_notification(queue->store, id)) {
-        printf("%" PRId64 " will be worked on again\n", id);
-        return EXIT_FINE;
-    }
+    if (store_rearm_entry(queue->store, id, queue->now) || store_rearm_notification(queue->store, id))
+        return fine("", "will be worked on again");
     return refused(
-        id, "there is no run, stuck, expired or unaddressed entry, or stuck notification with this id");
+        "there is no run, stuck, expired or unaddressed entry, or stuck notification with this id");
 }
 
-static int end_run(struct queue *queue, const struct run_row *run, enum run_state state, const char *word)
+static struct result end_run(struct queue *queue, const struct run_row *run, enum run_state state,
+                             const char *text)
 {
     if (has_send(queue, run->id, SEND_SENDING))
-        return refused(run->id, "a request of this run is under way; look again in a moment");
+        return refused("a request of this run is under way; look again in a moment");
     if (!store_set_run(queue->store, run->id, state, text_of(queue->reason ? queue->reason : "by hand"),
                        queue->now))
-        return refused(run->id, "this run has ended already");
-    printf("run %" PRId64 " is %s\n", run->id, word);
-    return EXIT_FINE;
+        return refused("this run has ended already");
+    return fine("run ", text);
 }
 
-static int drop(struct queue *queue, int64_t id)
+static struct result drop(struct queue *queue, int64_t id)
 {
     struct text reason = text_of(queue->reason ? queue->reason : "dropped by hand");
     struct run_row run;
 
     if (get_run(queue, id, &run))
-        return end_run(queue, &run, RUN_DROPPED, "dropped");
-    if (store_drop_entry(queue->store, id, reason) || store_drop_notification(queue->store, id, reason)) {
-        printf("%" PRId64 " is dropped\n", id);
-        return EXIT_FINE;
-    }
-    return refused(id, "there is nothing with this id that waits or is stuck");
+        return end_run(queue, &run, RUN_DROPPED, "is dropped");
+    if (store_drop_entry(queue->store, id, reason) || store_drop_notification(queue->store, id, reason))
+        return fine("", "is dropped");
+    return refused("there is nothing with this id that waits or is stuck");
 }
 
-static int hold(struct queue *queue, int64_t id)
+static struct result hold(struct queue *queue, int64_t id)
 {
     struct run_row run;
 
     if (!get_run(queue, id, &run))
-        return not_there(id);
-    return end_run(queue, &run, RUN_HELD, "held");
+        return refused("the store has no run with this id");
+    return end_run(queue, &run, RUN_HELD, "is held");
 }
 
-static int release(struct queue *queue, int64_t id)
+static struct result release(struct queue *queue, int64_t id)
 {
     struct run_row run;
 
     if (!get_run(queue, id, &run))
-        return not_there(id);
+        return refused("the store has no run with this id");
     if (run.state != RUN_HELD)
-        return refused(id, "this run is not held");
+        return refused("this run is not held");
     return retry_run(queue, &run);
 }
 
-static int release_channel(struct queue *queue)
+static struct result release_channel(struct queue *queue)
 {
     struct channel_row *rows;
     size_t n = store_channels(queue->store, queue->arena, &rows);
@@ -191,55 +203,17 @@ static int release_channel(struct queue *queue)
         rows[i].paused = TEXT_NONE;
         rows[i].not_before = 0;
         store_put_channel(queue->store, &rows[i]);
-        printf("channel %s is open\n", queue->channel);
-        return EXIT_FINE;
+        return fine("channel ", "is open");
     }
-    fprintf(stderr, "callbackd: channel '%s' is not paused\n", queue->channel);
-    return EXIT_FINDINGS;
-}
-
-static int change_each(struct queue *queue, int argc, char **argv,
-                       int (*change)(struct queue *queue, int64_t id))
-{
-    int code = EXIT_FINE;
-
-    if (argc == 0)
-        return EXIT_USAGE;
-    for (int i = 0; i < argc && !store_failed(queue->store); i++) {
-        int64_t id;
-        int one = parse_id(argv[i], &id) ? change(queue, id) : EXIT_USAGE;
-
-        code = one > code ? one : code;
-    }
-    return code;
-}
-
-static int do_retry(struct queue *queue, int argc, char **argv)
-{
-    return change_each(queue, argc, argv, retry);
-}
-
-static int do_drop(struct queue *queue, int argc, char **argv)
-{
-    return change_each(queue, argc, argv, drop);
-}
-
-static int do_hold(struct queue *queue, int argc, char **argv)
-{
-    return change_each(queue, argc, argv, hold);
-}
-
-static int do_release(struct queue *queue, int argc, char **argv)
-{
-    return queue->channel && argc == 0 ? release_channel(queue) : change_each(queue, argc, argv, release);
+    return refused("this channel is not paused");
 }
 
 static const struct action {
     const char *name;
-    bool changes;
-    int (*run)(struct queue *queue, int argc, char **argv);
-} actions[] = { { "list", false, list },   { "show", false, show },   { "retry", true, do_retry },
-                { "drop", true, do_drop }, { "hold", true, do_hold }, { "release", true, do_release } };
+    int (*look)(struct queue *queue, int argc, char **argv);
+    struct result (*change)(struct queue *queue, int64_t id);
+} actions[] = { { "list", list, NULL }, { "show", show, NULL }, { "retry", NULL, retry },
+                { "drop", NULL, drop }, { "hold", NULL, hold }, { "release", NULL, release } };
 
 /* --- the command ------------------------------------------------------------------------------------------------------------ */
 
@@ -275,36 +249,51 @@ static void take_time(struct queue *queue)
         queue->now = at;
 }
 
-static enum store_status change_once(struct queue *queue, const struct action *action, int argc, char **argv,
-                                     int *code, struct fault *fault)
+static enum store_status change_once(struct queue *queue, const struct action *action, struct fault *fault)
 {
     enum store_status status = store_begin(queue->store, fault);
 
     if (status != STORE_OK)
         return status;
     take_time(queue);
-    *code = action->run(queue, argc, argv);
+    for (size_t i = 0; i < queue->n_changes && !store_failed(queue->store); i++) {
+        struct change *change = &queue->changes[i];
+
+        arena_reset(queue->arena);
+        change->result = change->id ? action->change(queue, change->id) : release_channel(queue);
+    }
     return store_commit(queue->store, fault);
+}
+
+static int tell(const struct change *changes, size_t n)
+{
+    int code = EXIT_FINE;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct result *result = &changes[i].result;
+
+        if (result->code == EXIT_FINE)
+            printf("%s%s %s\n", result->kind, changes[i].name, result->text);
+        else
+            fprintf(stderr, "callbackd: %s: %s\n", changes[i].name, result->text);
+        code = result->code > code ? result->code : code;
+    }
+    return code;
 }
 
 /* Everything of one call is one transaction. Nothing is printed during it: a terminal that is stopped, or a pager, would hold up
    the daemon, which waits for the same lock; and it may have to be done again. */
-static enum store_status change(struct queue *queue, const struct action *action, int argc, char **argv,
-                                int *code, struct fault *fault)
+static enum store_status change(struct queue *queue, const struct action *action, int *code,
+                                struct fault *fault)
 {
-    static char until_committed[2][1 << 18];
     enum store_status status;
     int tries = 0;
 
-    setvbuf(stdout, until_committed[0], _IOFBF, sizeof(until_committed[0]));
-    setvbuf(stderr, until_committed[1], _IOFBF, sizeof(until_committed[1]));
-    do {
-        status = change_once(queue, action, argc, argv, code, fault);
-        if (status != STORE_OK) { /* it did not happen */
-            __fpurge(stdout);
-            __fpurge(stderr);
-        }
-    } while (cmdline_again(status, &tries));
+    do
+        status = change_once(queue, action, fault);
+    while (cmdline_again(status, &tries));
+    if (status == STORE_OK)
+        *code = tell(queue->changes, queue->n_changes);
     return status;
 }
 
@@ -312,7 +301,7 @@ static enum store_status change(struct queue *queue, const struct action *action
 static enum store_status look(struct queue *queue, const struct action *action, int argc, char **argv,
                               int *code, struct fault *fault)
 {
-    *code = action->run(queue, argc, argv);
+    *code = action->look(queue, argc, argv);
     return store_failed(queue->store) ? store_commit(queue->store, fault) : STORE_OK;
 }
 
@@ -320,7 +309,8 @@ static int run_action(struct queue *queue, const struct action *action, int argc
 {
     struct fault fault = { "" };
     int code = EXIT_TROUBLE;
-    enum store_status status = (action->changes ? change : look)(queue, action, argc, argv, &code, &fault);
+    enum store_status status =
+        action->look ? look(queue, action, argc, argv, &code, &fault) : change(queue, action, &code, &fault);
 
     if (status != STORE_OK) {
         fprintf(stderr, "callbackd: the store failed, %s: %s\n",
@@ -330,7 +320,7 @@ static int run_action(struct queue *queue, const struct action *action, int argc
                 fault.text);
         return EXIT_TROUBLE;
     }
-    return code == EXIT_USAGE ? usage() : code;
+    return code;
 }
 
 static int with_store(const char *path, struct queue *queue, const struct action *action, int argc,
@@ -348,6 +338,27 @@ static int with_store(const char *path, struct queue *queue, const struct action
     store_close(queue->store);
     config_free(config);
     return code;
+}
+
+/* All of them, before anything is changed. */
+static int read_changes(struct queue *queue, const struct action *action, int argc, char **argv)
+{
+    bool by_channel = action->change == release && queue->channel && argc == 0;
+
+    queue->n_changes = by_channel ? 1 : (size_t)argc;
+    if (!queue->n_changes)
+        return EXIT_USAGE;
+    queue->changes = calloc(queue->n_changes, sizeof(*queue->changes));
+    if (!queue->changes) {
+        fprintf(stderr, "callbackd: memory is out, nothing was changed: name fewer ids\n");
+        return EXIT_TROUBLE;
+    }
+    for (size_t i = 0; i < queue->n_changes; i++) {
+        queue->changes[i].name = by_channel ? queue->channel : argv[i];
+        if (!by_channel && !parse_id(argv[i], &queue->changes[i].id))
+            return EXIT_USAGE;
+    }
+    return EXIT_FINE;
 }
 
 static bool read_number(const char *word, int64_t least, int64_t *out)
@@ -374,7 +385,7 @@ int cmd_queue(int argc, char **argv)
                                               { "may-duplicate", NULL, &queue.may_duplicate },
                                               { NULL, NULL, NULL } };
     const struct action *action;
-    int n;
+    int n, code;
 
     if (!cmdline_parse(argc, argv, options, &n) || !(action = find_action(n ? argv[1] : NULL)) ||
         !read_number(after, 0, &queue.filter.after) || !read_number(limit, 1, &queue.limit) ||
@@ -386,5 +397,9 @@ int cmd_queue(int argc, char **argv)
     queue.filter.user_id = chat ? text_of(chat) : TEXT_NONE;
     queue.filter.source = source ? text_of(source) : TEXT_NONE;
     queue.filter.rule = rule ? text_of(rule) : TEXT_NONE;
-    return with_store(path, &queue, action, n - 1, argv + 2);
+    code = action->change ? read_changes(&queue, action, n - 1, argv + 2) : EXIT_FINE;
+    if (code == EXIT_FINE)
+        code = with_store(path, &queue, action, n - 1, argv + 2);
+    free(queue.changes);
+    return code == EXIT_USAGE ? usage() : code;
 }

@@ -653,6 +653,8 @@ def test_queue_without_a_daemon():
         assert change(daemon, "hold", "--reason", "look first", run["id"])[0] == 0
         held = daemon.queue("--state", "held")
         assert [(i["id"], i["reason"]) for i in held] == [(run["id"], "look first")], held
+        code, out = change(daemon, "release", run["id"], "x")
+        assert code == 2 and "'x' is no id" in out and daemon.queue("--state", "held") == held, (code, out)
         assert change(daemon, "release", run["id"])[0] == 0
         code, out = change(daemon, "release", run["id"])
         assert code == 1 and "not held" in out, (code, out)
