@@ -37,6 +37,7 @@ enum sql {
     SQL_LOCK_CHATS,
     SQL_DISOWN_NODE,
     SQL_DISOWN_FETCHES,
+    SQL_VERSION,
     SQL_JOIN,
     SQL_BEAT,
     SQL_LAPSED,

@@ -147,8 +147,10 @@ int pgsql_fd(struct store *store);
 /* --- store_pgsql_schema.c ----------------------------------------------------------------------------------------- */
 
 /* pgsql_prepare_tables: they are there, in this program's version; the daemon makes and migrates them, once however many nodes
-   start together. False: STORE_BROKEN or TEMPFAIL stands in the store. */
+   start together, and migrates them only while no node is at work. False: STORE_BROKEN or TEMPFAIL stands in the store. */
 bool pgsql_prepare_tables(struct pgsql_db *db) CHECKED;
+/* pgsql_knows_tables: of this version, or are they newer than this program? False: STORE_BROKEN stands in the store. */
+bool pgsql_knows_tables(struct pgsql_db *db, int64_t version) CHECKED;
 
 /* --- store_pgsql_image.c ------------------------------------------------------------------------------------------ */
 

@@ -14,15 +14,17 @@ static void read_node(struct db_cursor *cursor, void *out)
 
 static const struct db_shape one_node = { sizeof(struct node_row), read_node };
 
-/* Until the commit no other node joins: they would take the same number. */
+/* Until the commit no other node joins, which would take the same number, or migrates the tables. */
 int64_t pgsql_join(struct store *store, struct text name, int64_t now, int64_t lease_until)
 {
     struct pgsql_db *db = pgsql_of(store);
-    struct db_pair node;
+    struct db_pair version, node;
 
     db->node = 0;
     db_write(&db->db, SQL_LOCK_NODES, DB_NOTHING);
-    if (!db_one(&db->db, SQL_JOIN, DB_VALUES(db_text(name), db_int(now), db_int(lease_until)), &db_one_number,
+    if (!db_one(&db->db, SQL_VERSION, DB_NOTHING, &db_one_number, NULL, &version) ||
+        !pgsql_knows_tables(db, version.first) ||
+        !db_one(&db->db, SQL_JOIN, DB_VALUES(db_text(name), db_int(now), db_int(lease_until)), &db_one_number,
                 NULL, &node))
         return 0;
     db->node = node.first;

@@ -119,12 +119,37 @@ static bool read_version(struct pgsql_db *db, int64_t *version)
         return false;
     if (*version < 1)
         return failed(db, STORE_BROKEN, "the table meta there is not callbackd's");
-    if (*version <= NEWEST)
-        return true;
-    return store_fail(&db->db.store, STORE_BROKEN,
+    return pgsql_knows_tables(db, *version);
+}
+
+bool pgsql_knows_tables(struct pgsql_db *db, int64_t version)
+{
+    return version <= NEWEST ||
+           store_fail(&db->db.store, STORE_BROKEN,
                       "PostgreSQL: made by a newer callbackd (version %" PRId64
-                      " of the tables, this program knows %" PRId64 ")",
-                      *version, NEWEST);
+                      " of the tables, this program knows %" PRId64 "); install that one here, too",
+                      version, NEWEST);
+}
+
+/* The sum of the others' work and ours would be neither version's: so of the nodes that know only the old tables none is at work. One that
+   sleeps for longer than its lease finds that it is fenced (SQL_FENCE). No lease is begun or renewed meanwhile: that writes the table. */
+static bool end_old_nodes(struct pgsql_db *db, int64_t version)
+{
+    int64_t nodes = 0;
+
+    if (!pgsql_sql(db,
+                   "LOCK TABLE node IN SHARE ROW EXCLUSIVE MODE; SELECT count(*) FROM node"
+                   " WHERE lease_until > CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
+                   NODES_US, &nodes))
+        return false;
+    if (nodes == 0)
+        return pgsql_sql(db, "UPDATE node SET lease_until = 0", NODES_US, NULL);
+    return store_fail(
+        &db->db.store, STORE_TEMPFAIL,
+        "PostgreSQL: this callbackd brings the tables from version %" PRId64 " to %" PRId64 ", but %" PRId64
+        " node%s still work%s with them: stop %s (SELECT name FROM node), then "
+        "start this one; after a crash a node counts until its lease is over",
+        version, NEWEST, nodes, nodes == 1 ? "" : "s", nodes == 1 ? "s" : "", nodes == 1 ? "it" : "them");
 }
 
 /* All in one transaction: PostgreSQL's tables are made and changed by transactions as rows are. The first node has the lock; when it
@@ -139,7 +164,7 @@ static bool migrate(struct pgsql_db *db)
                    "BEGIN; SET LOCAL statement_timeout = '110s'; SET LOCAL lock_timeout = '110s';"
                    " SELECT pg_advisory_xact_lock(1667394411, hashtext(current_schema()))",
                    NODES_US, NULL) ||
-        !read_version(db, &version))
+        !read_version(db, &version) || (version > 0 && version < NEWEST && !end_old_nodes(db, version)))
         return false;
     for (; version < NEWEST; version++)
         if (!pgsql_sql(db, migrations[version], NODES_US, NULL))

@@ -72,10 +72,13 @@ const char *const pgsql_texts[SQL_COUNT] = {
     [SQL_CALL] = "NOTIFY callbackd_work",
 
     /* Nobody takes over from a node in the middle of a transaction; and of one that was taken over from, none begins. Nor does one beside
-       another of the same node, which its last session may still be at. */
+       another of the same node, which its last session may still be at. Nor one of a node that slept while the tables were brought to
+       another version: its lease has become 0. */
     [SQL_FENCE] =
-        "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) FROM node WHERE id = ?1 FOR NO KEY UPDATE",
+        "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) FROM node WHERE id = ?1 AND lease_until > 0"
+        " FOR NO KEY UPDATE",
     [SQL_LOCK_NODES] = "LOCK TABLE node IN SHARE ROW EXCLUSIVE MODE",
+    [SQL_VERSION] = "SELECT CAST(v AS BIGINT) FROM meta WHERE k = 'version'",
     [SQL_JOIN] =
         "INSERT INTO node(id, name, lease_until) SELECT (?2 << 22) | (number << 12), ?1, ?3"
         " FROM generate_series(CAST(0 AS BIGINT), " NUMBER(STORE_NODES) " - 1) AS number"

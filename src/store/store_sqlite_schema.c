@@ -152,9 +152,11 @@ bool sqlite_check_schema(struct sqlite_db *db, int *version)
     if (found < 1)
         return not_ours(db);
     if (found > sqlite_newest_version())
-        return store_fail(&db->db.store, STORE_BROKEN,
-                          "%s: made by a newer callbackd (version %lld of the tables, this program knows %d)",
-                          db->path, (long long)found, sqlite_newest_version());
+        return store_fail(
+            &db->db.store, STORE_BROKEN,
+            "%s: made by a newer callbackd (version %lld of the tables, this program knows %d); "
+            "install that one here",
+            db->path, (long long)found, sqlite_newest_version());
     *version = (int)found;
     return true;
 }

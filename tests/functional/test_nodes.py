@@ -181,6 +181,49 @@ def test_other_rules_are_shown():
             node.wait_metric('callbackd_nodes{rules="same_rules"}', 2)
 
 
+def refused(all):
+    """What a node says that does not start."""
+    with Daemon(all.sim, RULES, env={"STORE_URL": all.url}, start=False) as node:
+        try:
+            node.serve()
+        except AssertionError:
+            assert node.process.returncode == 4, node.process.returncode
+            return node.log_text()
+        raise AssertionError("it serves")
+
+
+@test
+def test_tables_are_brought_up_when_no_older_node_is_at_work():
+    """As if the node there were one of version 1."""
+    with Sim() as sim, Nodes(sim, 1) as all:
+        old = all.with_a_chat()
+        all.sql("UPDATE meta SET v = '1' WHERE k = 'version'; DELETE FROM meta WHERE k = 'ordered_keys'")
+        why = refused(all)
+        assert "1 node still works with them: stop it" in why and "version 1" in why, why
+        old.tap("<p>one:2</p>")
+        sim.wait_sends(2)
+        assert old.terminate() == 0
+        all.add().tap("<p>one:3</p>")
+        assert texts(sim, 3) == ["one 1", "one 2", "one 3"]
+        assert all.sql("SELECT v FROM meta WHERE k = 'version'") != ["1"]
+
+
+@test
+def test_a_node_that_finds_newer_tables_refuses_webhooks():
+    """As if it had slept while a newer one brought them up."""
+    with Sim() as sim, Nodes(sim, 1) as all:
+        node = all.with_a_chat()
+        known = all.sql("SELECT v FROM meta WHERE k = 'version'")[0]
+        all.sql("UPDATE meta SET v = '1000' WHERE k = 'version'; UPDATE node SET lease_until = 0")
+        wait_for(lambda: node.page("/readyz")[0] == 503, "not being ready")
+        assert node.post_intercom(intercom_replied("<p>one:2</p>")) == 503
+        for said in node.page("/readyz")[1], refused(all):
+            assert "made by a newer callbackd" in said and "version 1000" in said and "install" in said, said
+        all.sql(f"UPDATE meta SET v = '{known}' WHERE k = 'version'")
+        node.tap("<p>one:3</p>")
+        assert texts(sim, 2) == ["one 1", "one 3"]
+
+
 @test
 def test_what_is_kept_of_a_chat_is_one_for_all():
     with Sim() as sim, Nodes(sim, 2) as all:

@@ -8,6 +8,7 @@
 
 #include <libpq-fe.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,6 +30,16 @@ static void test_beside(struct fixture *f)
     assert_true(store_changed(f->store));
     assert_false(store_changed(f->store));
     store_close(beside);
+}
+
+static void exec(struct fixture *f, const char *sql)
+{
+    PGconn *conn = PQconnectdb(f->url);
+    PGresult *result = PQexec(conn, sql);
+
+    assert_int_equal(PQresultStatus(result), PGRES_COMMAND_OK);
+    PQclear(result);
+    PQfinish(conn);
 }
 
 /* The node's number, too. */
@@ -74,6 +85,28 @@ static void test_nodes(struct fixture *f)
     begin(f);
     commit(f);
     store_close(other);
+}
+
+/* Whoever finds tables of a newer program, or changed ones, has nothing to do with them any more: not even after a long sleep. */
+static void test_other_versions(struct fixture *f)
+{
+    int64_t number, node = join(f->store, &number);
+    struct fault fault = { "" };
+    struct store *newer;
+
+    exec(f, "UPDATE meta SET v = '1' WHERE k = 'version'; DELETE FROM meta WHERE k = 'ordered_keys'");
+    open_gives(f, STORE_SERVE, STORE_TEMPFAIL, "1 node still works with them: stop it");
+    begin(f); /* nothing was changed */
+    store_beat(f->store, node, T("rules"), 1);
+    commit(f);
+    newer = open_as(f, STORE_SERVE);
+    store_close(newer);
+    assert_int_equal(store_begin(f->store, &fault), STORE_FENCED);
+    exec(f, "UPDATE meta SET v = '1000' WHERE k = 'version'");
+    assert_int_equal(store_join(f->store, T("a node"), 3600000, &fault), 0);
+    assert_true(strstr(fault.text, "made by a newer callbackd") && strstr(fault.text, "install"));
+    exec(f, "UPDATE meta SET v = '2' WHERE k = 'version'");
+    assert_int_not_equal(join(f->store, &number), node);
 }
 
 static void test_calls(struct fixture *f)
@@ -231,6 +264,7 @@ static void test_forget_sees_one_moment(struct fixture *f)
 const struct store_test node_tests[] = {
     { "beside", test_beside },
     { "nodes", test_nodes },
+    { "other versions", test_other_versions },
     { "calls", test_calls },
     { "disown one", test_disown_one },
     { "claims pass over what is locked", test_claims_pass_over_what_is_locked },
