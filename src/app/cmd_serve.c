@@ -4,7 +4,10 @@
 #include "app/confine.h"
 #include "app/daemon.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 /* For the program that reads the log, once it is known that there is one; a person reads them as `check` prints them. */
 static void tell(const struct generation *generation, struct findings *findings)
@@ -20,17 +23,33 @@ static void tell(const struct generation *generation, struct findings *findings)
         generation_log_finding(finding->level == FINDING_NOTE ? LOG_INFO : LOG_WARN, "rules", finding);
 }
 
-/* Before anything else is read or made: what a reload can do later must be possible now, and files must be the user's. A configuration
-   that cannot be read is told of by generation_load. */
-static bool confine(const char *path, struct fault *fault)
+/* What a reload will do has to be possible now. */
+static bool can_reload(const char *path, struct fault *fault)
 {
-    struct findings *findings = findings_new();
-    struct config *config = findings ? configfile_read(path, findings) : NULL;
-    bool ok = confine_memory(fault) && (!config || confine_become(config->user, fault));
+    return access(path, R_OK) == 0 ||
+           fault_set(fault, "%s: %s: the user of the configuration reads it at each reload", path,
+                     strerror(errno));
+}
 
-    config_free(config);
-    findings_free(findings);
-    return ok;
+/* Before rules and secrets are read, or anything is made: files must be the user's. A configuration that could not be read is told of
+   later. */
+static bool confine(const char *path, const struct config *config, struct fault *fault)
+{
+    return !config || (confine_become(config->user, fault) && can_reload(path, fault));
+}
+
+static struct generation *load(const char *path, struct findings *findings, struct fault *fault)
+{
+    struct config *config = configfile_read(path, findings);
+    struct generation *generation;
+
+    if (!confine(path, config, fault)) {
+        config_free(config);
+        return NULL;
+    }
+    generation = generation_build(config, SECRETS_NEEDED, findings);
+    tell(generation, findings);
+    return generation;
 }
 
 int cmd_serve(int argc, char **argv)
@@ -38,22 +57,19 @@ int cmd_serve(int argc, char **argv)
     const char *path = CMDLINE_CONFIG;
     const struct cmdline_option options[] = { { "c", &path, NULL }, { NULL, NULL, NULL } };
     struct findings *findings;
-    struct generation *generation;
-    struct fault fault;
+    struct generation *generation = NULL;
+    struct fault fault = { "" };
     int n;
 
     if (!cmdline_parse(argc, argv, options, &n) || n != 0) {
         fprintf(stderr, "usage: callbackd serve -c FILE\n");
         return EXIT_USAGE;
     }
-    if (!confine(path, &fault)) {
-        fprintf(stderr, "callbackd: %s\n", fault.text);
-        return EXIT_CONFIG;
-    }
     findings = findings_new();
-    generation = findings ? generation_load(path, SECRETS_NEEDED, findings) : NULL;
-    if (findings)
-        tell(generation, findings);
+    if (findings && confine_memory(&fault))
+        generation = load(path, findings, &fault);
+    if (*fault.text)
+        fprintf(stderr, "callbackd: %s\n", fault.text);
     findings_free(findings);
     return generation ? daemon_run(path, generation) : EXIT_CONFIG;
 }

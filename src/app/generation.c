@@ -229,16 +229,23 @@ static bool read_rules(struct whole *whole, struct findings *findings)
 
 struct generation *generation_load(const char *path, enum secrets_need secrets, struct findings *findings)
 {
+    return generation_build(configfile_read(path, findings), secrets, findings);
+}
+
+struct generation *generation_build(struct config *config, enum secrets_need secrets,
+                                    struct findings *findings)
+{
     struct whole *whole = calloc(1, sizeof(*whole));
     bool ok;
 
     if (!whole) {
+        config_free(config);
         finding_error(findings, (struct place){ 0 }, "out of memory");
         return NULL;
     }
     atomic_init(&whole->references, 1);
-    whole->public.config = whole->config = configfile_read(path, findings);
-    ok = whole->config != NULL;
+    whole->public.config = whole->config = config;
+    ok = config != NULL;
     if (ok) {
         check_tls(whole, findings);
         ok = read_rules(whole, findings);

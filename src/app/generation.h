@@ -23,6 +23,9 @@ enum secrets_need {
    warnings also when it works). The caller holds the one reference. */
 struct generation *generation_load(const char *path, enum secrets_need secrets,
                                    struct findings *findings) CHECKED;
+/* generation_build: the same of a configuration that was read, which it takes. NULL: it could not be, and findings say why. */
+struct generation *generation_build(struct config *config, enum secrets_need secrets,
+                                    struct findings *findings) CHECKED;
 /* generation_with: the same configuration with other rules, which it takes; without secrets. NULL when memory is out: the rules
    are freed. */
 struct generation *generation_with(struct generation *generation, struct ruleset *ruleset) CHECKED;

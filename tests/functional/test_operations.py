@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+import threading
 
 from harness import *
 
@@ -157,6 +158,24 @@ def test_check_of_the_configuration_itself():
         for command in (["check"], ["serve"], ["queue", "list"], ["explain", "1"]):
             code, out, err = daemon.run(*command)
             assert code == 3 and "callbackd.yaml" in out + err, (command, code, out, err)
+
+
+@test
+def test_configuration_is_read_once():
+    """From a pipe, which gives it to one reader: one that came a second time would wait for ever."""
+    with Sim() as sim, Daemon(sim, RULES, start=False) as daemon:
+        with open(daemon.path("callbackd.yaml")) as file:
+            text = file.read()
+        os.unlink(daemon.path("callbackd.yaml"))
+        os.mkfifo(daemon.path("callbackd.yaml"))
+
+        def write():
+            with open(daemon.path("callbackd.yaml"), "w") as pipe:
+                pipe.write(text)
+        threading.Thread(target=write, daemon=True).start()
+        daemon.serve()
+        daemon.tap("track:1")
+        assert texts(sim, 1) == ["order 1"]
 
 
 @test
