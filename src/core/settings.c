@@ -17,14 +17,15 @@ static bool fill_hours(const struct settings *settings, struct json_object *scop
     return doc_add(scope, "hours", hours);
 }
 
-/* The language as the settings have it; p == NULL: it is none of them. */
+/* The language as the settings have it, by which texts and conditions know it; helpdesks write de, DE or de-AT. p == NULL: it is none of
+   them. */
 static struct text known_language(const struct settings *settings, struct text language)
 {
     if (!settings->languages)
         return language;
     for (size_t i = 0; language.p && settings->languages[i]; i++)
-        if (text_is(language, settings->languages[i]))
-            return language;
+        if (text_is_nocase(language, settings->languages[i]))
+            return text_of(settings->languages[i]);
     return TEXT_NONE;
 }
 

@@ -18,5 +18,6 @@ struct settings {
 #define SETTINGS_SESSION_MS ((int64_t)30 * 60 * 1000)
 
 /* settings_fill: sets `hours` ({ "shop": "open" }) and `lang` in a scope, for this time. The language is chat.lang, else
-   contact.language up to '-', each if it is one of `languages`, else the first of them. False when memory is out. */
+   contact.language up to '-', each if it is one of `languages` in letters of either case, else the first of them. False when memory
+   is out. */
 bool settings_fill(const struct settings *settings, struct json_object *scope, int64_t now_ms) CHECKED;

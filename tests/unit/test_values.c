@@ -327,9 +327,13 @@ static void test_languages(void **state)
     } rows[] = {
         { "{}", "en", NULL },
         { "{\"contact\":{\"language\":\"de-AT\"}}", "de", "de" },
+        { "{\"contact\":{\"language\":\"DE\"}}", "de", "DE" },
+        { "{\"contact\":{\"language\":\"De-at\"}}", "de", "De" },
+        { "{\"contact\":{\"language\":\"deu\"}}", "en", "deu" },
         { "{\"contact\":{\"language\":\"fr\"}}", "en", "fr" },
         { "{\"contact\":{\"language\":5}}", "en", NULL },
         { "{\"contact\":{\"language\":\"de\"},\"chat\":{\"lang\":\"en\"}}", "en", "en" },
+        { "{\"contact\":{\"language\":\"de\"},\"chat\":{\"lang\":\"EN\"}}", "en", "EN" },
         { "{\"contact\":{\"language\":\"de\"},\"chat\":{\"lang\":\"xx\"},\"lang\":\"old\"}", "de", "xx" },
     };
 
