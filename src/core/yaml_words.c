@@ -332,14 +332,15 @@ static bool hint_leftover(const struct document *document, size_t at, struct fin
     return true;
 }
 
-/* A bracket that was opened in an earlier line. */
+/* A bracket that was opened in an earlier line, or is open at the end of the file. */
 static bool hint_open(const struct document *document, const struct yaml_trouble *trouble,
                       struct findings *findings)
 {
     struct place opened = document_place(document, trouble->opened, 1);
 
     if (trouble->opened >= document->source.n || !strchr("[{", document->source.p[trouble->opened]) ||
-        opened.line >= document_place(document, trouble->offset, 1).line)
+        (opened.line >= document_place(document, trouble->offset, 1).line &&
+         trouble->offset < document->source.n))
         return false;
     finding_hint(findings, "the '%c' of line %d is still open", document->source.p[trouble->opened],
                  opened.line);
@@ -363,6 +364,14 @@ static void hint(const struct document *document, const struct yaml_trouble *tro
         finding_hint(findings, "%s", words->hint);
 }
 
+/* What is missing at the end of the file is missing behind its last words: behind the end of their line there is no line. */
+static size_t behind_words(struct text source, size_t at)
+{
+    while (at >= source.n && source.n && strchr(" \r\n", source.p[source.n - 1]))
+        at = --source.n;
+    return at;
+}
+
 void yaml_explain(const struct document *document, const struct yaml_trouble *trouble,
                   struct findings *findings)
 {
@@ -370,6 +379,7 @@ void yaml_explain(const struct document *document, const struct yaml_trouble *tr
 
     if (find_cause(document, trouble, findings))
         return;
-    error_at(document, words->opened ? trouble->opened : trouble->offset, findings, words->text);
+    error_at(document, words->opened ? trouble->opened : behind_words(document->source, trouble->offset),
+             findings, words->text);
     hint(document, trouble, words, findings);
 }

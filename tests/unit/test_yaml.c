@@ -193,6 +193,12 @@ static void test_yaml(void **state)
         { "a: { ${x}: y }\n", "1:7 a text with ${...} inside { } or [ ] needs quotes [write: '${x}: y']" },
         { "a: [ b, c\nd: e\n", "2:2 a ',' or ']' is missing before this [the '[' of line 1 is still open]" },
         { "a: { b: c\nd: e\n", "2:2 a ',' or '}' is missing before this [the '{' of line 1 is still open]" },
+        /* at the end of the file, with and without the end of its line */
+        { "a: { b: c\n", "1:10 a ',' or '}' is missing before this [the '{' of line 1 is still open]" },
+        { "a: { b: c", "1:10 a ',' or '}' is missing before this [the '{' of line 1 is still open]" },
+        { "a: [ b,\r\n\r\n", "1:8 a value is missing before this" },
+        { "a: {\n  b: c,\n  d: [ e ] # f\n\n",
+          "3:15 a ',' or '}' is missing before this [the '{' of line 1 is still open]" },
         { "a: [ b ]]\n", "1:9 a key is expected here [this bracket closes nothing]" },
         { "- a\nb: c\n", "2:1 a '-' is expected here, as before the other elements [check the indentation: "
                          "elements of one list stand in the same column]" },
