@@ -50,12 +50,11 @@ static void note_result(struct engine *engine, struct result_mail *result)
         lookup_count(engine, &result->job, -1);
     else if (source && source->in_flight > 0) /* it may have been removed and come back */
         source->in_flight--;
-    if (engine->results_due == 0 || engine->n_results == engine->room_results) {
+    if (!engine_forget(engine, &result->job) || engine->n_results == engine->room_results) {
         log_error("a result that was not asked for is left out", log_num("run", result->job.run));
         mail_free(&result->mail);
         return;
     }
-    engine->results_due--;
     engine->results[engine->n_results++] = result;
 }
 
@@ -108,7 +107,7 @@ static int64_t sleep_ms(const struct engine *engine)
 
 static bool all_quiet(const struct engine *engine)
 {
-    return engine->results_due == 0 && mailbox_waiting(engine->setup.in) == 0;
+    return engine->n_under_way == 0 && mailbox_waiting(engine->setup.in) == 0;
 }
 
 /* A store that fails just now is no reason to forget what requests came to. */
@@ -309,6 +308,7 @@ void engine_free(struct engine *engine)
     generation_unref(engine->generation);
     free(engine->accepts);
     free(engine->results);
+    free(engine->under_way);
     free(engine->channels);
     free(engine->channels_before);
     free(engine->sources);

@@ -98,7 +98,7 @@ static void undo(struct engine *engine)
 
         if (mail->kind != MAIL_REQUEST)
             continue;
-        engine->results_due--;
+        (void)!engine_forget(engine, job);
         if (job->kind == JOB_SEND || job->kind == JOB_POLL)
             engine->sends_in_flight--;
         else if (job->kind == JOB_LOOKUP)

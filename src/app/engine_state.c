@@ -87,21 +87,34 @@ const struct rule *engine_rule(struct engine *engine, const struct run_row *run)
     return ruleset ? ruleset_find(ruleset, run->rule) : NULL;
 }
 
+/* For one more request, and its result. */
+static bool make_room(struct engine *engine)
+{
+    const size_t needed = engine->n_results + engine->n_under_way + 1;
+    struct result_mail **results;
+    struct job *under_way;
+
+    if (needed <= engine->room_results)
+        return true;
+    results = realloc(engine->results, 2 * needed * sizeof(*results));
+    if (results)
+        engine->results = results;
+    under_way = realloc(engine->under_way, 2 * needed * sizeof(*under_way));
+    if (under_way)
+        engine->under_way = under_way;
+    if (results && under_way)
+        engine->room_results = 2 * needed;
+    else
+        memory_failed();
+    return results && under_way;
+}
+
 struct request_mail *engine_request(struct engine *engine, const struct job *job)
 {
-    size_t needed = engine->n_results + engine->results_due + 1;
     struct request_mail *request;
 
-    if (needed > engine->room_results) {
-        struct result_mail **results = realloc(engine->results, 2 * needed * sizeof(struct result_mail *));
-
-        if (!results) {
-            memory_failed();
-            return NULL;
-        }
-        engine->results = results;
-        engine->room_results = 2 * needed;
-    }
+    if (!make_room(engine))
+        return NULL;
     request = mail_request(job);
     if (request)
         request->result->asked_with = generation_ref(engine->generation);
@@ -113,12 +126,49 @@ void engine_post(struct engine *engine, struct mail *mail)
     if (mail->kind == MAIL_REQUEST) {
         struct request_mail *request = (struct request_mail *)mail;
 
-        engine->results_due++;
+        engine->under_way[engine->n_under_way++] = request->job;
         request->start_before_ms = node_start_before(engine);
     }
     mail->next = NULL;
     *engine->outbox.tail = mail;
     engine->outbox.tail = &mail->next;
+}
+
+/* A question about a send has its attempt, too. */
+static bool is_same(const struct job *a, const struct job *b)
+{
+    return a->kind == b->kind && a->run == b->run && a->step == b->step && a->n == b->n &&
+           a->attempt == b->attempt && a->entry == b->entry && a->fetch == b->fetch;
+}
+
+bool engine_forget(struct engine *engine, const struct job *job)
+{
+    for (size_t i = engine->n_under_way; i-- > 0;)
+        if (is_same(&engine->under_way[i], job)) {
+            engine->under_way[i] = engine->under_way[--engine->n_under_way];
+            return true;
+        }
+    return false;
+}
+
+bool engine_awaits(const struct engine *engine, const struct send_row *send)
+{
+    for (size_t i = 0; i < engine->n_under_way; i++) {
+        const struct job *job = &engine->under_way[i];
+
+        if (job->kind != JOB_FETCH && job->kind != JOB_POLL && job->run == send->run &&
+            job->step == send->step && job->n == send->n && job->attempt == send->attempt)
+            return true;
+    }
+    return false;
+}
+
+bool engine_awaits_chat(const struct engine *engine, int64_t chat)
+{
+    for (size_t i = 0; i < engine->n_under_way; i++)
+        if (engine->under_way[i].kind != JOB_FETCH && engine->under_way[i].chat == chat)
+            return true;
+    return false;
 }
 
 static void add_tally(struct engine *engine, const struct tally *one)

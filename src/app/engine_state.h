@@ -135,9 +135,10 @@ struct engine {
 
     struct accept_mail **accepts; /* taken from the mailbox, not answered yet */
     size_t n_accepts;
-    struct result_mail **results; /* taken from the mailbox, not settled yet */
-    size_t n_results, room_results;
-    struct entered entered; /* handed in by engine_enter */
+    struct result_mail **results;                /* taken from the mailbox, not settled yet */
+    struct job *under_way;                       /* requests without a result yet, in no order */
+    size_t n_results, n_under_way, room_results; /* room: of each */
+    struct entered entered;                      /* handed in by engine_enter */
     struct outbox outbox;
     /* What was not handed over because nobody knows whether the transaction that decided on it is stored. */
     struct job *doubts;
@@ -148,7 +149,6 @@ struct engine {
     int sends_in_flight, lookups_in_flight, lookups_of[LOOKUP_KINDS];
     int64_t lookup_turn;   /* when the last of those looks again that wait for a place */
     struct cache *answers; /* of lookups */
-    size_t results_due;    /* of requests of all kinds */
     struct store_counts counts, delta;
     int64_t shown[RUN_STATES]; /* the counts that the metrics have */
 
@@ -191,8 +191,13 @@ struct source_state *engine_source(struct engine *engine, struct text name);
 const struct rule *engine_rule(struct engine *engine, const struct run_row *run);
 /* engine_request: a request with a place for its result; NULL when memory is out. For engine_post. */
 struct request_mail *engine_request(struct engine *engine, const struct job *job) CHECKED;
-/* engine_post: hands a mail to the loop after the commit. */
+/* engine_post: hands a mail to the loop after the commit; a request is under way from now on. */
 void engine_post(struct engine *engine, struct mail *mail);
+/* engine_forget: the request is under way no longer. False: it was not. engine_awaits: is this attempt at the send, engine_awaits_chat:
+   is anything of the chat? */
+bool engine_forget(struct engine *engine, const struct job *job) CHECKED;
+bool engine_awaits(const struct engine *engine, const struct send_row *send);
+bool engine_awaits_chat(const struct engine *engine, int64_t chat);
 /* engine_tally: one more of a metric, engine_tally_seconds: of a histogram, after the commit; a and b, the labels' values, are lent
    until then. engine_tally_end: the transaction is over. */
 void engine_tally(struct engine *engine, enum metric metric, const char *a, const char *b);

@@ -13,7 +13,7 @@
 
 void doubts_keep(struct engine *engine)
 {
-    const size_t more = engine->results_due; /* those of this transaction are among them */
+    const size_t more = engine->n_under_way; /* those of this transaction are among them */
     struct job *grown = realloc(engine->doubts, (engine->n_doubts + more + 1) * sizeof(*grown));
 
     if (!grown) {
