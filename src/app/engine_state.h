@@ -121,10 +121,8 @@ struct engine {
         int64_t beat_until;  /* the same, when this transaction is stored; 0: as before */
         int64_t counted_at;  /* from then on all others divide the rates by us, too; 0: not known yet */
         int64_t beat_at, share_at, call_at, count_at;
-        int64_t
-            renewed_at; /* the connection to the store; 0: what may have been lost then has been looked for */
-        int64_t looked_at; /* when that was looked for last */
-        bool looked_back;  /* this transaction has found nothing more of it */
+        bool look_back;   /* the store may be on a server that lacks what was committed last */
+        bool looked_back; /* this transaction has dealt with what was lost */
     } node;
     int64_t now, owner, first_id; /* first_id: what is older was stored by an earlier process */
     struct channel_state *channels, *channels_before; /* before: as they were when the transaction began */
@@ -362,9 +360,9 @@ void poll_settle(struct engine *engine, const struct result_mail *result);
 enum store_status stage_take_over(struct engine *engine, struct fault *fault) CHECKED;
 /* upkeep_settle_left: what the owner (0: anybody) was sending when it ended; how many sends. */
 int64_t upkeep_settle_left(struct engine *engine, int64_t owner);
-/* upkeep_settle_lost: what this node began before that time, and must have had the results of, if the store still knew. False: there
-   is nothing such. */
-bool upkeep_settle_lost(struct engine *engine, int64_t before);
+/* upkeep_settle_lost: what the store says is under way here, and is not. Once all results that came are settled. False: there may be
+   more. */
+bool upkeep_settle_lost(struct engine *engine) CHECKED;
 /* --- stage_node.c: several nodes on one store. Without others all of it does nothing. ----------------------------------------- */
 
 /* node_begin: store_begin, after which a node that is fenced is none any more: node_join comes before anything else. */

@@ -403,8 +403,10 @@ void lookup_settle(struct engine *engine, const struct result_mail *result)
     struct going going;
     const struct step *step = NULL;
 
-    if (!store_get_run(engine->store, result->job.run, engine->arena, &run))
+    if (!store_get_run(engine->store, result->job.run, engine->arena, &run)) {
+        settle_go_on(engine, result->job.chat); /* the store lost the run, and the chat may be ours still */
         return;
+    }
     engine_work_on(engine, WORK_RUN, run.id);
     if (run_resume(&going, engine, &run))
         step = step_of(&going, &result->job);

@@ -98,10 +98,8 @@ void node_ended(struct engine *engine, bool stored)
     else if (engine->node.beat_until)
         engine->node.beat_at = 0;
     engine->node.beat_until = 0;
-    if (engine->node.renewed_at && !stored) /* results are kept, and settled by a later one */
-        engine->node.renewed_at = engine->now;
-    else if (engine->node.looked_back)
-        engine->node.renewed_at = 0;
+    if (engine->node.looked_back && stored)
+        engine->node.look_back = false;
     engine->node.looked_back = false;
 }
 
@@ -195,21 +193,17 @@ int64_t node_rates_from(const struct engine *engine)
     return engine->node.counted_at;
 }
 
-/* What was under way when the connection was made anew has had its result a lease later, and a beat after that it is stored: if the
-   engine was at work all the time, and the store took what it did. What is still under way there got its result while the store was on
-   a server that is gone, and on this one nobody would ever come to it. */
+/* A new connection may be to a server that was behind when it took over. What it calls under way, and is not, got its result while the
+   store was on the server that is gone, and on this one nobody would ever come to it. Some of the results that are here are kept for
+   later in a careful transaction. */
 void node_look_back(struct engine *engine)
 {
     struct node_state *node = &engine->node;
-    const bool was_away = engine->now > node->looked_at + 2 * beat_ms(engine);
 
-    if (!node->joined)
-        return;
-    if (store_renewed(engine->store) || (node->renewed_at && was_away))
-        node->renewed_at = engine->now;
-    node->looked_at = engine->now;
-    if (node->renewed_at && engine->now > node->renewed_at + lease_ms(engine) + beat_ms(engine))
-        node->looked_back = !upkeep_settle_lost(engine, node->renewed_at);
+    if (store_renewed(engine->store))
+        node->look_back = true;
+    if (node->look_back && !engine->careful)
+        node->looked_back = upkeep_settle_lost(engine);
 }
 
 void stage_node(struct engine *engine)

@@ -1,7 +1,8 @@
 /* T5, `unknown_send: poll`: of a send that is unknown, but whose answer gave an id, Octopods is asked what became of the message.
 
    It stays `unknown` meanwhile, with the time of the next request in due_at, and its run stays the head of its chat. That a request is
-   under way is stored nowhere: after a crash, or on another node, whoever has the chat next asks again. */
+   under way is stored nowhere: after a crash, on another node, or where the store lost the answer, whoever has the chat next asks
+   again. */
 
 #include "app/stage_run.h"
 

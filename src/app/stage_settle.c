@@ -206,8 +206,10 @@ static void settle_send(struct engine *engine, const struct result_mail *result)
     log_attempt(result, &verdict);
     engine_tally(engine, METRIC_SENDS, result->job.owner, outcome_name(verdict.outcome));
     settle_channel(engine, result, &verdict);
-    if (needs_run(verdict.outcome) && !store_get_run(engine->store, result->job.run, engine->arena, &run))
+    if (needs_run(verdict.outcome) && !store_get_run(engine->store, result->job.run, engine->arena, &run)) {
+        settle_go_on(engine, result->job.chat); /* the store lost the run, and the chat may be ours still */
         return;
+    }
     if (verdict.outcome == OUTCOME_UNKNOWN) {
         row.channel = text_of(result->job.owner);
         settle_unknown(engine, &run, &row);

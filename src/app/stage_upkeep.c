@@ -43,7 +43,7 @@ int64_t upkeep_settle_left(struct engine *engine, int64_t owner)
     int64_t settled = 0;
     size_t n;
 
-    while ((n = store_next_sending(engine->store, owner, INT64_MAX, PAGE, engine->arena, &sends)) > 0) {
+    while ((n = store_next_sending(engine->store, owner, PAGE, engine->arena, &sends)) > 0) {
         for (size_t i = 0; i < n; i++)
             (void)settle_left(engine, &sends[i], "the program ended while the request was under way");
         settled += (int64_t)n;
@@ -51,18 +51,60 @@ int64_t upkeep_settle_left(struct engine *engine, int64_t owner)
     return settled;
 }
 
-bool upkeep_settle_lost(struct engine *engine, int64_t before)
+/* Chats that nothing is under way for; locked. */
+static size_t find_lost_chats(struct engine *engine, const struct chat_row *chats, size_t n, int64_t *lost)
 {
-    struct send_row *sends;
-    size_t n = store_next_sending(engine->store, engine->owner, before, PAGE, engine->arena, &sends);
+    size_t n_lost = 0;
 
     for (size_t i = 0; i < n; i++)
-        settle_go_on(engine, settle_left(engine, &sends[i],
-                                         "the store lost what the request came to: it failed over to a "
-                                         "server that was behind"));
-    store_disown_fetches(engine->store, engine->owner);
+        if (!engine_awaits_chat(engine, chats[i].id))
+            lost[n_lost++] = chats[i].id;
+    if (n_lost)
+        store_prefetch_chats(engine->store, lost, n_lost);
+    return n_lost;
+}
+
+static void settle_lost_sends(struct engine *engine, struct send_row *sends, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!engine_awaits(engine, &sends[i]))
+            (void)settle_left(
+                engine, &sends[i],
+                "the store lost what the request came to: it failed over to a server that was behind");
+}
+
+static void disown_lost_fetches(struct engine *engine, int64_t *under_way)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < engine->n_under_way; i++)
+        if (engine->under_way[i].kind == JOB_FETCH)
+            under_way[n++] = engine->under_way[i].entry;
+    store_disown_fetches(engine->store, engine->owner, under_way, n);
     engine->look_for_fetches = true;
-    return n;
+}
+
+/* Which requests are under way is known here (the store never knows it of questions about sends). A chat that has some goes on with their
+   results, even where the store lost the very run. They take some of the places among what is found, so there are more. */
+bool upkeep_settle_lost(struct engine *engine)
+{
+    const size_t most = engine->n_under_way + PAGE;
+    struct chat_row *chats;
+    struct send_row *sends;
+    size_t n_chats = store_owned_chats(engine->store, engine->owner, most, engine->arena, &chats);
+    size_t n_sends = store_next_sending(engine->store, engine->owner, most, engine->arena, &sends), n_lost;
+    int64_t *ids = arena_array(engine->arena, n_chats + engine->n_under_way + 1, sizeof(*ids));
+
+    if (!ids) {
+        store_give_up(engine->store, "no memory for what was lost");
+        return false;
+    }
+    disown_lost_fetches(engine, ids);
+    n_lost = find_lost_chats(engine, chats, n_chats, ids);
+    settle_lost_sends(engine, sends, n_sends);
+    for (size_t i = 0; i < n_lost && !store_failed(engine->store); i++)
+        settle_go_on(engine, ids[i]);
+    return n_chats < most && n_sends < most;
 }
 
 enum store_status stage_take_over(struct engine *engine, struct fault *fault)

@@ -365,9 +365,12 @@ bool store_set_run(struct store *store, int64_t run, enum run_state state, struc
 
 /* --- T6: taking over -------------------------------------------------------------------------------------------- */
 
-/* store_next_sending: sends that are `sending` since before `before`, and the owner's (0: whoever owns them). */
-size_t store_next_sending(struct store *store, int64_t owner, int64_t before, size_t limit,
-                          struct arena *arena, struct send_row **rows);
+/* store_next_sending: sends that are `sending`, and the owner's (0: whoever owns them). */
+size_t store_next_sending(struct store *store, int64_t owner, size_t limit, struct arena *arena,
+                          struct send_row **rows);
+/* store_owned_chats: the owner's, by id. Only PostgreSQL has an index for it. */
+size_t store_owned_chats(struct store *store, int64_t owner, size_t limit, struct arena *arena,
+                         struct chat_row **rows);
 /* store_disown: no chat and no entry is the owner's any more (0: anybody's); chats with ready runs are due now. */
 void store_disown(struct store *store, int64_t owner, int64_t now);
 
@@ -403,8 +406,8 @@ bool store_called(struct store *store);
 /* store_renewed: is this another connection than at the last call? Another server may have taken over, which does not have what was
    committed last. */
 bool store_renewed(struct store *store);
-/* store_disown_fetches: no entry is the owner's any more. */
-void store_disown_fetches(struct store *store, int64_t owner);
+/* store_disown_fetches: no entry but these is the owner's any more. */
+void store_disown_fetches(struct store *store, int64_t owner, const int64_t *but, size_t n);
 /* store_fd: can be read when a call or news may have come; -1: there is no such thing, or no connection. For poll(2) between
    transactions. */
 int store_fd(struct store *store);

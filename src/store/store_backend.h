@@ -89,8 +89,10 @@ struct store_backend {
     void (*step_run)(struct store *store, int64_t run, int step, struct text doc);
     bool (*set_run)(struct store *store, int64_t run, enum run_state state, struct text reason, int64_t now);
 
-    size_t (*next_sending)(struct store *store, int64_t owner, int64_t before, size_t limit,
-                           struct arena *arena, struct send_row **rows);
+    size_t (*next_sending)(struct store *store, int64_t owner, size_t limit, struct arena *arena,
+                           struct send_row **rows);
+    size_t (*owned_chats)(struct store *store, int64_t owner, size_t limit, struct arena *arena,
+                          struct chat_row **rows);
     void (*disown)(struct store *store, int64_t owner, int64_t now);
 
     /* NULL, all of them, where no other program works on the store. */
@@ -102,7 +104,7 @@ struct store_backend {
     void (*call)(struct store *store);
     bool (*called)(struct store *store);
     bool (*renewed)(struct store *store);
-    void (*disown_fetches)(struct store *store, int64_t owner);
+    void (*disown_fetches)(struct store *store, int64_t owner, const int64_t *but, size_t n);
     int (*fd)(struct store *store);
 
     size_t (*expired_runs)(struct store *store, int64_t now, size_t limit, struct arena *arena,

@@ -357,11 +357,18 @@ bool store_set_run(struct store *store, int64_t run, enum run_state state, struc
 
 /* --- T6: taking over ---------------------------------------------------------------------------------------- */
 
-size_t store_next_sending(struct store *store, int64_t owner, int64_t before, size_t limit,
-                          struct arena *arena, struct send_row **rows)
+size_t store_next_sending(struct store *store, int64_t owner, size_t limit, struct arena *arena,
+                          struct send_row **rows)
 {
     *rows = NULL;
-    return store_may_read(store) ? store->backend->next_sending(store, owner, before, limit, arena, rows) : 0;
+    return store_may_read(store) ? store->backend->next_sending(store, owner, limit, arena, rows) : 0;
+}
+
+size_t store_owned_chats(struct store *store, int64_t owner, size_t limit, struct arena *arena,
+                         struct chat_row **rows)
+{
+    *rows = NULL;
+    return store_may_read(store) ? store->backend->owned_chats(store, owner, limit, arena, rows) : 0;
 }
 
 void store_disown(struct store *store, int64_t owner, int64_t now)

@@ -235,8 +235,10 @@ bool db_amend_send(struct store *store, const struct send_row *row);
 void db_drop_sends(struct store *store, int64_t run, struct text reason);
 void db_step_run(struct store *store, int64_t run, int step, struct text doc);
 bool db_set_run(struct store *store, int64_t run, enum run_state state, struct text reason, int64_t now);
-size_t db_next_sending(struct store *store, int64_t owner, int64_t before, size_t limit, struct arena *arena,
+size_t db_next_sending(struct store *store, int64_t owner, size_t limit, struct arena *arena,
                        struct send_row **rows);
+size_t db_owned_chats(struct store *store, int64_t owner, size_t limit, struct arena *arena,
+                      struct chat_row **rows);
 void db_disown(struct store *store, int64_t owner, int64_t now);
 size_t db_expired_runs(struct store *store, int64_t now, size_t limit, struct arena *arena,
                        struct run_row **rows);
@@ -286,10 +288,10 @@ size_t db_entry_runs(struct store *store, int64_t entry, struct arena *arena, st
     .orders_keys = db_orders_keys, .add_entry = db_add_entry, .claim_entries = db_claim_entries,           \
     .update_entry = db_update_entry, .old_entries = db_old_entries, .list_issued = db_list_issued,         \
     .next_channel = db_next_channel, .get_entry = db_get_entry, .next_sending = db_next_sending,           \
-    .expired_runs = db_expired_runs, .rearm_notification = db_rearm_notification,                          \
-    .rearm_entry = db_rearm_entry, .drop_notification = db_drop_notification, .drop_entry = db_drop_entry, \
-    .put_ruleset = db_put_ruleset, .prune_rulesets = db_prune_rulesets, .get_ruleset = db_get_ruleset,     \
-    .put_channel = db_put_channel, .penalize_channel = db_penalize_channel,                                \
-    .pause_channel = db_pause_channel, .channels = db_channels, .newest = db_newest, .list = db_list,      \
-    .get_notification = db_get_notification, .notification_entries = db_notification_entries,              \
-    .entry_runs = db_entry_runs
+    .owned_chats = db_owned_chats, .expired_runs = db_expired_runs,                                        \
+    .rearm_notification = db_rearm_notification, .rearm_entry = db_rearm_entry,                            \
+    .drop_notification = db_drop_notification, .drop_entry = db_drop_entry, .put_ruleset = db_put_ruleset, \
+    .prune_rulesets = db_prune_rulesets, .get_ruleset = db_get_ruleset, .put_channel = db_put_channel,     \
+    .penalize_channel = db_penalize_channel, .pause_channel = db_pause_channel, .channels = db_channels,   \
+    .newest = db_newest, .list = db_list, .get_notification = db_get_notification,                         \
+    .notification_entries = db_notification_entries, .entry_runs = db_entry_runs

@@ -164,13 +164,23 @@ bool db_set_run(struct store *store, int64_t run, enum run_state state, struct t
     return changed && !store_failed(store);
 }
 
-size_t db_next_sending(struct store *store, int64_t owner, int64_t before, size_t limit, struct arena *arena,
+size_t db_next_sending(struct store *store, int64_t owner, size_t limit, struct arena *arena,
                        struct send_row **rows)
 {
     size_t n;
 
-    *rows = db_rows(db_of(store), SQL_NEXT_SENDING, DB_VALUES(db_limit(limit), db_int(owner), db_int(before)),
-                    &db_send, arena, &n);
+    *rows = db_rows(db_of(store), SQL_NEXT_SENDING, DB_VALUES(db_limit(limit), db_int(owner)), &db_send,
+                    arena, &n);
+    return n;
+}
+
+size_t db_owned_chats(struct store *store, int64_t owner, size_t limit, struct arena *arena,
+                      struct chat_row **rows)
+{
+    size_t n;
+
+    *rows = db_rows(db_of(store), SQL_OWNED_CHATS, DB_VALUES(db_limit(limit), db_int(owner)), &db_chat, arena,
+                    &n);
     return n;
 }
 

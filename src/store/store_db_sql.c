@@ -130,7 +130,8 @@ const char *const db_texts[SQL_COUNT] = {
         " AND (due_at IS NULL OR due_at > ?2)",
 
     [SQL_NEXT_SENDING] =
-        "SELECT " SEND " FROM send WHERE state = 1 AND (?2 = 0 OR owner = ?2) AND sent_at < ?3 ORDER BY run, step, n LIMIT ?1",
+        "SELECT " SEND " FROM send WHERE state = 1 AND (?2 = 0 OR owner = ?2) ORDER BY run, step, n LIMIT ?1",
+    [SQL_OWNED_CHATS] = "SELECT " CHAT " FROM chat WHERE owner = ?2 ORDER BY id LIMIT ?1",
     /* Once, at the start: all chats are read rather than every claim written to an index. */
     [SQL_DISOWN_CHATS] = "UPDATE chat SET owner = NULL WHERE owner IS NOT NULL AND (?1 = 0 OR owner = ?1)",
     [SQL_DISOWN_ENTRIES] =

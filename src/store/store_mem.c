@@ -109,6 +109,7 @@ static const struct store_backend backend = {
     .step_run = mem_step_run,
     .set_run = mem_set_run,
     .next_sending = mem_next_sending,
+    .owned_chats = mem_owned_chats,
     .disown = mem_disown,
     .expired_runs = mem_expired_runs,
     .rearm_run = mem_rearm_run,

@@ -220,6 +220,20 @@ void mem_hold_chat(struct store *store, int64_t chat, struct text reason, int64_
     mem_replace(mem_of(store), MEM_CHAT, found, &changed);
 }
 
+size_t mem_owned_chats(struct store *store, int64_t owner, size_t limit, struct arena *arena,
+                       struct chat_row **rows)
+{
+    struct mem *mem = mem_of(store);
+    struct store_rows out = { .arena = arena };
+
+    for (const struct chat_row *row = mem_first(mem, MEM_CHAT, MEM_KEY, NULL); row && out.n < limit;
+         row = mem_after(mem, MEM_CHAT, MEM_KEY, row))
+        if (row->owner == owner)
+            mem_give(mem, MEM_CHAT, row, &out);
+    *rows = mem_given(mem, &out, &limit);
+    return limit;
+}
+
 static void disown_chats(struct mem *mem, int64_t owner, int64_t now)
 {
     for (const struct chat_row *row = mem_first(mem, MEM_CHAT, MEM_KEY, NULL); row;

@@ -117,7 +117,7 @@ void mem_drop_sends(struct store *store, int64_t run, struct text reason)
     mem_end_sends(mem_of(store), run, SEND_DROPPED, reason);
 }
 
-size_t mem_next_sending(struct store *store, int64_t owner, int64_t before, size_t limit, struct arena *arena,
+size_t mem_next_sending(struct store *store, int64_t owner, size_t limit, struct arena *arena,
                         struct send_row **rows)
 {
     struct mem *mem = mem_of(store);
@@ -127,8 +127,7 @@ size_t mem_next_sending(struct store *store, int64_t owner, int64_t before, size
     (void)owner; /* a store in memory has one */
     for (row = mem_first(mem, MEM_SEND, MEM_SEND_SENDING, NULL); row && out.n < limit;
          row = mem_after(mem, MEM_SEND, MEM_SEND_SENDING, row))
-        if (row->sent_at < before)
-            mem_give(mem, MEM_SEND, row, &out);
+        mem_give(mem, MEM_SEND, row, &out);
     *rows = mem_given(mem, &out, &limit);
     return limit;
 }

@@ -211,8 +211,10 @@ bool mem_amend_send(struct store *store, const struct send_row *row);
 void mem_drop_sends(struct store *store, int64_t run, struct text reason);
 void mem_step_run(struct store *store, int64_t run, int step, struct text doc);
 bool mem_set_run(struct store *store, int64_t run, enum run_state state, struct text reason, int64_t now);
-size_t mem_next_sending(struct store *store, int64_t owner, int64_t before, size_t limit, struct arena *arena,
+size_t mem_next_sending(struct store *store, int64_t owner, size_t limit, struct arena *arena,
                         struct send_row **rows);
+size_t mem_owned_chats(struct store *store, int64_t owner, size_t limit, struct arena *arena,
+                       struct chat_row **rows);
 void mem_disown(struct store *store, int64_t owner, int64_t now);
 size_t mem_expired_runs(struct store *store, int64_t now, size_t limit, struct arena *arena,
                         struct run_row **rows);

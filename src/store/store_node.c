@@ -60,10 +60,10 @@ bool store_renewed(struct store *store)
     return store_is_shared(store) && store->backend->renewed(store);
 }
 
-void store_disown_fetches(struct store *store, int64_t owner)
+void store_disown_fetches(struct store *store, int64_t owner, const int64_t *but, size_t n)
 {
     if (store_is_shared(store) && store_may_write(store))
-        store->backend->disown_fetches(store, owner);
+        store->backend->disown_fetches(store, owner, but, n);
 }
 
 int store_fd(struct store *store)

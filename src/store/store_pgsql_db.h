@@ -141,7 +141,7 @@ size_t pgsql_nodes(struct store *store, int64_t now, struct arena *arena, struct
 void pgsql_call(struct store *store);
 bool pgsql_called(struct store *store);
 bool pgsql_renewed(struct store *store);
-void pgsql_disown_fetches(struct store *store, int64_t owner);
+void pgsql_disown_fetches(struct store *store, int64_t owner, const int64_t *but, size_t n);
 int pgsql_fd(struct store *store);
 
 /* --- store_pgsql_schema.c ----------------------------------------------------------------------------------------- */

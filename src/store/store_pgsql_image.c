@@ -352,7 +352,7 @@ void pgsql_disown(struct store *store, int64_t owner, int64_t now)
     if (owner) {
         db_write(&db->db, SQL_LOCK_CHATS, DB_VALUES(db_int(owner)));
         db_write(&db->db, SQL_DISOWN_NODE, DB_VALUES(db_int(owner), db_int(now)));
-        db_write(&db->db, SQL_DISOWN_FETCHES, DB_VALUES(db_int(owner)));
+        pgsql_disown_fetches(store, owner, NULL, 0);
     } else if (pgsql_be_patient(db)) {
         db_disown(store, owner, now);
     }

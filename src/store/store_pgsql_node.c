@@ -82,9 +82,9 @@ bool pgsql_renewed(struct store *store)
     return renewed;
 }
 
-void pgsql_disown_fetches(struct store *store, int64_t owner)
+void pgsql_disown_fetches(struct store *store, int64_t owner, const int64_t *but, size_t n)
 {
-    db_write(db_of(store), SQL_DISOWN_FETCHES, DB_VALUES(db_int(owner)));
+    db_write(db_of(store), SQL_DISOWN_FETCHES, DB_VALUES(db_int(owner), db_int_array(but, n)));
 }
 
 int pgsql_fd(struct store *store)

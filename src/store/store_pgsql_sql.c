@@ -131,7 +131,7 @@ const char *const pgsql_texts[SQL_COUNT] = {
     [SQL_DISOWN_NODE] =
         "UPDATE chat SET owner = NULL, due_at = CASE WHEN (due_at IS NULL OR due_at > ?2)"
         " AND EXISTS (SELECT 1 FROM run WHERE run.chat = chat.id AND state = 0) THEN ?2 ELSE due_at END WHERE owner = ?1",
-    [SQL_DISOWN_FETCHES] = "UPDATE entry SET owner = NULL WHERE state = 0 AND owner = ?1",
+    [SQL_DISOWN_FETCHES] = "UPDATE entry SET owner = NULL WHERE state = 0 AND owner = ?1 AND id <> ALL(?2)",
     [SQL_RELEASE_CHAT] =
         "UPDATE chat SET owner = NULL, not_before = ?3, due_at = CASE WHEN ?2 <> 0 THEN ?2"
         " ELSE (SELECT greatest(1, stored_at, ?3) " READY_OF("?1") ") END WHERE id = ?1",

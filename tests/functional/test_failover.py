@@ -5,7 +5,12 @@ import threading
 
 from harness import *
 
-RULES = "rules: [ { name: order, tap: 'order:(?<n>[0-9]+)', reply: { text: 'order ${n}' } } ]\n"
+RULES = """\
+rules:
+  - { name: order, tap: 'order:(?<n>[0-9]+)', reply: { text: 'order ${n}' } }
+  - { name: ask, tap: 'ask:(?<n>[0-9]+)', unknown_send: poll, reply: { text: 'order ${n}' } }
+"""
+STATUS = "/api/v1/telegram/messages/"
 POSTERS = 4
 USER = 700000000
 
@@ -72,12 +77,12 @@ def of_users(sim):
 class Cluster:
     """A pair of servers and so many nodes."""
 
-    def __init__(self, sim, nodes):
+    def __init__(self, sim, nodes, timeout="1s"):
         self.servers = Postgres("--pair", "--no-fsync")
         self.url, self.nodes = self.servers.fresh(), []
         for _ in range(nodes):
             rules = {"rules": [self.nodes[0].path("rules.yaml")]} if self.nodes else {}
-            self.nodes.append(Daemon(sim, RULES, config=rules, env={"STORE_URL": self.url}, channel={"timeout": "1s"}))
+            self.nodes.append(Daemon(sim, RULES, config=rules, env={"STORE_URL": self.url}, channel={"timeout": timeout}))
 
     def __enter__(self):
         return self
@@ -179,28 +184,65 @@ def test_primary_of_two_nodes_is_killed():
     fails_over("kill", 2)
 
 
+def loses_an_answer(sim, cluster, under_way, settled):
+    """Fails over, without a synchronous replica, while a request is under way whose answer only the old primary gets to know. What
+    the replica has of it then, and the primary once it is answered, is said by tables and conditions."""
+    cluster.sql("ALTER SYSTEM RESET synchronous_standby_names")
+    cluster.sql("SELECT pg_reload_conf()")
+    wait_for(lambda: cluster.sql_of_replica(f"SELECT 1 FROM {under_way}") == ["1"], "the replica to know of the request")
+    cluster.servers.do("replica stop")
+    sim.release()
+    wait_for(lambda: cluster.sql(f"SELECT 1 FROM {settled}") == ["1"], "the answer")
+    cluster.servers.do("kill")
+    cluster.servers.do("replica start")
+    cluster.servers.do("promote")
+
+
+def goes_on(sim, cluster, *states):
+    """The chat is not left behind: what comes next is answered, and nothing is sent twice."""
+    node = cluster.nodes[0]
+    node.tap("<p>order:2</p>", str(USER + 1))
+    sim.wait_sends(2)
+    node.settled()
+    assert sorted(i["state"] for i in node.queue("--all") if i["kind"] == "run") == sorted(states)
+    assert [text_of(s) for s in sim.sends()] == ["order 1", "order 2"]
+    assert node.terminate() == 0
+
+
 @test
 def test_what_a_failover_loses_leaves_no_chat_behind():
-    """Without a synchronous replica: there a request is still under way whose answer only the old primary got to know."""
-    with Sim() as sim, Cluster(sim, 1) as cluster:
-        node = cluster.nodes[0]
-        cluster.sql("ALTER SYSTEM RESET synchronous_standby_names")
-        cluster.sql("SELECT pg_reload_conf()")
+    with Sim() as sim, Cluster(sim, 1, "20s") as cluster:
         sim.fault(hold=True, times=1)
-        node.tap("<p>order:1</p>", str(USER + 1))
+        cluster.nodes[0].tap("<p>order:1</p>", str(USER + 1))
         sim.wait_requests(1)
-        wait_for(lambda: cluster.sql_of_replica("SELECT state FROM send") == ["1"], "the replica to know of the request")
-        cluster.servers.do("replica stop")
-        sim.release()
-        wait_for(lambda: cluster.sql("SELECT state FROM send") == ["2"], "the answer")
-        cluster.servers.do("kill")
-        cluster.servers.do("replica start")
-        cluster.servers.do("promote")
-        node.tap("<p>order:2</p>", str(USER + 1))
-        sim.wait_sends(2)
-        node.settled()
-        assert sorted(i["state"] for i in node.queue("--all") if i["kind"] == "run") == ["done", "unknown"]
-        assert [text_of(s) for s in sim.sends()] == ["order 1", "order 2"]
+        loses_an_answer(sim, cluster, "send WHERE state = 1", "send WHERE state = 2")
+        goes_on(sim, cluster, "done", "unknown")
+
+
+@test
+def test_a_question_whose_answer_a_failover_loses_is_asked_again():
+    """That it is under way is stored nowhere."""
+    with Sim() as sim, Cluster(sim, 1, "20s") as cluster:
+        sim.fault(path=STATUS, hold=True, times=1)
+        sim.fault(accept_then={"status": 504, "keep_body": True}, times=1)
+        cluster.nodes[0].tap("<p>ask:1</p>", str(USER + 1))
+        wait_for(lambda: sim.requests(STATUS), "the question")
+        loses_an_answer(sim, cluster, "chat, send WHERE chat.owner IS NOT NULL AND state = 5", "send WHERE state = 2")
+        goes_on(sim, cluster, "done", "done")
+        assert len(sim.requests(STATUS)) == 2
+
+
+@test
+def test_a_message_whose_fetch_a_failover_loses_is_fetched_again():
+    with Sim() as sim, Cluster(sim, 1) as cluster:
+        node, messages = cluster.nodes[0], "/conversations/v3/conversations/threads/1/messages/m1"
+        sim.control("PUT", "hubspot/messages/1/m1", hubspot_message("nothing"))
+        sim.fault(path=messages, hold=True, times=1)
+        assert node.post_hubspot([hubspot_event("1", "m1")]) == 200
+        sim.wait_requests(1, messages)
+        loses_an_answer(sim, cluster, "entry WHERE owner IS NOT NULL", "entry WHERE state = 1")
+        sim.wait_requests(2, messages)
+        wait_for(lambda: cluster.sql("SELECT 1 FROM entry WHERE state = 1") == ["1"], "the second answer")
         assert node.terminate() == 0
 
 

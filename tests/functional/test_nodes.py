@@ -148,6 +148,28 @@ def test_an_answer_that_waits_for_the_store_is_not_lost():
 
 
 @test
+def test_what_is_under_way_when_the_connection_is_made_anew_is_left_alone():
+    with Sim() as sim, Nodes(sim, 1, timeout="20s") as all:
+        node, message = all.with_a_chat(), "/conversations/v3/conversations/threads/1/messages/m1"
+        sim.control("PUT", "hubspot/messages/1/m1", hubspot_message("one:3"))
+        sim.fault(path=message, hold=True, times=1)
+        sim.fault(path="/api/v1/telegram/interactive", hold=True, times=1)
+        assert node.post_hubspot([hubspot_event("1", "m1")]) == 200
+        sim.wait_requests(1, message)
+        node.tap("<p>again:2</p>")
+        sim.wait_requests(2)
+        all.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = 'callbackd' AND datname = current_database()")
+        node.tap("<p>hello</p>", "700000002")  # by the new connection
+        sim.wait_sends(2)
+        sim.release(2)
+        node.settled()
+        assert of_users(sim) == {"700000001": ["one 1", "again 2", "one 3"], "700000002": ["Hello!"]}
+        assert len(sim.requests(message)) == 1
+        assert "left over" not in node.log_text()
+
+
+@test
 def test_a_chat_that_somebody_has_keeps_no_webhook_from_its_200():
     with Sim() as sim, Nodes(sim, 1) as all:
         node = all.with_a_chat()

@@ -2,7 +2,7 @@ app_tests = tests/unit/test_engine tests/unit/test_engine_work tests/unit/test_e
 	tests/unit/test_engine_random tests/unit/test_sandbox \
 	tests/unit/test_schedule \
 	tests/unit/test_engine_faults tests/unit/test_engine_poll tests/unit/test_engine_begin \
-	tests/unit/test_engine_pgsql \
+	tests/unit/test_engine_pgsql tests/unit/test_engine_lost \
 	tests/unit/test_memory \
 	tests/unit/test_breaker \
 	tests/unit/test_loopguard \
@@ -45,6 +45,9 @@ tests_unit_test_engine_pgsql_LDADD = $(APP_TEST_LIBS)
 tests_unit_test_engine_poll_SOURCES = tests/unit/test_engine_poll.c $(enginekit)
 tests_unit_test_engine_poll_CFLAGS = $(APP_TEST_CFLAGS)
 tests_unit_test_engine_poll_LDADD = $(APP_TEST_LIBS)
+tests_unit_test_engine_lost_SOURCES = tests/unit/test_engine_lost.c $(enginekit)
+tests_unit_test_engine_lost_CFLAGS = $(APP_TEST_CFLAGS)
+tests_unit_test_engine_lost_LDADD = $(APP_TEST_LIBS)
 tests_unit_test_engine_faults_SOURCES = tests/unit/test_engine_faults.c $(enginekit)
 tests_unit_test_engine_faults_CFLAGS = $(APP_TEST_CFLAGS)
 tests_unit_test_engine_faults_LDADD = $(APP_TEST_LIBS)

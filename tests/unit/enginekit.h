@@ -55,6 +55,10 @@ void kit_kill(struct kit *kit);
 /* kit_crash: SQLite: an engine on a copy of the store as it is now on disk, as if the program had been killed with this request
    under way; frees it. */
 void kit_crash(struct kit *kit, struct request_mail *request);
+/* kit_save: SQLite, stepped: keeps the store as it is now. kit_fail_over: the engine goes on with that, as on a server that was behind
+   when it took over. */
+void kit_save(struct kit *kit);
+void kit_fail_over(struct kit *kit);
 /* kit_store: the engine's store; only while it is not running. */
 struct store *kit_store(struct kit *kit);
 

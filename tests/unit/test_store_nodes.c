@@ -151,6 +151,31 @@ static void test_disown_one(struct fixture *f)
     commit(f);
 }
 
+/* Those that are fetched just now stay their owner's. */
+static void test_disown_fetches(struct fixture *f)
+{
+    const int64_t notification = put_notification(f, NOTIFICATION_DONE);
+    struct entry_row entries[3], *rows;
+
+    begin(f);
+    for (int i = 0; i < 3; i++) {
+        entries[i] = an_entry(f, notification, ENTRY_FETCH);
+        entries[i].n = i;
+        store_add_entries(f->store, &entries[i], 1);
+    }
+    for (int owner = 7; owner <= 8; owner++)
+        assert_int_equal(
+            store_claim_entries(f->store, T("desk"), 100, owner, owner == 7 ? 2 : 1, f->arena, &rows),
+            owner == 7 ? 2 : 1);
+    store_disown_fetches(f->store, 7, &entries[2].id, 1);
+    assert_int_equal(store_claim_entries(f->store, T("desk"), 100, 9, 9, f->arena, &rows), 1);
+    assert_int_equal(rows[0].id, entries[1].id);
+    store_disown_fetches(f->store, 7, NULL, 0);
+    assert_int_equal(store_claim_entries(f->store, T("desk"), 100, 9, 9, f->arena, &rows), 1);
+    assert_int_equal(rows[0].id, entries[2].id);
+    commit(f);
+}
+
 /* Whoever claims does not wait for a chat that somebody else has in hand, and does not get it. */
 static void test_claims_pass_over_what_is_locked(struct fixture *f)
 {
@@ -267,6 +292,7 @@ const struct store_test node_tests[] = {
     { "other versions", test_other_versions },
     { "calls", test_calls },
     { "disown one", test_disown_one },
+    { "disown fetches", test_disown_fetches },
     { "claims pass over what is locked", test_claims_pass_over_what_is_locked },
     { "waits for each other", test_waits_for_each_other },
     { "forget sees one moment", test_forget_sees_one_moment },

@@ -245,7 +245,7 @@ static void step_settle(struct side *s, const struct world *w)
 {
     struct send_row *rows, row = { 0 };
     struct run_row run;
-    size_t n = store_next_sending(s->store, 0, INT64_MAX, 5, s->arena, &rows);
+    size_t n = store_next_sending(s->store, 0, 5, s->arena, &rows);
 
     say_sends(s, rows, n);
     if (n)
@@ -347,7 +347,11 @@ static void step_prune(struct side *s, const struct world *w)
     const struct store_source_keep own = { PICK(sources, w->r[3]), w->now - w->r[1] % 300 };
     const struct store_keep keep = { w->now - w->r[0] % 300, &own, w->r[5] % 2 };
     int64_t runs[RUN_STATES] = { 0 };
+    struct chat_row *chats;
+    size_t n;
 
+    n = store_owned_chats(s->store, 1, 3, s->arena, &chats);
+    say_chats(s, chats, n);
     if (w->r[4] % 10 == 0)
         store_disown(s->store, 0, w->now);
     if (w->r[5] % 25 == 0)

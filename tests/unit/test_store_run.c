@@ -296,9 +296,7 @@ static void test_sends(struct fixture *f)
     assert_int_equal(store_run_sends(f->store, 5, f->arena, &rows), 3);
     assert_int_equal(rows[2].step, 1);
     assert_int_equal(rows[2].state, SEND_READY);
-    assert_int_equal(store_next_sending(f->store, 0, 222, 9, f->arena, &rows), 0);
-    assert_int_equal(store_next_sending(f->store, 0, 223, 9, f->arena, &rows), 1);
-    assert_int_equal(store_next_sending(f->store, 0, INT64_MAX, 9, f->arena, &rows), 1);
+    assert_int_equal(store_next_sending(f->store, 0, 9, f->arena, &rows), 1);
     assert_int_equal(rows[0].n, 1);
     assert_int_equal(store_run_sends(f->store, 6, f->arena, &rows), 0);
     expect_unsettled(f, 5, 0, 3);
@@ -388,6 +386,35 @@ static void test_set_run(struct fixture *f)
     assert_int_equal(row.step, 3);
 }
 
+static void test_owned_chats(struct fixture *f)
+{
+    int64_t a = put_chat(f, "shop", "a"), b = put_chat(f, "shop", "b"), c = put_chat(f, "shop", "c"),
+            other = put_chat(f, "other", "a");
+    struct chat_row *rows;
+
+    release(f, a, 300, 0);
+    release(f, b, 200, 0);
+    release(f, c, 100, 0);
+    release(f, other, 100, 0);
+    begin(f);
+    assert_int_equal(store_owned_chats(f->store, 1, 9, f->arena, &rows), 0);
+    assert_int_equal(store_claim_chats(f->store, T("other"), 999, 2, STORE_LONGEST_DUE, 9, f->arena, &rows),
+                     1);
+    commit(f);
+    assert_int_equal(claim(f, "shop", 250, 9, &rows), 2);
+    assert_int_equal(store_owned_chats(f->store, 1, 9, f->arena, &rows), 2);
+    assert_int_equal(rows[0].id, b);
+    assert_text(rows[0].user_id, "b");
+    assert_int_equal(rows[1].id, c);
+    assert_int_equal(store_owned_chats(f->store, 1, 1, f->arena, &rows), 1);
+    assert_int_equal(rows[0].id, b);
+    assert_int_equal(store_owned_chats(f->store, 2, 9, f->arena, &rows), 1);
+    assert_int_equal(rows[0].id, other);
+    release(f, b, 0, 0);
+    assert_int_equal(store_owned_chats(f->store, 1, 9, f->arena, &rows), 1);
+    assert_int_equal(rows[0].id, c);
+}
+
 static void test_disown(struct fixture *f)
 {
     int64_t with = put_chat(f, "shop", "a"), without = put_chat(f, "shop", "b"),
@@ -428,6 +455,7 @@ const struct store_test run_tests[] = {
     { "drop_sends", test_drop_sends },
     { "settle", test_settle },
     { "set_run", test_set_run },
+    { "owned_chats", test_owned_chats },
     { "disown", test_disown },
     { NULL, NULL },
 };
