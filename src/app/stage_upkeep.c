@@ -99,6 +99,7 @@ bool upkeep_settle_lost(struct engine *engine)
         store_give_up(engine->store, "no memory for what was lost");
         return false;
     }
+    engine->stored_hash = NULL; /* of the rules, which may be lost, too */
     disown_lost_fetches(engine, ids);
     n_lost = find_lost_chats(engine, chats, n_chats, ids);
     settle_lost_sends(engine, sends, n_sends);

@@ -163,6 +163,30 @@ static void results_that_wait(void **state)
     }
 }
 
+/* Whoever works on its runs later, with other rules, needs those. */
+static void rules_are_stored_again(void **state)
+{
+    struct arena *arena = arena_new(1 << 20);
+    struct text source;
+    struct kit kit;
+
+    (void)state;
+    open_stepped(&kit, true);
+    kit_save(&kit);
+    for (int i = 0; i < 2; i++) {
+        kit_tap(&kit, 1 + i, ANY);
+        kit_expect_sent(&kit, "first");
+        kit_expect_sent(&kit, "second");
+        kit_until_runs(&kit, "done", 1);
+        assert_true(
+            store_get_ruleset(kit_store(&kit), ruleset_hash(kit.generation->ruleset), arena, &source));
+        if (i == 0)
+            kit_fail_over(&kit);
+    }
+    end(&kit);
+    arena_free(arena);
+}
+
 /* --- at any time ------------------------------------------------------------------------------------------------------------- */
 
 #define REQUESTS 100
@@ -314,11 +338,9 @@ static void looking_back_for_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_question_is_asked_again),
-        cmocka_unit_test(what_is_under_way_is_left_alone),
-        cmocka_unit_test(a_result_of_a_run_that_is_lost),
-        cmocka_unit_test(results_that_wait),
-        cmocka_unit_test(at_any_time),
+        cmocka_unit_test(a_question_is_asked_again),      cmocka_unit_test(what_is_under_way_is_left_alone),
+        cmocka_unit_test(a_result_of_a_run_that_is_lost), cmocka_unit_test(results_that_wait),
+        cmocka_unit_test(rules_are_stored_again),         cmocka_unit_test(at_any_time),
         cmocka_unit_test(looking_back_for_nothing),
     };
 
