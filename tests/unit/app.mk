@@ -53,7 +53,9 @@ tests_unit_test_engine_faults_CFLAGS = $(APP_TEST_CFLAGS)
 tests_unit_test_engine_faults_LDADD = $(APP_TEST_LIBS)
 tests_unit_test_memory_SOURCES = tests/unit/test_memory.c tests/unit/failmalloc.c tests/unit/failmalloc.h $(enginekit)
 tests_unit_test_memory_CFLAGS = $(APP_TEST_CFLAGS)
-tests_unit_test_memory_LDADD = $(APP_TEST_LIBS) -ldl
+tests_unit_test_memory_LDADD = $(APP_TEST_LIBS)
+tests_unit_test_memory_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mallocx,--wrap=rallocx \
+	-Wl,--wrap=__libc_malloc,--wrap=__libc_calloc,--wrap=__libc_realloc
 tests_unit_test_breaker_SOURCES = tests/unit/test_breaker.c
 tests_unit_test_breaker_CFLAGS = $(APP_TEST_CFLAGS)
 tests_unit_test_breaker_LDADD = $(APP_TEST_LIBS)

@@ -3,11 +3,7 @@
 #include "base/memory.h"
 #include "config.h"
 
-#include <dlfcn.h>
 #include <errno.h>
-#if HAVE_JEMALLOC
-#include <jemalloc/jemalloc.h>
-#endif
 #include <stddef.h>
 
 static long fail_in;
@@ -47,48 +43,46 @@ bool failmalloc_possible(void)
     return true;
 }
 
-/* What base/memory.c calls: the allocator's own, found behind these. */
-#define REAL(result, name, ...)         \
-    static result (*real)(__VA_ARGS__); \
-    if (!real)                          \
-        *(void **)&real = dlsym(RTLD_NEXT, #name);
-
+/* What base/memory.c calls, the allocator's own: the linker puts these before them (--wrap, see app.mk). */
 #if HAVE_JEMALLOC
 
-void *mallocx(size_t size, int flags)
+void *__real_mallocx(size_t size, int flags);
+void *__real_rallocx(void *old, size_t size, int flags);
+void *__wrap_mallocx(size_t size, int flags);
+void *__wrap_rallocx(void *old, size_t size, int flags);
+
+void *__wrap_mallocx(size_t size, int flags)
 {
-    REAL(void *, mallocx, size_t, int)
-    return fails() ? NULL : real(size, flags);
+    return fails() ? NULL : __real_mallocx(size, flags);
 }
 
-void *rallocx(void *old, size_t size, int flags)
+void *__wrap_rallocx(void *old, size_t size, int flags)
 {
-    REAL(void *, rallocx, void *, size_t, int)
-    return fails() ? NULL : real(old, size, flags);
+    return fails() ? NULL : __real_rallocx(old, size, flags);
 }
 
 #else
 
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t n, size_t size);
-void *__libc_realloc(void *old, size_t size);
+void *__real___libc_malloc(size_t size);
+void *__real___libc_calloc(size_t n, size_t size);
+void *__real___libc_realloc(void *old, size_t size);
+void *__wrap___libc_malloc(size_t size);
+void *__wrap___libc_calloc(size_t n, size_t size);
+void *__wrap___libc_realloc(void *old, size_t size);
 
-void *__libc_malloc(size_t size)
+void *__wrap___libc_malloc(size_t size)
 {
-    REAL(void *, __libc_malloc, size_t)
-    return fails() ? NULL : real(size);
+    return fails() ? NULL : __real___libc_malloc(size);
 }
 
-void *__libc_calloc(size_t n, size_t size)
+void *__wrap___libc_calloc(size_t n, size_t size)
 {
-    REAL(void *, __libc_calloc, size_t, size_t)
-    return fails() ? NULL : real(n, size);
+    return fails() ? NULL : __real___libc_calloc(n, size);
 }
 
-void *__libc_realloc(void *old, size_t size)
+void *__wrap___libc_realloc(void *old, size_t size)
 {
-    REAL(void *, __libc_realloc, void *, size_t)
-    return fails() ? NULL : real(old, size);
+    return fails() ? NULL : __real___libc_realloc(old, size);
 }
 
 #endif
