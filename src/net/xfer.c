@@ -505,6 +505,14 @@ bool xfer_start(struct xfer *xfer, const struct xfer_request *request,
 
 /* --- the whole --- */
 
+/* GnuTLS, which Debian's libcurl brings for LDAP and RTMP, asks this of the program before main (GNUTLS_SKIP_GLOBAL_INIT in its
+   header): not to prepare itself, a megabyte that stays. Whoever uses it calls gnutls_global_init, as libldap does. */
+int _gnutls_global_init_skip(void);
+int _gnutls_global_init_skip(void)
+{
+    return 1;
+}
+
 static bool set_limits(CURLM *multi, int per_host, int total)
 {
     return !(curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)per_host) ||
