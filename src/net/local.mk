@@ -1,4 +1,5 @@
-NET_LIBS = $(EVENT_OPENSSL_LIBS) $(EVENT_LIBS) $(CURL_LIBS) $(CRYPTO_LIBS)
+# libevent_openssl names the whole of libevent, too, whose core would then be loaded twice: last, nothing needs it (--as-needed).
+NET_LIBS = $(EVENT_LIBS) $(EVENT_OPENSSL_LIBS) $(CURL_LIBS) $(CRYPTO_LIBS)
 src_libnet_a_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(EVENT_OPENSSL_CFLAGS) $(CURL_CFLAGS) $(CRYPTO_CFLAGS)
 src_libnet_a_SOURCES = \
 	src/net/conn.c src/net/conn.h \
