@@ -3,6 +3,9 @@
 
 Measured in commits: an idle engine looks at its store four times a second."""
 
+import os
+import re
+import subprocess
 import time
 
 from harness import *
@@ -104,6 +107,31 @@ def test_source_that_was_asked_to_wait():
             assert daemon.post_hubspot([hubspot_event(9598272091, f"m{i}")]) == 200
         sim.wait_requests(1, "/conversations")
         sleeps(daemon)
+
+
+def bindings():
+    """Of the libraries, by the dynamic linker itself: who asks, who gives, which name."""
+    done = subprocess.run([CALLBACKD, "--version"], env={**os.environ, "LD_DEBUG": "bindings"}, capture_output=True, text=True,
+                          timeout=PATIENCE)
+    assert done.returncode == 0, done.stderr[-1000:]
+    return re.findall(r"binding file (\S+) \[0\] to (\S+) \[0\]: normal symbol `(\w+)'", done.stderr)
+
+
+@test
+def test_gnutls_is_told_not_to_prepare_itself():
+    asked = [giver for _, giver, name in bindings() if name == "_gnutls_global_init_skip"]
+    if not asked:
+        raise Skip("libcurl comes without GnuTLS")
+    assert [os.path.basename(giver) for giver in asked] == ["callbackd"], asked
+
+
+@test
+def test_memory_goes_back_to_whom_it_is_from():
+    """jemalloc's archive gives the program all of these names, its shared library gives all but the first three."""
+    found = bindings()
+    for names in ("malloc", "calloc", "realloc"), ("free", "memalign", "posix_memalign", "aligned_alloc", "malloc_usable_size"):
+        givers = {giver for _, giver, name in found if name in names}
+        assert len(givers) == 1, (names, givers)
 
 
 if __name__ == "__main__":
