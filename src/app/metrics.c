@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLOTS 65536 /* a power of two */
+#define SLOTS 4096 /* a power of two; more are more pages, each with a series or two in it */
 #define SERIES_MAX 30000
 #define BUCKETS 16
 #define LABEL_MAX 64
@@ -107,7 +107,8 @@ struct series {
     enum metric metric;
     char a[LABEL_MAX], b[LABEL_MAX];
     double value;
-    struct series *next; /* of the same metric, in order of making */
+    struct series *next;   /* of the same metric, in order of making */
+    struct series *beside; /* in the same slot */
 };
 
 struct histogram {
@@ -174,6 +175,7 @@ static struct series *make(struct metrics *metrics, enum metric metric, const ch
     series->metric = metric;
     label_copy(series->a, a);
     label_copy(series->b, b);
+    series->beside = *slot;
     *slot = series;
     *metrics->last[metric] = series;
     metrics->last[metric] = &series->next;
@@ -186,23 +188,21 @@ static struct series *find(struct metrics *metrics, enum metric metric, const ch
                            bool make_it)
 {
     char label_a[LABEL_MAX], label_b[LABEL_MAX];
-    uint32_t at;
+    struct series **slot;
+    uint32_t hash;
 
     label_copy(label_a, a ? a : "");
     label_copy(label_b, b ? b : "");
-    at = hash_label(hash_label((2166136261u ^ metric) * 16777619u, label_a), label_b) & (SLOTS - 1);
-    for (; metrics->slots[at]; at = (at + 1) & (SLOTS - 1)) {
-        struct series *series = metrics->slots[at];
-
+    hash = hash_label(hash_label((2166136261u ^ metric) * 16777619u, label_a), label_b);
+    slot = &metrics->slots[hash & (SLOTS - 1)];
+    for (struct series *series = *slot; series; series = series->beside)
         if (series->metric == metric && strcmp(series->a, label_a) == 0 && strcmp(series->b, label_b) == 0)
             return series;
-    }
     if (!make_it)
         return NULL;
     if (metrics->count >= SERIES_MAX && strcmp(label_a, "other") != 0)
         return find(metrics, metric, "other", b, true);
-    return metrics->count < 2 * SERIES_MAX ? make(metrics, metric, label_a, label_b, &metrics->slots[at])
-                                           : NULL;
+    return metrics->count < 2 * SERIES_MAX ? make(metrics, metric, label_a, label_b, slot) : NULL;
 }
 
 void metrics_add(struct metrics *metrics, enum metric metric, const char *a, const char *b, double delta)
