@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TRIES_AGAIN 5      /* of a transaction that another node was in the way of */
+#define TRIES_AGAIN 3      /* of a transaction that another node was in the way of */
 #define ASKED_AT_ONCE 256  /* so many notifications are worked on as they come, where most are answered */
 #define COMPLAIN_MS 10000  /* between two lines about a store that does not work */
 #define SPIN_MS 20         /* due work that cannot be claimed just now is looked at again after this */
@@ -198,6 +198,7 @@ static enum store_status try_transaction(struct engine *engine, const struct bat
     engine->storing_hash = NULL;
     engine->recounted = false;
     if (status == STORE_OK) {
+        passed_begin(engine);
         engine_keep_time(engine);
         run_stages(engine, batch);
         if (!engine->more)
@@ -209,6 +210,7 @@ static enum store_status try_transaction(struct engine *engine, const struct bat
     }
     engine_tally_end(engine, status == STORE_OK);
     node_ended(engine, status == STORE_OK);
+    passed_end(engine, status == STORE_OK);
     if (status == STORE_IN_DOUBT)
         doubts_keep(engine);
     if (status == STORE_OK)
@@ -226,14 +228,17 @@ static void look_again(struct engine *engine)
     engine->look_for_new = engine->look_for_fetches = engine->look_for_strays = engine->recount = true;
 }
 
-/* Another node was in the way, or others have what this one had, and it begins anew: by the next try that is past. */
+/* Another node was in the way, or others have what this one had, and it begins anew: by the next try that is past, or passed over. */
 static enum store_status transaction(struct engine *engine, const struct batch *batch, struct fault *fault)
 {
     enum store_status status = STORE_AGAIN;
 
     for (int i = 0; i <= TRIES_AGAIN && (status == STORE_AGAIN || status == STORE_FENCED); i++) {
-        if (i > 0) /* what it changed of the counts is not counted */
+        if (i > 0) { /* what it changed of the counts is not counted */
             engine->look_for_new = engine->look_for_fetches = engine->look_for_strays = true;
+            engine->expire_at = 0;
+            engine->passed.on = true;
+        }
         if (!node_join(engine, fault))
             return STORE_TEMPFAIL;
         status = try_transaction(engine, batch, fault);
@@ -271,6 +276,19 @@ static void forget_results(struct engine *engine)
     for (size_t i = 0; i < engine->n_results; i++)
         mail_free(&engine->results[i]->mail);
     engine->n_results = 0;
+}
+
+/* Those that were passed over stay, in their order. */
+static void forget_settled(struct engine *engine)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < engine->n_results; i++)
+        if (engine->results[i]->passed_over)
+            engine->results[n++] = engine->results[i];
+        else
+            mail_free(&engine->results[i]->mail);
+    engine->n_results = n;
 }
 
 void engine_batch_store_works(struct engine *engine)
@@ -390,7 +408,7 @@ static enum store_status replay(struct engine *engine, struct fault *fault)
     engine->careful = true;
     status = replay_results(engine, fault);
     if (status == STORE_OK)
-        forget_results(engine);
+        forget_settled(engine);
     if (status == STORE_OK)
         status = replay_accepts(engine, fault);
     engine->careful = false;
@@ -451,8 +469,7 @@ static enum store_status recover(struct engine *engine, struct fault *fault)
     return status;
 }
 
-/* Somebody has a chat for longer than is waited for (a customer is forgotten, psql has a transaction open): what came is stored at least,
-   which needs no chat. Results are kept. */
+/* Somebody has more than chats (psql has a lock on a table): what came is stored at least, which needs nothing else. Results are kept. */
 static enum store_status store_only(struct engine *engine, struct fault *fault)
 {
     const struct batch accepts = { .accepts = engine->accepts, .n_accepts = engine->n_accepts };
@@ -472,18 +489,19 @@ void engine_batch_run(struct engine *engine)
 {
     struct batch all = { .accepts = engine->accepts,
                          .n_accepts = engine->n_accepts,
-                         .n_results = engine->n_results,
-                         .at_once = may_work_at_once(engine) };
+                         .n_results = engine->n_results };
     struct fault fault = { "" };
     enum store_status status;
 
+    passed_look_again(engine);
+    all.at_once = may_work_at_once(engine);
     engine->burst = engine->n_accepts >= ENGINE_BURST && !all.at_once && !engine_is_asked(engine);
     status = recover(engine, &fault);
     if (status == STORE_OK)
         status = transaction(engine, &all, &fault);
     if (status == STORE_OK) {
         answer(engine, engine->accepts, engine->n_accepts, true);
-        forget_results(engine);
+        forget_settled(engine);
     } else if (status == STORE_AGAIN) {
         status = store_only(engine, &fault);
     } else if (status == STORE_BAD_DATA) {

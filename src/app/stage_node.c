@@ -125,7 +125,7 @@ static void take_over_from(struct engine *engine, int64_t node)
     int64_t sends = upkeep_settle_left(engine, node);
 
     store_disown(engine->store, node, engine->now);
-    store_leave(engine->store, node);
+    (void)store_leave(engine->store, node); /* else it comes again */
     /* What it may have crashed on is counted before it is tried again. */
     engine->recovered = false;
     engine->first_id = schedule_id(&engine->schedule, engine->now);
@@ -176,7 +176,7 @@ static void watch_others(struct engine *engine)
         engine->node.counted_at = engine->now + (n > 1 ? beat_ms(engine) + SHARE_MS : 0);
     show_rules(engine, nodes, n);
     share_rates(engine, (int)n);
-    while ((gone = store_lapsed(engine->store, store_clock(engine->store))) != 0)
+    for (gone = 0; (gone = store_lapsed(engine->store, store_clock(engine->store), gone)) != 0;)
         take_over_from(engine, gone);
 }
 
@@ -195,14 +195,14 @@ int64_t node_rates_from(const struct engine *engine)
 
 /* A new connection may be to a server that was behind when it took over. What it calls under way, and is not, got its result while the
    store was on the server that is gone, and on this one nobody would ever come to it. Some of the results that are here are kept for
-   later in a careful transaction. */
+   later in a careful transaction, and in one that passes over chats. */
 void node_look_back(struct engine *engine)
 {
     struct node_state *node = &engine->node;
 
     if (store_renewed(engine->store))
         node->look_back = true;
-    if (node->look_back && !engine->careful)
+    if (node->look_back && !engine->careful && !engine->passed.on)
         node->looked_back = upkeep_settle_lost(engine);
 }
 
@@ -237,9 +237,11 @@ static enum store_status leave(struct engine *engine, struct fault *fault)
 
     if (status != STORE_OK)
         return status;
+    passed_begin(engine);
     (void)upkeep_settle_left(engine, engine->owner);
     store_disown(engine->store, engine->owner, engine->now);
-    store_leave(engine->store, engine->owner);
+    if (!store_leave(engine->store, engine->owner)) /* its lease is over at once */
+        store_beat(engine->store, engine->owner, TEXT_NONE, store_clock(engine->store));
     store_call(engine->store);
     return store_commit(engine->store, fault);
 }
@@ -252,8 +254,10 @@ void node_leave(struct engine *engine)
 
     if (!engine->node.joined)
         return;
-    for (int i = 0; i < LEAVES && status == STORE_AGAIN; i++)
+    for (int i = 0; i < LEAVES && status == STORE_AGAIN; i++) {
         status = leave(engine, &fault);
+        engine->passed.on = true;
+    }
     if (status != STORE_OK)
         log_warn("the other nodes take over only when the lease is over", log_str("cause", fault.text));
     engine->node.joined = false;
