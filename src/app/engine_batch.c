@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TRIES_AGAIN 3      /* of a transaction that another node was in the way of */
 #define ASKED_AT_ONCE 256  /* so many notifications are worked on as they come, where most are answered */
 #define COMPLAIN_MS 10000  /* between two lines about a store that does not work */
 #define SPIN_MS 20         /* due work that cannot be claimed just now is looked at again after this */
@@ -182,9 +181,9 @@ static enum store_status commit(struct engine *engine, struct fault *fault)
     return status;
 }
 
-static enum store_status try_transaction(struct engine *engine, const struct batch *batch,
-                                         struct fault *fault)
+static enum store_status try_transaction(struct engine *engine, const void *what, struct fault *fault)
 {
+    const struct batch *batch = what;
     const unsigned long memory = memory_failures();
     enum store_status status;
     int64_t due = 0;
@@ -228,22 +227,9 @@ static void look_again(struct engine *engine)
     engine->look_for_new = engine->look_for_fetches = engine->look_for_strays = engine->recount = true;
 }
 
-/* Another node was in the way, or others have what this one had, and it begins anew: by the next try that is past, or passed over. */
 static enum store_status transaction(struct engine *engine, const struct batch *batch, struct fault *fault)
 {
-    enum store_status status = STORE_AGAIN;
-
-    for (int i = 0; i <= TRIES_AGAIN && (status == STORE_AGAIN || status == STORE_FENCED); i++) {
-        if (i > 0) { /* what it changed of the counts is not counted */
-            engine->look_for_new = engine->look_for_fetches = engine->look_for_strays = true;
-            engine->expire_at = 0;
-            engine->passed.on = true;
-        }
-        if (!node_join(engine, fault))
-            return STORE_TEMPFAIL;
-        status = try_transaction(engine, batch, fault);
-    }
-    return status;
+    return node_insist(engine, try_transaction, batch, fault);
 }
 
 /* --- answers ----------------------------------------------------------------------------------------------------- */
@@ -349,22 +335,34 @@ static void end_work(struct engine *engine, const struct work *work, struct text
     }
 }
 
+/* What the store refused, and why. */
+struct refused {
+    struct work work;
+    char reason[REASON_BYTES];
+};
+
+static enum store_status end_refused(struct engine *engine, const void *what, struct fault *fault)
+{
+    const struct refused *refused = what;
+    enum store_status status = node_begin(engine, fault);
+
+    if (status != STORE_OK)
+        return status;
+    end_work(engine, &refused->work, text_of(refused->reason));
+    return store_commit(engine->store, fault);
+}
+
 /* What it was that the store refused is known: it is put where a person sees it, and the others go on. */
 static enum store_status set_aside(struct engine *engine, struct fault *fault)
 {
     static const char *const names[] = { "-", "notification", "entry", "run" };
-    struct work work = engine->work;
-    enum store_status status;
-    char reason[REASON_BYTES];
+    struct refused refused = { .work = engine->work };
 
-    text_printable(text_of(fault->text), reason, sizeof(reason) - 1);
-    status = node_begin(engine, fault);
-    if (status != STORE_OK)
-        return status;
-    end_work(engine, &work, text_of(reason));
+    text_printable(text_of(fault->text), refused.reason, sizeof(refused.reason) - 1);
     log_error("data that the store refuses are set aside: see 'callbackd queue list'",
-              log_str("kind", names[work.kind]), log_num("id", work.id), log_str("cause", reason));
-    return store_commit(engine->store, fault);
+              log_str("kind", names[refused.work.kind]), log_num("id", refused.work.id),
+              log_str("cause", refused.reason));
+    return node_insist(engine, end_refused, &refused, fault);
 }
 
 /* What the answer says cannot be stored; what its status means can. */
@@ -460,15 +458,6 @@ static bool may_work_at_once(const struct engine *engine)
            (engine->node.joined ? !engine->look_for_new : engine->counts.notifications_new == 0);
 }
 
-static enum store_status recover(struct engine *engine, struct fault *fault)
-{
-    enum store_status status = STORE_AGAIN;
-
-    for (int i = 0; i <= TRIES_AGAIN && status == STORE_AGAIN; i++)
-        status = node_join(engine, fault) ? stage_extract_recover(engine, fault) : STORE_TEMPFAIL;
-    return status;
-}
-
 /* Somebody has more than chats (psql has a lock on a table): what came is stored at least, which needs nothing else. Results are kept. */
 static enum store_status store_only(struct engine *engine, struct fault *fault)
 {
@@ -496,7 +485,7 @@ void engine_batch_run(struct engine *engine)
     passed_look_again(engine);
     all.at_once = may_work_at_once(engine);
     engine->burst = engine->n_accepts >= ENGINE_BURST && !all.at_once && !engine_is_asked(engine);
-    status = recover(engine, &fault);
+    status = stage_extract_recover(engine, &fault);
     if (status == STORE_OK)
         status = transaction(engine, &all, &fault);
     if (status == STORE_OK) {

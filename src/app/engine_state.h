@@ -261,7 +261,7 @@ void stage_extract(struct engine *engine, int64_t until_us);
 /* extract_notifications: reads the entries of each and works on them; those that are done, and not passed over, get their state and reason. */
 void extract_notifications(struct engine *engine, struct notification_row *rows, size_t n);
 /* stage_extract_recover: before the first try of what an earlier process left: counts the try, gives up after the third. In
-   transactions of its own. */
+   a transaction of its own. */
 enum store_status stage_extract_recover(struct engine *engine, struct fault *fault) CHECKED;
 /* extract_entered: stores and matches what engine_enter handed in. */
 void extract_entered(struct engine *engine);
@@ -377,10 +377,13 @@ int64_t upkeep_settle_left(struct engine *engine, int64_t owner);
 bool upkeep_settle_lost(struct engine *engine) CHECKED;
 /* --- stage_node.c: several nodes on one store. Without others all of it does nothing. ----------------------------------------- */
 
-/* node_begin: store_begin, after which a node that is fenced is none any more: node_join comes before anything else. */
+/* node_insist: does something in a transaction of its own, and does it again, a few times at most, where another node was in the way, or had
+   taken over: then it joins before. Without others it is done once. */
+typedef enum store_status node_work(struct engine *engine, const void *what, struct fault *fault);
+enum store_status node_insist(struct engine *engine, node_work *work, const void *what,
+                              struct fault *fault) CHECKED;
+/* node_begin: store_begin, inside of node_insist. */
 enum store_status node_begin(struct engine *engine, struct fault *fault) CHECKED;
-/* node_join: from now on, if not before, this is a node with a lease. A transaction by itself. */
-bool node_join(struct engine *engine, struct fault *fault) CHECKED;
 /* stage_node: keeps the lease; takes over (T6) from nodes whose lease is over; reads what the others wrote for all. */
 void stage_node(struct engine *engine);
 /* node_look_back: once what has come is settled: what the store lost when another server took over. */

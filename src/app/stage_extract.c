@@ -415,15 +415,14 @@ static int64_t count_tries(struct engine *engine)
     return tried_to;
 }
 
-enum store_status stage_extract_recover(struct engine *engine, struct fault *fault)
+static enum store_status recover(struct engine *engine, const void *what, struct fault *fault)
 {
     int64_t tried_to = engine->tried_to;
     enum store_status status;
     struct notification_row *first;
     bool recovered;
 
-    if (engine->recovered || engine->stopping)
-        return STORE_OK;
+    (void)what;
     status = node_begin(engine, fault);
     if (status != STORE_OK)
         return status;
@@ -441,4 +440,9 @@ enum store_status stage_extract_recover(struct engine *engine, struct fault *fau
         engine->counts.notifications_stuck += engine->delta.notifications_stuck;
     }
     return status;
+}
+
+enum store_status stage_extract_recover(struct engine *engine, struct fault *fault)
+{
+    return engine->recovered || engine->stopping ? STORE_OK : node_insist(engine, recover, NULL, fault);
 }

@@ -11,7 +11,7 @@
 
 #define BEATS 6       /* in a lease */
 #define SHARE_MS 1000 /* what other nodes wrote of channels is read this often */
-#define LEAVES 10     /* tries, where another node is in the way */
+#define TRIES_AGAIN 3 /* of what another node was in the way of */
 #define CALL_MS 50    /* between two calls for help; a commit with one keeps others from committing */
 
 static int64_t number_of(int64_t node)
@@ -55,25 +55,49 @@ static int64_t beat_ms(const struct engine *engine)
 
 /* --- the lease ------------------------------------------------------------------------------------------------------------ */
 
-/* The lease is counted from before it was asked for, on the clock that goes on while the machine sleeps. */
-bool node_join(struct engine *engine, struct fault *fault)
+/* From now on, if not before, this is a node with a lease. That is counted from before it was asked for, on the clock that goes on while
+   the machine sleeps. */
+static enum store_status join(struct engine *engine, struct fault *fault)
 {
     const int64_t before = now_boot_ms();
+    enum store_status status;
     char name[96];
     int64_t id;
 
     if (engine->node.joined || !store_is_shared(engine->store))
-        return true;
-    id = store_join(engine->store, node_name(name, sizeof(name)), lease_ms(engine), fault);
-    if (!id)
-        return false;
+        return STORE_OK;
+    status = store_join(engine->store, node_name(name, sizeof(name)), lease_ms(engine), &id, fault);
+    if (status != STORE_OK)
+        return status;
     schedule_set_number(&engine->schedule, number_of(id));
     engine->owner = id;
     (void)store_renewed(engine->store); /* a new node has nothing to lose */
     engine->node = (struct node_state){ .lease_until = before + lease_ms(engine), .joined = true };
     engine->has_variables = true; /* others may write some */
     log_info("joined the other nodes", log_str("name", name), log_num("number", number_of(id)));
-    return true;
+    return STORE_OK;
+}
+
+/* What was undone is looked for once more; and what was in the way is passed over. */
+static void begin_anew(struct engine *engine)
+{
+    engine->look_for_new = engine->look_for_fetches = engine->look_for_strays = true;
+    engine->expire_at = 0;
+    engine->passed.on = true;
+}
+
+enum store_status node_insist(struct engine *engine, node_work *work, const void *what, struct fault *fault)
+{
+    enum store_status status = STORE_AGAIN;
+
+    for (int i = 0; i <= TRIES_AGAIN && (status == STORE_AGAIN || status == STORE_FENCED); i++) {
+        if (i > 0)
+            begin_anew(engine);
+        status = join(engine, fault);
+        if (status == STORE_OK)
+            status = work(engine, what, fault);
+    }
+    return status;
 }
 
 enum store_status node_begin(struct engine *engine, struct fault *fault)
@@ -231,12 +255,13 @@ void node_call(struct engine *engine, bool work_left)
     store_call(engine->store);
 }
 
-static enum store_status leave(struct engine *engine, struct fault *fault)
+static enum store_status leave(struct engine *engine, const void *what, struct fault *fault)
 {
     enum store_status status = store_begin(engine->store, fault);
 
+    (void)what;
     if (status != STORE_OK)
-        return status;
+        return status == STORE_FENCED ? STORE_OK : status; /* the others have it all already */
     passed_begin(engine);
     (void)upkeep_settle_left(engine, engine->owner);
     store_disown(engine->store, engine->owner, engine->now);
@@ -249,16 +274,11 @@ static enum store_status leave(struct engine *engine, struct fault *fault)
 /* At a stop in good order: the others need not wait for the end of the lease. */
 void node_leave(struct engine *engine)
 {
-    enum store_status status = STORE_AGAIN;
     struct fault fault = { "" };
 
     if (!engine->node.joined)
         return;
-    for (int i = 0; i < LEAVES && status == STORE_AGAIN; i++) {
-        status = leave(engine, &fault);
-        engine->passed.on = true;
-    }
-    if (status != STORE_OK)
+    if (node_insist(engine, leave, NULL, &fault) != STORE_OK)
         log_warn("the other nodes take over only when the lease is over", log_str("cause", fault.text));
     engine->node.joined = false;
 }

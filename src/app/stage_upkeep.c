@@ -108,14 +108,13 @@ bool upkeep_settle_lost(struct engine *engine)
     return n_chats < most && n_sends < most;
 }
 
-enum store_status stage_take_over(struct engine *engine, struct fault *fault)
+static enum store_status take_over(struct engine *engine, const void *what, struct fault *fault)
 {
     enum store_status status;
 
+    (void)what;
     engine->now = schedule_now(&engine->schedule);
     engine->delta = (struct store_counts){ 0 };
-    if (!node_join(engine, fault))
-        return STORE_TEMPFAIL;
     status = node_begin(engine, fault);
     if (status != STORE_OK)
         return status;
@@ -134,6 +133,11 @@ enum store_status stage_take_over(struct engine *engine, struct fault *fault)
                  log_num("runs", engine->counts.runs[RUN_READY]),
                  log_num("held", engine->counts.runs[RUN_HELD]));
     return status;
+}
+
+enum store_status stage_take_over(struct engine *engine, struct fault *fault)
+{
+    return node_insist(engine, take_over, NULL, fault);
 }
 
 /* --- T7 ---------------------------------------------------------------------------------------------------------------- */

@@ -394,9 +394,10 @@ bool store_is_shared(const struct store *store);
 /* Leases are told by store_clock, which is one for all nodes.
 
    store_join: a node of this name, with a number that no other one has. From then on each transaction begins with the node's row
-   locked, so that nobody takes over from a node that is in the middle of one, and with STORE_FENCED where there is no row. 0: all
-   numbers are taken, or the call failed. A transaction by itself. */
-int64_t store_join(struct store *store, struct text name, int64_t lease_ms, struct fault *fault) CHECKED;
+   locked, so that nobody takes over from a node that is in the middle of one, and with STORE_FENCED where there is no row.
+   STORE_TEMPFAIL: all numbers are taken, for one. A transaction by itself. */
+enum store_status store_join(struct store *store, struct text name, int64_t lease_ms, int64_t *node,
+                             struct fault *fault) CHECKED;
 /* store_beat: the node's lease lasts until then, and it works with these rules. */
 void store_beat(struct store *store, int64_t node, struct text rules, int64_t lease_until);
 /* store_lapsed: the first node behind `after` whose lease was over by `now` and that is in no transaction, locked; 0 if there is none. */

@@ -7,17 +7,19 @@ bool store_is_shared(const struct store *store)
     return store->backend->join;
 }
 
-int64_t store_join(struct store *store, struct text name, int64_t lease_ms, struct fault *fault)
+enum store_status store_join(struct store *store, struct text name, int64_t lease_ms, int64_t *node,
+                             struct fault *fault)
 {
-    int64_t node, now;
+    enum store_status status = store_begin(store, fault);
+    int64_t now;
 
-    if (store_begin(store, fault) != STORE_OK)
-        return 0;
+    if (status != STORE_OK)
+        return status;
     now = store_clock(store);
-    node = store->backend->join(store, name, now, now + lease_ms);
-    if (!node)
+    *node = store->backend->join(store, name, now, now + lease_ms);
+    if (!*node)
         store_fail(store, STORE_TEMPFAIL, "all %d numbers of nodes are taken", STORE_NODES);
-    return store_commit(store, fault) == STORE_OK ? node : 0;
+    return store_commit(store, fault);
 }
 
 void store_beat(struct store *store, int64_t node, struct text rules, int64_t lease_until)

@@ -48,10 +48,10 @@ static void exec(struct fixture *f, const char *sql)
 static int64_t join(struct store *store, int64_t *number)
 {
     struct fault fault = { "" };
-    int64_t node = store_join(store, T("a node"), 3600000, &fault);
+    int64_t node;
 
+    assert_int_equal(store_join(store, T("a node"), 3600000, &node, &fault), STORE_OK);
     *number = node >> 12 & (STORE_NODES - 1);
-
     assert_string_equal(fault.text, "");
     return node;
 }
@@ -106,7 +106,7 @@ static void test_other_versions(struct fixture *f)
     store_close(newer);
     assert_int_equal(store_begin(f->store, &fault), STORE_FENCED);
     exec(f, "UPDATE meta SET v = '1000' WHERE k = 'version'");
-    assert_int_equal(store_join(f->store, T("a node"), 3600000, &fault), 0);
+    assert_int_equal(store_join(f->store, T("a node"), 3600000, &number, &fault), STORE_BROKEN);
     assert_true(strstr(fault.text, "made by a newer callbackd") && strstr(fault.text, "install"));
     exec(f, "UPDATE meta SET v = '2' WHERE k = 'version'");
     assert_int_not_equal(join(f->store, &number), node);
