@@ -310,7 +310,7 @@ void engine_free(struct engine *engine)
     free(engine->results);
     free(engine->under_way);
     free(engine->channels);
-    free(engine->channels_before);
+    free(engine->saved_channels);
     free(engine->sources);
     free(engine);
 }

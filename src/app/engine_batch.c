@@ -78,8 +78,7 @@ static int64_t next_due(struct engine *engine)
 /* What the transaction learned of channels, and spent of their rates, it never did. */
 static void undo_channels(struct engine *engine)
 {
-    if (engine->n_channels)
-        memcpy(engine->channels, engine->channels_before, engine->n_channels * sizeof(*engine->channels));
+    engine_restore_channels(engine);
     engine_pace_channels(engine); /* the number of nodes stays */
     engine_show_paused(engine);
     engine_show_breakers(engine);
@@ -188,8 +187,7 @@ static enum store_status try_transaction(struct engine *engine, const void *what
     enum store_status status;
     int64_t due = 0;
 
-    if (engine->n_channels)
-        memcpy(engine->channels_before, engine->channels, engine->n_channels * sizeof(*engine->channels));
+    engine_save_channels(engine);
     status = node_begin(engine, fault);
     memory_keep_reserve();
     engine->delta = (struct store_counts){ 0 };

@@ -69,21 +69,22 @@ static struct source_state *build_sources(struct engine *engine, const struct co
 bool engine_adopt(struct engine *engine, struct generation *generation)
 {
     struct channel_state *channels = build_channels(engine, generation->config);
-    struct channel_state *before = calloc(generation->config->n_channels + 1, sizeof(*before));
+    struct saved_channel *saved = calloc(generation->config->n_channels + 1, sizeof(*saved));
     struct source_state *sources = build_sources(engine, generation->config);
 
-    if (!channels || !before || !sources) {
+    if (!channels || !saved || !sources) {
         free(channels);
-        free(before);
+        free(saved);
         free(sources);
         return false;
     }
     free(engine->channels);
-    free(engine->channels_before);
+    free(engine->saved_channels);
     free(engine->sources);
     engine->channels = channels;
-    engine->channels_before = before;
+    engine->saved_channels = saved;
     engine->n_channels = generation->config->n_channels;
+    engine->n_saved_channels = 0;
     engine->sources = sources;
     engine->n_sources = generation->config->n_sources;
     generation_unref(engine->generation);
@@ -97,13 +98,18 @@ bool engine_adopt(struct engine *engine, struct generation *generation)
     return true;
 }
 
-static void take_pause(struct engine *engine, struct channel_state *channel, struct text paused)
+static void take_pause(struct engine *engine, const struct channel_state *known, struct text paused)
 {
-    if (paused.p && !channel->paused[0]) {
+    struct channel_state *channel;
+
+    if (!paused.p == !known->paused[0])
+        return;
+    channel = engine_change_channel(engine, known);
+    if (paused.p) {
         text_printable(paused, channel->paused, sizeof(channel->paused) - 1);
         /* The node that found it out asks first. */
         channel->probe_at = engine->now + (engine->node.count > 1 ? ENGINE_PROBE_MS : 0);
-    } else if (!paused.p && channel->paused[0]) {
+    } else {
         engine_open(engine, channel);
         channel->new_pause = false;
     }
@@ -115,12 +121,12 @@ void engine_load_channels(struct engine *engine)
     size_t n = store_channels(engine->store, engine->arena, &rows);
 
     for (size_t i = 0; i < n; i++) {
-        struct channel_state *channel = engine_channel(engine, rows[i].name);
+        const struct channel_state *channel = engine_channel(engine, rows[i].name);
 
         if (!channel)
             continue;
-        if (!channel->new_penalty)
-            channel->not_before = rows[i].not_before;
+        if (!channel->new_penalty && channel->not_before != rows[i].not_before)
+            engine_change_channel(engine, channel)->not_before = rows[i].not_before;
         if (!channel->new_pause)
             take_pause(engine, channel, rows[i].paused);
     }

@@ -18,12 +18,38 @@ void engine_keep_time(struct engine *engine)
     engine->now = schedule_now(&engine->schedule);
 }
 
-struct channel_state *engine_channel(struct engine *engine, struct text name)
+const struct channel_state *engine_channel(const struct engine *engine, struct text name)
 {
     for (size_t i = 0; i < engine->n_channels; i++)
         if (text_is(name, engine->channels[i].name))
             return &engine->channels[i];
     return NULL;
+}
+
+struct channel_state *engine_change_channel(struct engine *engine, const struct channel_state *channel)
+{
+    const size_t place = (size_t)(channel - engine->channels);
+    struct channel_state *own = &engine->channels[place];
+
+    if (!own->saved) {
+        engine->saved_channels[engine->n_saved_channels++] = (struct saved_channel){ place, *own };
+        own->saved = true;
+    }
+    return own;
+}
+
+void engine_save_channels(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->n_saved_channels; i++)
+        engine->channels[engine->saved_channels[i].place].saved = false;
+    engine->n_saved_channels = 0;
+}
+
+void engine_restore_channels(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->n_saved_channels; i++)
+        engine->channels[engine->saved_channels[i].place] = engine->saved_channels[i].state;
+    engine->n_saved_channels = 0;
 }
 
 struct source_state *engine_source(struct engine *engine, struct text name)
@@ -273,11 +299,11 @@ void engine_show_breakers(struct engine *engine)
 /* The channel may have been removed and have come back. */
 void engine_count_send(struct engine *engine, struct text name, int by)
 {
-    struct channel_state *channel = engine_channel(engine, name);
+    const struct channel_state *channel = engine_channel(engine, name);
 
     engine->sends_in_flight += by;
     if (channel && channel->in_flight + by >= 0)
-        channel->in_flight += by;
+        engine_change_channel(engine, channel)->in_flight += by;
 }
 
 void engine_pause(struct engine *engine, struct channel_state *channel, struct text reason)

@@ -46,6 +46,13 @@ struct channel_state {
     bool crowded; /* more chats may be due than there are places */
     bool fresh_first;            /* of an odd number of places what is fresh gets one more, next time */
     bool new_penalty, new_pause; /* not_before, paused: to be written with the next transaction */
+    bool saved;                  /* this transaction has changed it */
+};
+
+/* A channel as it was when the transaction began. */
+struct saved_channel {
+    size_t place;
+    struct channel_state state;
 };
 
 struct source_state {
@@ -136,8 +143,9 @@ struct engine {
         bool looked_back; /* this transaction has dealt with what was lost */
     } node;
     int64_t now, owner, first_id; /* first_id: what is older was stored by an earlier process */
-    struct channel_state *channels, *channels_before; /* before: as they were when the transaction began */
-    size_t n_channels;
+    struct channel_state *channels;
+    struct saved_channel *saved_channels; /* room for all */
+    size_t n_channels, n_saved_channels;
     struct source_state *sources;
     size_t n_sources;
     struct old_ruleset old[OLD_RULESETS];
@@ -193,7 +201,12 @@ void engine_pace_channels(struct engine *engine);
 void engine_keep_time(struct engine *engine);
 /* engine_ruleset: what the run began with; NULL: it cannot be had. */
 const struct ruleset *engine_ruleset(struct engine *engine, const struct run_row *run);
-struct channel_state *engine_channel(struct engine *engine, struct text name);
+/* engine_channel: NULL: there is none. Whoever changes it does so by engine_change_channel, which keeps how it was: a transaction that
+   fails puts that back (engine_restore_channels); engine_save_channels: from here on, nothing is kept yet. */
+const struct channel_state *engine_channel(const struct engine *engine, struct text name);
+struct channel_state *engine_change_channel(struct engine *engine, const struct channel_state *channel);
+void engine_save_channels(struct engine *engine);
+void engine_restore_channels(struct engine *engine);
 /* engine_chat_channel: where the chats of a source's customers are. */
 struct text engine_chat_channel(const struct engine *engine, const struct source *source);
 struct source_state *engine_source(struct engine *engine, struct text name);

@@ -81,7 +81,7 @@ enum go poll_ask(struct going *going, struct send_row *send)
 {
     struct engine *engine = going->engine;
     const struct config_channel *channel = config_channel(engine->generation->config, send->channel);
-    struct channel_state *state = engine_channel(engine, send->channel);
+    const struct channel_state *state = engine_channel(engine, send->channel);
     struct request_mail *request;
     int64_t at;
 

@@ -66,8 +66,8 @@ bool send_prepare(const struct engine *engine, const struct config_channel *chan
 int64_t send_ready_at(const struct engine *engine, const struct channel_state *state);
 enum go send_wait(const struct going *going, const struct channel_state *state, const struct send_row *send,
                   int64_t at);
-void send_leave(struct engine *engine, const struct config_channel *channel, struct channel_state *state,
-                struct request_mail *request);
+void send_leave(struct engine *engine, const struct config_channel *channel,
+                const struct channel_state *known, struct request_mail *request);
 /* stage_poll.c: what became of a send that is unknown, though its answer gave an id. poll_begin: from now on, or in a moment, Octopods is
    asked, which row->due_at says then; false: there is no id to ask for. poll_waits: is that so of the send? poll_ask: asks when it is due. */
 bool poll_begin(const struct engine *engine, struct send_row *row);

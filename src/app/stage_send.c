@@ -256,9 +256,11 @@ static enum go hold_loop(struct going *going, const struct config_channel *chann
     return run_hold(going, arena_str(going->engine->arena, text_of(reason.text)));
 }
 
-void send_leave(struct engine *engine, const struct config_channel *channel, struct channel_state *state,
-                struct request_mail *request)
+void send_leave(struct engine *engine, const struct config_channel *channel,
+                const struct channel_state *known, struct request_mail *request)
 {
+    struct channel_state *state = engine_change_channel(engine, known);
+
     if (state->paused[0])
         state->probe_at = engine->now + ENGINE_PROBE_MS;
     breaker_leave(&state->breaker, engine->now, channel->timeout_ms);
@@ -285,7 +287,7 @@ static enum go start_send(struct going *going, struct send_row *send)
     struct engine *engine = going->engine;
     struct chat_row *chat = going->chat;
     const struct config_channel *channel = channel_of(engine, send->channel);
-    struct channel_state *state = engine_channel(engine, send->channel);
+    const struct channel_state *state = engine_channel(engine, send->channel);
     struct request_mail *request;
     int64_t at;
 
@@ -427,24 +429,36 @@ static int send_due(struct engine *engine, const struct channel_state *state, en
     return (int)n;
 }
 
+/* Most channels are as they were. */
+static void note_queue(struct engine *engine, const struct channel_state *known, bool crowded, bool behind)
+{
+    struct channel_state *state;
+
+    if (known->crowded == crowded && known->behind == behind)
+        return;
+    state = engine_change_channel(engine, known);
+    state->crowded = crowded;
+    state->behind = behind;
+}
+
 /* Half of the places are for the chats that are due the longest. In trouble, which is where some of these have begun before, or nobody
    answers, the other half is for the latest with something fresh: a tap does not stand behind all that is tried again and again.
    Else that would only cost. True: there may be more. */
-static bool send_of_channel(struct engine *engine, struct channel_state *state, int room)
+static bool send_of_channel(struct engine *engine, const struct channel_state *state, int room)
 {
     const int longest = (room + !state->fresh_first) / 2;
     const size_t resumed = engine->resumed;
     int n;
 
-    if (room % 2)
-        state->fresh_first = !state->fresh_first;
     n = send_due(engine, state, STORE_LONGEST_DUE, longest);
     if (n < longest) {
-        state->behind = false;
+        note_queue(engine, state, state->crowded, false);
         return false;
     }
+    if (room % 2)
+        engine_change_channel(engine, state)->fresh_first = !state->fresh_first;
     if (n > 0)
-        state->behind = engine->resumed > resumed;
+        note_queue(engine, state, state->crowded, engine->resumed > resumed);
     if (state->behind || state->breaker.state != BREAKER_CLOSED)
         n += send_due(engine, state, STORE_FRESH, room - n);
     n += send_due(engine, state, STORE_LONGEST_DUE, room - n);
@@ -471,16 +485,18 @@ void stage_send(struct engine *engine)
     const int64_t *due = due_of_channels(engine);
 
     for (size_t i = 0; i < engine->n_channels; i++) {
-        struct channel_state *state = &engine->channels[i];
+        const struct channel_state *state = &engine->channels[i];
+        bool crowded;
         int room;
 
         if (due && (!due[i] || due[i] > engine->now)) {
-            state->crowded = state->behind = false;
+            note_queue(engine, state, false, false);
             continue;
         }
         room = stage_send_room(engine, state);
-        state->crowded = room <= 0 || send_of_channel(engine, state, room);
-        if (room > 0 && state->crowded)
+        crowded = room <= 0 || send_of_channel(engine, state, room);
+        note_queue(engine, state, crowded, state->behind);
+        if (room > 0 && crowded)
             engine->more = engine->more || stage_send_room(engine, state) > 0;
     }
 }

@@ -75,12 +75,14 @@ static bool is_failure(const struct result_mail *result, const struct verdict *v
 
 void settle_channel(struct engine *engine, const struct result_mail *result, const struct verdict *verdict)
 {
-    struct channel_state *channel = engine_channel(engine, text_of(result->job.owner));
+    const struct channel_state *known = engine_channel(engine, text_of(result->job.owner));
+    struct channel_state *channel;
     const bool sends =
         result->job.kind == JOB_SEND; /* that a message's status can be read says nothing of sending */
 
-    if (!channel)
+    if (!known)
         return;
+    channel = engine_change_channel(engine, known);
     if (is_failure(result, verdict))
         note_failure(engine, channel, result->took_ms, verdict->reason);
     else if (sends || channel->breaker.state != BREAKER_CLOSED)
