@@ -260,6 +260,8 @@ static bool start(struct daemon *daemon, struct fault *fault)
 
 static void log_start(const struct daemon *daemon)
 {
+    struct fault fault;
+
     metrics_set(daemon->metrics, METRIC_BUILD_INFO, PACKAGE_VERSION, NULL, 1);
     log_info("callbackd serves", log_str("version", PACKAGE_VERSION),
              log_str("intake", frontdoor_address(daemon->door)),
@@ -268,6 +270,10 @@ static void log_start(const struct daemon *daemon)
     if (confine_is_root())
         log_warn("CALLBACKD RUNS AS ROOT: name a user in the configuration, or start it as one",
                  log_str("hint", "user: callbackd"));
+    if (!xfer_knows_authorities(&fault))
+        log_error("NO CERTIFICATE CAN BE CHECKED: every https request will fail",
+                  log_str("cause", fault.text),
+                  log_str("hint", "on Debian: apt-get install ca-certificates"));
     notify_send("READY=1");
 }
 

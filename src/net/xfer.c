@@ -5,6 +5,7 @@
 #include "net/public.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
@@ -322,6 +323,13 @@ static int on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg, v
 }
 
 /* --- the beginning of a transfer --- */
+
+bool xfer_knows_authorities(struct fault *fault)
+{
+    const char *file = curl_version_info(CURLVERSION_NOW)->cainfo;
+
+    return !file || access(file, R_OK) == 0 || fault_set(fault, "%s: %s", file, strerror(errno));
+}
 
 /* The file of authorities is read once in a while instead of for each connection, which would stop the loop for tens of
    milliseconds, times as many as begin together. libcurl keeps what comes from a file alone, so the folder with the same

@@ -34,6 +34,8 @@ struct xfer_result {
 
 /* xfer_new: at most `per_host` connections to one host and `total` in all. The fault: no asynchronous DNS in this libcurl, ... */
 struct xfer *xfer_new(struct loop *loop, int per_host, int total, struct fault *fault) CHECKED;
+/* xfer_knows_authorities: can libcurl's file of authorities be read, without which no server's certificate is good? The fault names it. */
+bool xfer_knows_authorities(struct fault *fault) CHECKED;
 /* xfer_set_limits: others than at xfer_new, for connections begun from now on. */
 void xfer_set_limits(struct xfer *xfer, int per_host, int total);
 /* xfer_start: `done` is called exactly once, never before xfer_start has returned; the result is valid during the call. False

@@ -460,6 +460,18 @@ def test_certificate_that_has_expired():
 
 
 @test
+def test_without_authorities_it_says_so():
+    with Sim() as sim, Daemon(sim, RULES, start=False) as daemon:
+        os.mkdir(daemon.path("certs"))
+        daemon.prefix = covering(daemon.path("certs"), os.path.dirname(BUNDLE))
+        if not daemon.prefix:
+            raise Skip("nobody may hang a folder over another")
+        daemon.serve()
+        assert daemon.terminate() == 0
+        assert f'"NO CERTIFICATE CAN BE CHECKED: every https request will fail" cause="{BUNDLE}: ' in daemon.log_text()
+
+
+@test
 def test_authorities_are_read_once():
     """Not for each connection, which would stop the loop for as long: tens of milliseconds, by as many connections as begin."""
     if not shutil.which("strace"):
