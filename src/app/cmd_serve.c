@@ -3,6 +3,7 @@
 #include "app/configfile.h"
 #include "app/confine.h"
 #include "app/daemon.h"
+#include "net/tls.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -38,6 +39,12 @@ static bool confine(const char *path, const struct config *config, struct fault 
     return !config || (confine_become(config->user, fault) && can_reload(path, fault));
 }
 
+/* Its own certificate, or one for PostgreSQL. */
+static bool may_read_pem_files(const struct config *config)
+{
+    return config->tls_cert || strncmp(config->store, "sqlite:", 7) != 0;
+}
+
 static struct generation *load(const char *path, struct findings *findings, struct fault *fault)
 {
     struct config *config = configfile_read(path, findings);
@@ -47,6 +54,8 @@ static struct generation *load(const char *path, struct findings *findings, stru
         config_free(config);
         return NULL;
     }
+    if (config && !may_read_pem_files(config))
+        tls_without_files();
     generation = generation_build(config, SECRETS_NEEDED, findings);
     tell(generation, findings);
     return generation;
