@@ -206,11 +206,12 @@ size_t pgsql_claim_chats(struct store *store, struct text channel, int64_t now, 
 /* The chat of which nothing is known behind this run; NULL: there is none. */
 static const struct mem_long *find_long(struct store *store, int64_t id)
 {
-    const struct run_row *run = mem_find(pgsql_image(store), MEM_RUN, MEM_KEY, &(struct run_row){ .id = id });
-    const struct mem_long *chat =
-        run ? mem_find(pgsql_image(store), MEM_LONG, MEM_KEY, &(struct mem_long){ .chat = run->chat }) : NULL;
+    struct mem *image = pgsql_image(store);
+    const struct run_row *run = mem_find(image, MEM_RUN, MEM_KEY, &(struct run_row){ .id = id });
+    const struct mem_long key = { .chat = run ? run->chat : 0 };
+    const struct mem_long *found = run ? mem_find(image, MEM_LONG, MEM_KEY, &key) : NULL;
 
-    return chat && chat->last_run == id ? chat : NULL;
+    return found && found->last_run == id ? found : NULL;
 }
 
 /* Nor is it known any more which runs its entry has. */
