@@ -161,12 +161,15 @@ static void step_entry(struct side *s, const struct world *w)
                                     .source = PICK(sources, w->r[4]),
                                     .conversation = w->r[0] % 3 ? PICK(users, w->r[2]) : T(""),
                                     .doc = w->r[5] % 2 ? PICK(words, w->r[5]) : TEXT_NONE };
+    size_t n;
 
     store_add_entries(s->store, &row, 1);
-    say_entries(s, rows, store_claim_entries(s->store, row.source, w->now, 1, 2, s->arena, &rows));
+    n = store_claim_entries(s->store, row.source, w->now, 1, 2, s->arena, &rows);
+    say_entries(s, rows, n);
     row.id = some_id(w, w->r[1]);
     store_update_entry(s->store, &row);
-    say_entries(s, rows, store_old_entries(s->store, w->now - w->r[2] % 100, 3, s->arena, &rows));
+    n = store_old_entries(s->store, w->now - w->r[2] % 100, 3, s->arena, &rows);
+    say_entries(s, rows, n);
 }
 
 /* Of step_match: of an entry that had no run yet, or of one that may have some. */
@@ -272,6 +275,7 @@ static void step_operate(struct side *s, const struct world *w)
     struct text held = w->r[1] % 2 ? T("held") : TEXT_NONE;
     struct run_row *rows;
     struct chat_row chat;
+    size_t n;
 
     if (store_find_chat(s->store, PICK(channels, w->r[2]), PICK(users, w->r[3]), s->arena, &chat)) {
         store_hold_chat(s->store, chat.id, held, w->now);
@@ -281,7 +285,8 @@ static void step_operate(struct side *s, const struct world *w)
     say_int(s, store_rearm_entry(s->store, id, w->now));
     say_int(s, w->r[5] % 2 ? store_drop_notification(s->store, id + 1, T("gone"))
                            : store_drop_entry(s->store, id + 1, T("gone")));
-    say_runs(s, rows, store_expired_runs(s->store, w->now, 3, s->arena, &rows));
+    n = store_expired_runs(s->store, w->now, 3, s->arena, &rows);
+    say_runs(s, rows, n);
 }
 
 static void press(struct side *s, const struct world *w, int64_t chat)
@@ -370,6 +375,7 @@ static void step_numbers(struct side *s, const struct world *w)
     struct store_counts counts;
     struct store_item *items;
     int64_t id, at;
+    size_t n;
 
     store_count(s->store, &counts);
     for (size_t i = 0; i < sizeof(counts) / sizeof(int64_t); i++)
@@ -377,7 +383,8 @@ static void step_numbers(struct side *s, const struct world *w)
     store_newest(s->store, &id, &at);
     say_int(s, id);
     say_int(s, store_next_due(s->store, &channel, 1, NULL));
-    say_items(s, items, store_list(s->store, &filter, 1 + (size_t)w->r[4] % 20, s->arena, &items));
+    n = store_list(s->store, &filter, 1 + (size_t)w->r[4] % 20, s->arena, &items);
+    say_items(s, items, n);
 }
 
 static void (*const steps[])(struct side *s, const struct world *w) = {
@@ -395,11 +402,15 @@ static void say_all(struct side *s, const struct world *w)
     struct send_row *sends;
     struct chat_row chat;
     int64_t unknown, open;
+    size_t n;
 
     for (int64_t id = w->id - 300; id <= w->id; id++) {
-        say_entries(s, entries, store_notification_entries(s->store, id, s->arena, &entries));
-        say_runs(s, runs, store_entry_runs(s->store, id, s->arena, &runs));
-        say_sends(s, sends, store_run_sends(s->store, id, s->arena, &sends));
+        n = store_notification_entries(s->store, id, s->arena, &entries);
+        say_entries(s, entries, n);
+        n = store_entry_runs(s->store, id, s->arena, &runs);
+        say_runs(s, runs, n);
+        n = store_run_sends(s->store, id, s->arena, &sends);
+        say_sends(s, sends, n);
         store_unsettled(s->store, id, &unknown, &open);
         say_int(s, unknown);
         say_int(s, open);
@@ -480,7 +491,7 @@ static void prefetch_intake(struct side *s, const struct world *w)
 static void look(struct side *s)
 {
     int64_t chats[6], unknown, open;
-    size_t n = find_chats(s, chats);
+    size_t n = find_chats(s, chats), n_sends;
     struct send_row *sends;
     struct chat_row chat;
     struct run_row run, again;
@@ -493,8 +504,10 @@ static void look(struct side *s)
         say_runs(s, &run, 1);
         if (store_get_run(s->store, run.id, s->arena, &again))
             say_runs(s, &again, 1);
-        say_sends(s, sends, store_step_sends(s->store, run.id, run.step, s->arena, &sends));
-        say_sends(s, sends, store_run_sends(s->store, run.id, s->arena, &sends));
+        n_sends = store_step_sends(s->store, run.id, run.step, s->arena, &sends);
+        say_sends(s, sends, n_sends);
+        n_sends = store_run_sends(s->store, run.id, s->arena, &sends);
+        say_sends(s, sends, n_sends);
         store_unsettled(s->store, run.id, &unknown, &open);
         say_int(s, unknown);
         say_int(s, open);
