@@ -42,9 +42,10 @@ struct channel_state {
     int64_t forbidden[3];      /* chats that got a 403 since the last success */
     int n_forbidden;
     int in_flight;
-    bool behind;  /* among the longest due some had begun before: what is fresh may stand behind many such */
-    bool crowded; /* more chats may be due than there are places */
-    bool fresh_first;            /* of an odd number of places what is fresh gets one more, next time */
+    bool
+        behind; /* among the longest due some had begun before: what has not begun may stand behind many such */
+    bool crowded;                /* more chats may be due than there are places */
+    bool latest_first;           /* of an odd number of places the latest get one more, next time */
     bool new_penalty, new_pause; /* not_before, paused: to be written with the next transaction */
     bool saved;                  /* this transaction has changed it */
 };
@@ -327,21 +328,21 @@ void guard_note_sent(struct engine *engine, int64_t chat, const struct rendered 
 const char *guard_teammate(struct engine *engine, const struct source *source, const struct entry *entry);
 
 /* A run as it was made, of a chat that was taken for it: what the store would say of them, and the documents it would be read into. */
-struct fresh {
+struct made_run {
     struct chat_row chat;
     struct run_row run;                         /* id 0: there is none */
     struct json_object *doc, *scope, *captures; /* the captures are not in the scope yet */
 };
 
-/* stage_match (T3): finds the rule, makes the run; sets row->state and reason. `fresh`: where the run may be begun in this
+/* stage_match (T3): finds the rule, makes the run; sets row->state and reason. `made`: where the run may be begun in this
    transaction, by run_begin once the entry is stored; NULL: it waits for its turn. */
 void stage_match(struct engine *engine, const struct source *source, struct entry_row *row,
-                 struct entry *entry, struct fresh *fresh);
+                 struct entry *entry, struct made_run *made);
 /* match_asks: what stage_match is going to ask the store about this entry, for store_prefetch_intake. */
 void match_asks(struct engine *engine, const struct source *source, const struct entry_row *row,
                 const struct entry *entry, struct store_asked_entry *asked);
 /* run_begin: works on it as run_work does, if there is one; lets go of it. */
-void run_begin(struct engine *engine, struct fresh *fresh);
+void run_begin(struct engine *engine, struct made_run *made);
 /* run_work: goes on with a chat that is ours: its head run's steps up to the next request, or releases it. */
 void run_work(struct engine *engine, struct chat_row *chat);
 /* run_failed: a request of the run's step was refused for good. True: it goes on with its on_error steps; else it has ended. */

@@ -177,19 +177,19 @@ static void add_entry(struct engine *engine, const struct reading *r, size_t n)
 {
     struct entry *entry = &r->found.entries[n];
     struct entry_row *row = &r->entries[n].row;
-    struct fresh fresh = { .run = { .id = 0 } };
+    struct made_run made = { .run = { .id = 0 } };
 
     if (!r->entries[n].complete) {
         engine->look_for_fetches = true;
         engine->delta.entries_fetch++;
     } else if (row->state == ENTRY_FETCH) {
-        stage_match(engine, r->source, row, entry, r->found.count == 1 ? &fresh : NULL);
+        stage_match(engine, r->source, row, entry, r->found.count == 1 ? &made : NULL);
     }
     /* What is done is never read again; `explain` reads the notification itself. */
     if (row->state == ENTRY_DONE || !entry_print(entry, engine->arena, &row->doc))
         row->doc = TEXT_NONE;
     store_add_entries(engine->store, row, 1);
-    run_begin(engine, &fresh);
+    run_begin(engine, &made);
 }
 
 static void count_entry(struct engine *engine, const struct notification_row *row, const char *kind)

@@ -146,7 +146,7 @@ struct matching {
     struct ruleset_question *question;
     struct known known;
     struct match *match;
-    struct fresh *fresh; /* NULL: the runs wait for their turn */
+    struct made_run *made; /* NULL: the runs wait for their turn */
 };
 
 static bool is_twice(struct matching *m, int64_t chat)
@@ -188,23 +188,23 @@ static bool pass_guards(struct matching *m, enum refusal *refusal, struct issued
 
 static bool may_take_chat(const struct matching *m, const struct chat_place *place, struct text channel)
 {
-    return m->fresh && place->idle && stage_send_at_once(m->engine, channel);
+    return m->made && place->idle && stage_send_at_once(m->engine, channel);
 }
 
 /* The chat is ours with it; it comes after the entry. */
-static void keep_fresh(struct matching *m, const struct run_row *run, struct text channel,
-                       const struct chat_place *place, struct json_object *doc)
+static void keep_made(struct matching *m, const struct run_row *run, struct text channel,
+                      const struct chat_place *place, struct json_object *doc)
 {
-    *m->fresh = (struct fresh){ .run = *run,
-                                .chat = { .id = place->chat,
-                                          .channel = channel,
-                                          .user_id = m->entry->user_id,
-                                          .next_seq = place->seq + 1,
-                                          .owner = m->engine->owner,
-                                          .not_before = place->not_before },
-                                .doc = json_object_get(doc),
-                                .scope = json_object_get(m->question->scope),
-                                .captures = json_object_get(m->match->captures) };
+    *m->made = (struct made_run){ .run = *run,
+                                  .chat = { .id = place->chat,
+                                            .channel = channel,
+                                            .user_id = m->entry->user_id,
+                                            .next_seq = place->seq + 1,
+                                            .owner = m->engine->owner,
+                                            .not_before = place->not_before },
+                                  .doc = json_object_get(doc),
+                                  .scope = json_object_get(m->question->scope),
+                                  .captures = json_object_get(m->match->captures) };
 }
 
 /* False: the entry's own fault, or the store's. */
@@ -220,7 +220,7 @@ static bool store_run(struct matching *m, struct run_row *run, struct text chann
         engine->delta.runs[RUN_READY]++;
         engine->runs_made++;
         if (run->begun)
-            keep_fresh(m, run, channel, place, doc);
+            keep_made(m, run, channel, place, doc);
     }
     json_object_put(doc);
     return run->doc.p;
@@ -341,11 +341,11 @@ void match_asks(struct engine *engine, const struct source *source, const struct
 }
 
 void stage_match(struct engine *engine, const struct source *source, struct entry_row *row,
-                 struct entry *entry, struct fresh *fresh)
+                 struct entry *entry, struct made_run *made)
 {
     struct ruleset_question question = { .kind = entry->kind, .data = entry->data };
     struct match match = { MATCH_NONE };
-    struct matching matching = { engine, source, row, entry, &question, { 0 }, &match, fresh };
+    struct matching matching = { engine, source, row, entry, &question, { 0 }, &match, made };
 
     engine_tally(engine, METRIC_ENTRIES, source_name(source), entry_kind_name(entry->kind));
     if (!entry_from_customer(entry->kind)) {

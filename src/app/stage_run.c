@@ -548,7 +548,7 @@ static enum go work_on_run(struct going *going)
     }
     if (engine->stopping && !run->begun)
         return run_stop_here(going);
-    engine->resumed += run->begun && !going->fresh;
+    engine->resumed += run->begun && !going->made;
     going->rule = engine_rule(engine, run);
     if (!going->rule)
         return run_hold(going, "the rules that it began with cannot be loaded");
@@ -599,24 +599,24 @@ void run_work(struct engine *engine, struct chat_row *chat)
     run_release(engine, chat, engine->now);
 }
 
-void run_begin(struct engine *engine, struct fresh *fresh)
+void run_begin(struct engine *engine, struct made_run *made)
 {
     struct going going = { .engine = engine,
-                           .chat = &fresh->chat,
-                           .run = &fresh->run,
-                           .doc = fresh->doc,
-                           .scope = fresh->scope,
-                           .fresh = true };
+                           .chat = &made->chat,
+                           .run = &made->run,
+                           .doc = made->doc,
+                           .scope = made->scope,
+                           .made = true };
     bool whole;
 
-    if (!fresh->run.id)
+    if (!made->run.id)
         return;
-    whole = copy_members(fresh->captures, fresh->scope) &&
-            (doc_key(fresh->scope, "chat") || doc_add(fresh->scope, "chat", json_object_new_object()));
-    json_object_put(fresh->captures);
+    whole = copy_members(made->captures, made->scope) &&
+            (doc_key(made->scope, "chat") || doc_add(made->scope, "chat", json_object_new_object()));
+    json_object_put(made->captures);
     if (!whole)
         store_give_up(engine->store, "no memory for what a run begins with");
     else if (work_on_run(&going) != GO_RELEASED)
-        run_work(engine, &fresh->chat);
+        run_work(engine, &made->chat);
     run_close(&going);
 }

@@ -24,7 +24,7 @@ struct going {
     size_t gotos; /* that led there; of a run that is tried again the document may know more */
     struct json_object *doc, *scope; /* NULL: not read yet */
     bool changed;                    /* the document is to be stored */
-    bool fresh;                      /* made in this transaction: nothing was sent yet */
+    bool made;                       /* made in this transaction: nothing was sent yet */
 };
 
 /* run_open: reads the document, and makes the scope: what the run has kept, its captures, the chat's variables, and what

@@ -365,7 +365,7 @@ enum go send_step(struct going *going, const struct step *step)
     struct run_row *run = going->run;
     struct engine *engine = going->engine;
     struct send_row *sends;
-    size_t n = going->fresh ? 0 : store_step_sends(engine->store, run->id, run->step, engine->arena, &sends);
+    size_t n = going->made ? 0 : store_step_sends(engine->store, run->id, run->step, engine->arena, &sends);
 
     if (n == 0)
         return begin_step(going, step);
@@ -442,11 +442,11 @@ static void note_queue(struct engine *engine, const struct channel_state *known,
 }
 
 /* Half of the places are for the chats that are due the longest. In trouble, which is where some of these have begun before, or nobody
-   answers, the other half is for the latest with something fresh: a tap does not stand behind all that is tried again and again.
+   answers, the other half is for the latest that have not begun: a tap does not stand behind all that is tried again and again.
    Else that would only cost. True: there may be more. */
 static bool send_of_channel(struct engine *engine, const struct channel_state *state, int room)
 {
-    const int longest = (room + !state->fresh_first) / 2;
+    const int longest = (room + !state->latest_first) / 2;
     const size_t resumed = engine->resumed;
     int n;
 
@@ -456,11 +456,11 @@ static bool send_of_channel(struct engine *engine, const struct channel_state *s
         return false;
     }
     if (room % 2)
-        engine_change_channel(engine, state)->fresh_first = !state->fresh_first;
+        engine_change_channel(engine, state)->latest_first = !state->latest_first;
     if (n > 0)
         note_queue(engine, state, state->crowded, engine->resumed > resumed);
     if (state->behind || state->breaker.state != BREAKER_CLOSED)
-        n += send_due(engine, state, STORE_FRESH, room - n);
+        n += send_due(engine, state, STORE_LATEST_DUE, room - n);
     n += send_due(engine, state, STORE_LONGEST_DUE, room - n);
     return n == room;
 }

@@ -300,10 +300,10 @@ void store_touch_session(struct store *store, int64_t chat, int64_t now, int64_t
 
 enum store_order {
     STORE_LONGEST_DUE, /* the longest due first */
-    STORE_FRESH /* only chats with no run that has begun, the latest due first; of more than 1000 due ones it
+    STORE_LATEST_DUE /* only chats with no run that has begun, the latest due first; of more than 1000 due ones it
                           looks at the latest */
 };
-#define STORE_FRESH_MOST 1000
+#define STORE_LATEST_MOST 1000
 
 /* store_claim_chats: chats of the channel that are due by `now`, without owner and not held, in this order; they get the
    owner. */

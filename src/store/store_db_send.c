@@ -27,14 +27,14 @@ static int latest_due_first(const void *a, const void *b)
 size_t db_claim_chats(struct store *store, struct text channel, int64_t now, int64_t owner,
                       enum store_order order, size_t limit, struct arena *arena, struct chat_row **rows)
 {
-    const bool fresh = order == STORE_FRESH;
+    const bool latest = order == STORE_LATEST_DUE;
     size_t n;
 
-    *rows = db_rows(db_of(store), fresh ? SQL_CLAIM_FRESH : SQL_CLAIM_CHATS,
+    *rows = db_rows(db_of(store), latest ? SQL_CLAIM_LATEST : SQL_CLAIM_CHATS,
                     DB_VALUES(db_text(channel), db_int(now), db_int(owner), db_limit(limit)), &db_chat, arena,
                     &n);
     if (n)
-        qsort(*rows, n, sizeof(**rows), fresh ? latest_due_first : longest_due_first);
+        qsort(*rows, n, sizeof(**rows), latest ? latest_due_first : longest_due_first);
     return n;
 }
 

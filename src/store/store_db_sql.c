@@ -88,9 +88,9 @@ const char *const db_texts[SQL_COUNT] = {
         "UPDATE chat SET owner = ?3 WHERE id IN (SELECT id FROM chat"
         " WHERE channel = ?1 AND due_at <= ?2 AND owner IS NULL AND held IS NULL ORDER BY due_at, id LIMIT ?4)"
         " RETURNING " CHAT,
-    [SQL_CLAIM_FRESH] =
+    [SQL_CLAIM_LATEST] =
         "UPDATE chat SET owner = ?3 WHERE id IN (SELECT id FROM (SELECT id, due_at FROM chat WHERE channel = ?1 AND due_at <= ?2"
-        " AND owner IS NULL AND held IS NULL ORDER BY due_at DESC, id DESC LIMIT " NUMBER(STORE_FRESH_MOST) ") AS c"
+        " AND owner IS NULL AND held IS NULL ORDER BY due_at DESC, id DESC LIMIT " NUMBER(STORE_LATEST_MOST) ") AS c"
         " WHERE NOT EXISTS (SELECT 1 FROM run WHERE chat = c.id AND state = 0 AND begun = 1)"
         " ORDER BY due_at DESC, id DESC LIMIT ?4) RETURNING " CHAT,
     [SQL_GET_CHAT] = "SELECT " CHAT " FROM chat WHERE id = ?1",

@@ -129,7 +129,7 @@ static const struct chat_row *next_due(struct mem *mem, struct text channel, int
     const struct chat_row first = { .channel = channel, .due_at = INT64_MIN, .id = INT64_MIN },
                           end = { .channel = channel, .due_at = now, .id = INT64_MAX }, *row;
 
-    if (order == STORE_FRESH)
+    if (order == STORE_LATEST_DUE)
         row = mem_before(mem, MEM_CHAT, MEM_CHAT_DUE, last ? last : &end);
     else
         row = mem_after(mem, MEM_CHAT, MEM_CHAT_DUE, last ? last : &first);
@@ -148,14 +148,15 @@ size_t mem_claim_chats(struct store *store, struct text channel, int64_t now, in
 {
     struct mem *mem = mem_of(store);
     struct store_rows out = { .arena = arena };
-    const size_t most = order == STORE_FRESH ? STORE_FRESH_MOST : SIZE_MAX;
+    const size_t most = order == STORE_LATEST_DUE ? STORE_LATEST_MOST : SIZE_MAX;
     const struct chat_row *row = next_due(mem, channel, now, order, NULL);
 
     for (size_t i = 0; row && out.n < limit && i < most; i++) {
         struct chat_row changed = *row;
 
         changed.owner = owner;
-        if ((order != STORE_FRESH || !has_begun(mem, row->id)) && mem_replace(mem, MEM_CHAT, row, &changed))
+        if ((order != STORE_LATEST_DUE || !has_begun(mem, row->id)) &&
+            mem_replace(mem, MEM_CHAT, row, &changed))
             mem_give(mem, MEM_CHAT, &changed, &out);
         row = next_due(mem, channel, now, order, row);
     }

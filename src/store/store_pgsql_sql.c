@@ -120,9 +120,9 @@ const char *const pgsql_texts[SQL_COUNT] = {
     [SQL_CLAIM_CHATS] =
         "WITH due AS MATERIALIZED (SELECT id FROM chat WHERE " DUE " ORDER BY due_at, id LIMIT ?4 FOR NO KEY UPDATE SKIP LOCKED)"
         " UPDATE chat SET owner = ?3 WHERE id IN (SELECT id FROM due) RETURNING " CHAT,
-    [SQL_CLAIM_FRESH] =
+    [SQL_CLAIM_LATEST] =
         "WITH late AS MATERIALIZED (SELECT id FROM chat WHERE " DUE " ORDER BY due_at DESC, id DESC"
-        " LIMIT " NUMBER(STORE_FRESH_MOST) "), due AS MATERIALIZED (SELECT id FROM chat WHERE id IN (SELECT id FROM late) AND " DUE
+        " LIMIT " NUMBER(STORE_LATEST_MOST) "), due AS MATERIALIZED (SELECT id FROM chat WHERE id IN (SELECT id FROM late) AND " DUE
         " AND NOT EXISTS (SELECT 1 FROM run WHERE chat = chat.id AND state = 0 AND begun = 1)"
         " ORDER BY due_at DESC, id DESC LIMIT ?4 FOR NO KEY UPDATE SKIP LOCKED)"
         " UPDATE chat SET owner = ?3 WHERE id IN (SELECT id FROM due) RETURNING " CHAT,

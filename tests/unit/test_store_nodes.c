@@ -188,7 +188,7 @@ static void test_claims_pass_over_what_is_locked(struct fixture *f)
 
     for (int i = 0; i < 2; i++)
         put_run(f, chats[i], 10);
-    for (int order = STORE_LONGEST_DUE; order <= STORE_FRESH; order++) {
+    for (int order = STORE_LONGEST_DUE; order <= STORE_LATEST_DUE; order++) {
         PQclear(PQexec(other, "BEGIN; SELECT 1 FROM chat WHERE user_id = 'a' FOR UPDATE"));
         begin(f);
         assert_int_equal(

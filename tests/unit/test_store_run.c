@@ -64,7 +64,7 @@ static size_t claim_fresh(struct fixture *f, int64_t now, size_t limit, struct c
     size_t n;
 
     begin(f);
-    n = store_claim_chats(f->store, T("shop"), now, 7, STORE_FRESH, limit, f->arena, rows);
+    n = store_claim_chats(f->store, T("shop"), now, 7, STORE_LATEST_DUE, limit, f->arena, rows);
     commit(f);
     return n;
 }
