@@ -4,9 +4,8 @@
 usage: postgres.py [--no-fsync] [--pair]
 
 Prints the URL of its database once it answers. Then it takes words on standard input, a line each, answered by `done`: stop, start,
-kill (as a crash), freeze, thaw, and `sql DATABASE STATEMENT`, answered by what it came to in one line of JSON. `hold DATABASE STATEMENT`
-does it in a transaction that stays open until `let_go`. When its input ends, the server ends and the folder goes: so a test that is killed
-leaves nothing. Without PostgreSQL it prints `skip: ` and why, and ends with 77.
+kill (as a crash), freeze, thaw, and `sql DATABASE STATEMENT`, answered by what it came to in one line of JSON. When its input ends, the
+server ends and the folder goes: so a test that is killed leaves nothing. Without PostgreSQL it prints `skip: ` and why, and ends with 77.
 
 With --pair there are two: a primary, and a replica that each commit waits for; the URL has both. They talk TLS only, with certificates
 of a CA whose file is in the URL. `replica WORD` is for the replica, the other words are for the primary, which `promote` makes of the
@@ -73,7 +72,7 @@ class Server:
         self.bin, self.owner, self.fsync = programs(), owner(), fsync
         self.password = "pg-secret-" + secrets.token_hex(8)
         self.folder = tempfile.mkdtemp(prefix="callbackd-pg-", dir="/tmp")  # a socket's path has to be short
-        self.process = self.port = self.holder = None
+        self.process = self.port = None
         self.more = {}  # settings
 
     def run(self, *arguments):
@@ -190,8 +189,6 @@ class Server:
                 pass
 
     def end(self, number):
-        if self.holder:
-            self.let_go()
         if self.process and self.process.poll() is None:
             self.signal_all(signal.SIGCONT)
             self.process.send_signal(number)
@@ -209,31 +206,13 @@ class Server:
     def thaw(self):
         self.signal_all(signal.SIGCONT)
 
-    def psql(self, database):
-        """How Popen gets a psql on it, whose errors are among the rows."""
-        command = [os.path.join(self.bin, "psql"), "-X", "-q", "-A", "-t", "-h", self.folder, "-p", str(self.port), "-U", "callbackd",
-                   "-d", database]
-        return command, {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "env": {"PGPASSWORD": self.password}}
-
     def sql(self, database, statement):
         """The rows as lines of text; an error as one that begins with `ERROR`."""
-        command, how = self.psql(database)
-        return subprocess.run([*command, "-c", statement], stdin=subprocess.DEVNULL, **how).stdout.splitlines()
-
-    def hold(self, database, statement):
-        command, how = self.psql(database)
-        self.holder = subprocess.Popen(command, stdin=subprocess.PIPE, preexec_fn=end_with_parent, **how)
-        self.holder.stdin.write(f"BEGIN; {statement};\n\\echo held\n")
-        self.holder.stdin.flush()
-        for line in self.holder.stdout:
-            if line == "held\n":
-                return
-            if line.startswith("ERROR"):
-                raise Exception(f"{statement}: {line}")
-
-    def let_go(self):
-        self.holder.communicate()
-        self.holder = None
+        done = subprocess.run(
+            [os.path.join(self.bin, "psql"), "-X", "-q", "-A", "-t", "-h", self.folder, "-p", str(self.port), "-U", "callbackd",
+             "-d", database, "-c", statement],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={"PGPASSWORD": self.password})
+        return done.stdout.splitlines()
 
     def url(self):
         return f"postgresql://callbackd:{self.password}@127.0.0.1:{self.port}/postgres"
@@ -292,11 +271,8 @@ def obey(all, line):
         server, (word, _, rest) = all.servers[1], rest.partition(" ")
     if word == "sql":
         return json.dumps(server.sql(*rest.split(" ", 1)))
-    if word == "hold":
-        server.hold(*rest.split(" ", 1))
-        return "done"
     words = {"stop": server.stop, "start": server.start, "kill": server.kill, "freeze": server.freeze, "thaw": server.thaw,
-             "promote": all.promote, "let_go": server.let_go}
+             "promote": all.promote}
     words[word]()
     return "done"
 

@@ -297,7 +297,7 @@ void engine_free(struct engine *engine)
         pthread_join(engine->thread, NULL);
     mail_free_all(engine->outbox.head);
     engine_batch_forget(engine);
-    free(engine->doubts);
+    doubts_end(engine);
     for (int i = 0; i < OLD_RULESETS; i++)
         ruleset_free(engine->old[i].ruleset);
     store_close(engine->store);

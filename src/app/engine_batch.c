@@ -195,7 +195,6 @@ static enum store_status try_transaction(struct engine *engine, const void *what
     engine->storing_hash = NULL;
     engine->recounted = false;
     if (status == STORE_OK) {
-        passed_begin(engine);
         engine_keep_time(engine);
         run_stages(engine, batch);
         if (!engine->more)
@@ -207,7 +206,6 @@ static enum store_status try_transaction(struct engine *engine, const void *what
     }
     engine_tally_end(engine, status == STORE_OK);
     node_ended(engine, status == STORE_OK);
-    passed_end(engine, status == STORE_OK);
     if (status == STORE_IN_DOUBT)
         doubts_keep(engine);
     if (status == STORE_OK)
@@ -260,19 +258,6 @@ static void forget_results(struct engine *engine)
     for (size_t i = 0; i < engine->n_results; i++)
         mail_free(&engine->results[i]->mail);
     engine->n_results = 0;
-}
-
-/* Those that were passed over stay, in their order. */
-static void forget_settled(struct engine *engine)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < engine->n_results; i++)
-        if (engine->results[i]->passed_over)
-            engine->results[n++] = engine->results[i];
-        else
-            mail_free(&engine->results[i]->mail);
-    engine->n_results = n;
 }
 
 void engine_batch_store_works(struct engine *engine)
@@ -404,7 +389,7 @@ static enum store_status replay(struct engine *engine, struct fault *fault)
     engine->careful = true;
     status = replay_results(engine, fault);
     if (status == STORE_OK)
-        forget_settled(engine);
+        forget_results(engine);
     if (status == STORE_OK)
         status = replay_accepts(engine, fault);
     engine->careful = false;
@@ -456,7 +441,8 @@ static bool may_work_at_once(const struct engine *engine)
            (engine->node.joined ? !engine->look_for_new : engine->counts.notifications_new == 0);
 }
 
-/* Somebody has more than chats (psql has a lock on a table): what came is stored at least, which needs nothing else. Results are kept. */
+/* Somebody has a chat for longer than is waited for (a customer is forgotten, psql has a transaction open): what came is stored at least,
+   which needs no chat. Results are kept. */
 static enum store_status store_only(struct engine *engine, struct fault *fault)
 {
     const struct batch accepts = { .accepts = engine->accepts, .n_accepts = engine->n_accepts };
@@ -476,19 +462,18 @@ void engine_batch_run(struct engine *engine)
 {
     struct batch all = { .accepts = engine->accepts,
                          .n_accepts = engine->n_accepts,
-                         .n_results = engine->n_results };
+                         .n_results = engine->n_results,
+                         .at_once = may_work_at_once(engine) };
     struct fault fault = { "" };
     enum store_status status;
 
-    passed_look_again(engine);
-    all.at_once = may_work_at_once(engine);
     engine->burst = engine->n_accepts >= ENGINE_BURST && !all.at_once && !engine_is_asked(engine);
     status = stage_extract_recover(engine, &fault);
     if (status == STORE_OK)
         status = transaction(engine, &all, &fault);
     if (status == STORE_OK) {
         answer(engine, engine->accepts, engine->n_accepts, true);
-        forget_settled(engine);
+        forget_results(engine);
     } else if (status == STORE_AGAIN) {
         status = store_only(engine, &fault);
     } else if (status == STORE_BAD_DATA) {

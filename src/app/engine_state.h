@@ -107,17 +107,6 @@ struct said {
     int64_t chat, at;
     uint64_t hash;
 };
-#define PASSED_MOST 256
-
-/* Chats that another program has: see stage_passed.c. */
-struct passed {
-    bool on; /* transactions pass over them instead of waiting */
-    int64_t chats[PASSED_MOST];
-    size_t n;
-    int64_t until, round_ms; /* until then they are left alone; how long that is */
-    int64_t after;           /* up to this one new notifications have been passed over */
-};
-
 #define LOOKUP_KINDS 64 /* places that count lookups under way, by name */
 #define SAID 4096       /* a power of two; a newer one takes the place of an older */
 
@@ -157,11 +146,10 @@ struct engine {
     struct job *under_way;                       /* requests without a result yet, in no order */
     size_t n_results, n_under_way, room_results; /* room: of each */
     struct entered entered;                      /* handed in by engine_enter */
-    struct passed passed;
     struct outbox outbox;
     /* What was not handed over because nobody knows whether the transaction that decided on it is stored. */
     struct job *doubts;
-    size_t n_doubts, doubts_left; /* left: the first so many are kept for a later transaction */
+    size_t n_doubts;
     struct tally *tallies;
     uint64_t runs_made; /* since the start, of transactions that were undone, too */
     size_t resumed;     /* how many runs went on that had begun before */
@@ -272,11 +260,11 @@ void engine_load_channels(struct engine *engine);
 void stage_accept(struct engine *engine, const struct batch *batch);
 /* stage_extract (T2): works on notifications that wait in the store, until the time given (now_mono_us). */
 void stage_extract(struct engine *engine, int64_t until_us);
-/* extract_notifications: reads the entries of each and works on them; those that are done, and not passed over, get their state and reason. */
-void extract_notifications(struct engine *engine, struct notification_row *rows, size_t n);
 /* stage_extract_recover: before the first try of what an earlier process left: counts the try, gives up after the third. In
    a transaction of its own. */
 enum store_status stage_extract_recover(struct engine *engine, struct fault *fault) CHECKED;
+/* extract_notifications: reads the entries of each and works on them; sets the reasons to keep with the rows. */
+void extract_notifications(struct engine *engine, struct notification_row *rows, size_t n);
 /* extract_entered: stores and matches what engine_enter handed in. */
 void extract_entered(struct engine *engine);
 /* stage_fetch: claims entries that need a GET; fetch_settle applies the answers that are in the batch. */
@@ -362,7 +350,7 @@ bool stage_send_at_once(struct engine *engine, struct text channel);
 /* stage_send_room: how many sends of the channel may begin now; if it lets none through, wakes the engine when it does. */
 int stage_send_room(struct engine *engine, const struct channel_state *state);
 /* doubts_keep: the transaction is in doubt: notes what it would have handed over. stage_doubts, in the next one: what the store says
-   is under way, and is not, is ready again. doubts_end: that is stored, but for those that were left. */
+   is under way, and is not, is ready again. doubts_end: that is stored. */
 void doubts_keep(struct engine *engine);
 void stage_doubts(struct engine *engine);
 void doubts_end(struct engine *engine);
@@ -413,20 +401,6 @@ int64_t node_rates_from(const struct engine *engine);
 void node_call(struct engine *engine, bool work_left);
 /* node_leave: at the end. A transaction by itself. */
 void node_leave(struct engine *engine);
-/* --- stage_passed.c: chats that another program has for long ------------------------------------------------------------------- */
-
-/* passed_over: does this transaction leave the chat alone? Then what is to be done there has to stay as it is. passed_over_customer: the
-   same of a customer's chat, if there is one. False where transactions wait. */
-bool passed_over(struct engine *engine, int64_t chat);
-bool passed_over_customer(struct engine *engine, struct text channel, struct text user_id);
-/* passed_notification: this one stays new, and is not read again before the round is over; passed_all: behind it there is no other. */
-void passed_notification(struct engine *engine, int64_t id);
-void passed_all(struct engine *engine);
-/* passed_look_again: is the round over? Then what was left is looked at again. */
-void passed_look_again(struct engine *engine);
-/* passed_begin, passed_end: of a transaction. */
-void passed_begin(struct engine *engine);
-void passed_end(struct engine *engine, bool stored);
 /* stage_upkeep (T7): expires, prunes, looks for changes by the command line; each at its time. */
 void stage_upkeep(struct engine *engine);
 

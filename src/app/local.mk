@@ -54,7 +54,6 @@ src_libapp_a_SOURCES = \
 	src/app/stage_poll.c \
 	src/app/stage_match.c \
 	src/app/stage_node.c \
-	src/app/stage_passed.c \
 	src/app/stage_run.c src/app/stage_run.h \
 	src/app/stage_send.c \
 	src/app/stage_settle.c \

@@ -73,7 +73,6 @@ struct result_mail {
     int64_t retry_after_ms, took_ms;
     char *body, *error; /* error: NULL if the transport did not fail */
     size_t body_size;
-    bool passed_over;              /* its chat is another program's just now: it is settled later */
     struct generation *asked_with; /* whose secrets the request carried; NULL: not known, or none */
 };
 

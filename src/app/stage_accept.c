@@ -25,8 +25,11 @@ void stage_accept(struct engine *engine, const struct batch *batch)
         store_give_up(engine->store, "no memory for the batch");
         return;
     }
-    for (size_t i = 0; i < batch->n_accepts; i++)
+    for (size_t i = 0; i < batch->n_accepts; i++) {
         fill(engine, batch->accepts[i], &rows[i]);
+        if (at_once)
+            rows[i].state = NOTIFICATION_DONE;
+    }
     if (at_once)
         extract_notifications(engine, rows, batch->n_accepts);
     store_add_notifications(engine->store, rows, batch->n_accepts);

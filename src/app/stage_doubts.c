@@ -62,20 +62,6 @@ static bool went_on(const struct engine *engine, const bool *undone, size_t i)
     return false;
 }
 
-/* What is in doubt of chats that another program has goes to the front. */
-static void keep_passed_over(struct engine *engine)
-{
-    engine->doubts_left = 0;
-    for (size_t i = 0; i < engine->n_doubts && engine->passed.on; i++) {
-        const struct job job = engine->doubts[i];
-
-        if (job.kind == JOB_FETCH || !passed_over(engine, job.chat))
-            continue;
-        engine->doubts[i] = engine->doubts[engine->doubts_left];
-        engine->doubts[engine->doubts_left++] = job;
-    }
-}
-
 /* No chat goes on before all is undone: of two transactions that are in doubt one after the other the second may have made the very
    attempt that would be made now. */
 void stage_doubts(struct engine *engine)
@@ -90,8 +76,7 @@ void stage_doubts(struct engine *engine)
         store_give_up(engine->store, "no memory for what is in doubt");
         return;
     }
-    keep_passed_over(engine);
-    for (size_t i = engine->doubts_left; i < n && !store_failed(engine->store); i++) {
+    for (size_t i = 0; i < n && !store_failed(engine->store); i++) {
         const struct job *job = &engine->doubts[i];
 
         if (job->kind == JOB_FETCH)
@@ -99,17 +84,14 @@ void stage_doubts(struct engine *engine)
         else /* of a poll nothing is stored but whose the chat is */
             undone[i] = job->kind == JOB_POLL || undo_send(engine, job);
     }
-    for (size_t i = engine->doubts_left; i < n && !store_failed(engine->store); i++)
+    for (size_t i = 0; i < n && !store_failed(engine->store); i++)
         if (undone[i] && !went_on(engine, undone, i))
             settle_go_on(engine, engine->doubts[i].chat);
 }
 
 void doubts_end(struct engine *engine)
 {
-    engine->n_doubts = engine->doubts_left;
-    engine->doubts_left = 0;
-    if (engine->n_doubts)
-        return;
     free(engine->doubts);
     engine->doubts = NULL;
+    engine->n_doubts = 0;
 }

@@ -253,40 +253,23 @@ static void log_notification(const struct notification_row *row, size_t entries,
              log_text("reason", reason));
 }
 
-/* Has somebody else the chat of one of its entries? */
-static bool is_passed_over(struct engine *engine, const struct reading *r)
-{
-    for (size_t i = 0; i < r->found.count && engine->passed.on; i++) {
-        struct store_asked_entry asked = { .key = NULL };
-
-        if (r->entries[i].complete)
-            match_asks(engine, r->source, &r->entries[i].row, &r->found.entries[i], &asked);
-        if (passed_over_customer(engine, asked.channel, asked.user_id))
-            return true;
-    }
-    return false;
-}
-
-static struct text come_to(struct engine *engine, const struct reading *r)
-{
-    if (!r->source)
-        return REASON("the source is not in the configuration any more");
-    if (!fresh_delivery(engine, r))
-        return REASON("duplicate delivery");
-    return r->found.reason ? text_of(r->found.reason) : work_on_entries(engine, r);
-}
-
-static void work_on(struct engine *engine, const struct reading *r, struct notification_row *row)
+static struct text work_on(struct engine *engine, const struct reading *r)
 {
     const uint64_t runs = engine->runs_made;
+    struct text reason;
 
-    engine_work_on(engine, WORK_NOTIFICATION, row->id);
-    if (is_passed_over(engine, r))
-        return;
-    row->reason = come_to(engine, r);
-    row->state = NOTIFICATION_DONE;
+    engine_work_on(engine, WORK_NOTIFICATION, r->row->id);
+    if (!r->source)
+        reason = REASON("the source is not in the configuration any more");
+    else if (!fresh_delivery(engine, r))
+        reason = REASON("duplicate delivery");
+    else if (r->found.reason)
+        reason = text_of(r->found.reason);
+    else
+        reason = work_on_entries(engine, r);
     engine->answered += ((engine->runs_made > runs) - engine->answered) / LATELY;
-    log_notification(row, r->found.count, row->reason);
+    log_notification(r->row, r->found.count, reason);
+    return reason;
 }
 
 /* A store that is far away is asked about all of them at once. */
@@ -308,7 +291,7 @@ void extract_notifications(struct engine *engine, struct notification_row *rows,
         if (store_is_far(engine->store))
             ask_store(engine, readings, step);
         for (size_t i = 0; i < step && !store_failed(engine->store); i++)
-            work_on(engine, &readings[i], &rows[done + i]);
+            rows[done + i].reason = work_on(engine, &readings[i]);
     }
 }
 
@@ -334,49 +317,42 @@ static bool is_anothers(const struct engine *engine, const struct notification_r
            !config_source(engine->generation->config, row->source);
 }
 
-static void extract_new(struct engine *engine, struct notification_row *rows, size_t n)
+/* Returns how many were left to other nodes. */
+static size_t extract_new(struct engine *engine, struct notification_row *rows, size_t n)
 {
     size_t ours = 0;
 
     for (size_t i = 0; i < n; i++)
-        if (is_anothers(engine, &rows[i]))
-            passed_notification(engine, rows[i].id);
-        else
+        if (!is_anothers(engine, &rows[i]))
             rows[ours++] = rows[i];
     extract_notifications(engine, rows, ours);
-    for (size_t i = 0; i < ours; i++) {
-        if (rows[i].state == NOTIFICATION_NEW) {
-            passed_notification(engine, rows[i].id);
-            continue;
-        }
+    for (size_t i = 0; i < ours; i++)
         store_end_notification(engine->store, rows[i].id, NOTIFICATION_DONE, rows[i].reason);
-        engine->delta.notifications_new--;
-    }
+    engine->delta.notifications_new -= (int64_t)ours;
+    return n - ours;
 }
 
 void stage_extract(struct engine *engine, int64_t until_us)
 {
     int64_t yield_us = now_mono_us() + YIELD_US;
     struct notification_row *rows;
-    size_t n, done, step;
+    size_t n, done, step, passed;
 
     if (!engine->look_for_new || engine->stopping)
         return;
     do {
-        done = 0;
-        n = store_new_notifications(engine->store, engine->passed.after, EXTRACT_PAGE, engine->arena, &rows);
+        done = passed = 0;
+        n = store_new_notifications(engine->store, 0, EXTRACT_PAGE, engine->arena, &rows);
         while (done < n && may_begin(engine, &rows[done]) &&
                (done == 0 || go_on(engine, yield_us, until_us))) {
             step = 1;
             while (step < together(engine, n - done) && may_begin(engine, &rows[done + step]))
                 step++;
-            extract_new(engine, &rows[done], step);
+            passed += extract_new(engine, &rows[done], step);
             done += step;
         }
-        engine->look_for_new = n == EXTRACT_PAGE || done < n;
+        engine->look_for_new = (n == EXTRACT_PAGE || done < n) && (done == 0 || passed < done);
     } while (engine->look_for_new && done > 0 && go_on(engine, yield_us, until_us));
-    if (!engine->look_for_new)
-        passed_all(engine);
     engine->more = engine->more || engine->look_for_new;
 }
 
@@ -427,7 +403,7 @@ static enum store_status recover(struct engine *engine, const void *what, struct
     if (status != STORE_OK)
         return status;
     engine->delta = (struct store_counts){ 0 };
-    recovered = store_new_notifications(engine->store, engine->passed.after, 1, engine->arena, &first) == 0 ||
+    recovered = store_new_notifications(engine->store, 0, 1, engine->arena, &first) == 0 ||
                 first->id >= engine->first_id ||
                 is_anothers(engine, first); /* which says nothing of what is behind it */
     if (!recovered && first->id > tried_to)

@@ -108,25 +108,10 @@ static void later(struct engine *engine, struct entry_row *row, int64_t due_at)
     engine_wake(engine, due_at);
 }
 
-/* What was read of it is kept. */
-static void wait_for_chat(struct engine *engine, struct entry_row *row, struct entry *entry)
-{
-    struct text doc;
-
-    if (entry_print(entry, engine->arena, &doc))
-        row->doc = doc;
-    later(engine, row, engine->passed.until);
-}
-
-/* The entry is complete or ignored: it leaves the state fetch, unless somebody else has its chat just now. */
+/* The entry is complete or ignored: it leaves the state fetch. */
 static void finish(struct engine *engine, const struct source *source, struct entry_row *row,
                    struct entry *entry)
 {
-    if (row->state == ENTRY_FETCH &&
-        passed_over_customer(engine, engine_chat_channel(engine, source), entry->user_id)) {
-        wait_for_chat(engine, row, entry);
-        return;
-    }
     if (row->state == ENTRY_FETCH)
         stage_match(engine, source, row, entry, NULL);
     row->due_at = 0;

@@ -11,7 +11,7 @@
 
 #define BEATS 6       /* in a lease */
 #define SHARE_MS 1000 /* what other nodes wrote of channels is read this often */
-#define TRIES_AGAIN 3 /* of what another node was in the way of */
+#define TRIES_AGAIN 5 /* of what another node was in the way of */
 #define CALL_MS 50    /* between two calls for help; a commit with one keeps others from committing */
 
 static int64_t number_of(int64_t node)
@@ -78,12 +78,11 @@ static enum store_status join(struct engine *engine, struct fault *fault)
     return STORE_OK;
 }
 
-/* What was undone is looked for once more; and what was in the way is passed over. */
+/* What was undone is looked for once more. */
 static void begin_anew(struct engine *engine)
 {
     engine->look_for_new = engine->look_for_fetches = engine->look_for_strays = true;
     engine->expire_at = 0;
-    engine->passed.on = true;
 }
 
 enum store_status node_insist(struct engine *engine, node_work *work, const void *what, struct fault *fault)
@@ -149,7 +148,7 @@ static void take_over_from(struct engine *engine, int64_t node)
     int64_t sends = upkeep_settle_left(engine, node);
 
     store_disown(engine->store, node, engine->now);
-    (void)store_leave(engine->store, node); /* else it comes again */
+    store_leave(engine->store, node);
     /* What it may have crashed on is counted before it is tried again. */
     engine->recovered = false;
     engine->first_id = schedule_id(&engine->schedule, engine->now);
@@ -200,7 +199,7 @@ static void watch_others(struct engine *engine)
         engine->node.counted_at = engine->now + (n > 1 ? beat_ms(engine) + SHARE_MS : 0);
     show_rules(engine, nodes, n);
     share_rates(engine, (int)n);
-    for (gone = 0; (gone = store_lapsed(engine->store, store_clock(engine->store), gone)) != 0;)
+    while ((gone = store_lapsed(engine->store, store_clock(engine->store))) != 0)
         take_over_from(engine, gone);
 }
 
@@ -219,14 +218,14 @@ int64_t node_rates_from(const struct engine *engine)
 
 /* A new connection may be to a server that was behind when it took over. What it calls under way, and is not, got its result while the
    store was on the server that is gone, and on this one nobody would ever come to it. Some of the results that are here are kept for
-   later in a careful transaction, and in one that passes over chats. */
+   later in a careful transaction. */
 void node_look_back(struct engine *engine)
 {
     struct node_state *node = &engine->node;
 
     if (store_renewed(engine->store))
         node->look_back = true;
-    if (node->look_back && !engine->careful && !engine->passed.on)
+    if (node->look_back && !engine->careful)
         node->looked_back = upkeep_settle_lost(engine);
 }
 
@@ -262,11 +261,9 @@ static enum store_status leave(struct engine *engine, const void *what, struct f
     (void)what;
     if (status != STORE_OK)
         return status == STORE_FENCED ? STORE_OK : status; /* the others have it all already */
-    passed_begin(engine);
     (void)upkeep_settle_left(engine, engine->owner);
     store_disown(engine->store, engine->owner, engine->now);
-    if (!store_leave(engine->store, engine->owner)) /* its lease is over at once */
-        store_beat(engine->store, engine->owner, TEXT_NONE, store_clock(engine->store));
+    store_leave(engine->store, engine->owner);
     store_call(engine->store);
     return store_commit(engine->store, fault);
 }

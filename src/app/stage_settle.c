@@ -232,8 +232,7 @@ void settle_go_on(struct engine *engine, int64_t id)
 {
     struct chat_row chat;
 
-    if (passed_over(engine, id) || !store_get_chat(engine->store, id, engine->arena, &chat) ||
-        chat.owner != engine->owner)
+    if (!store_get_chat(engine->store, id, engine->arena, &chat) || chat.owner != engine->owner)
         return;
     if (engine->careful)
         store_release_chat(engine->store, chat.id, engine->now, chat.not_before);
@@ -256,31 +255,21 @@ static void prefetch(struct engine *engine, const struct batch *batch)
         store_prefetch_chats(engine->store, chats, n);
 }
 
-static void settle(struct engine *engine, const struct result_mail *result)
-{
-    engine_work_on(engine, WORK_NONE, 0);
-    if (result->job.kind == JOB_SEND)
-        settle_send(engine, result);
-    else if (result->job.kind == JOB_POLL)
-        poll_settle(engine, result);
-    else if (result->job.kind == JOB_INBOX)
-        inbox_settle(engine, result);
-    else if (result->job.kind == JOB_LOOKUP)
-        lookup_settle(engine, result);
-}
-
-/* At a stop there is no later: it is settled without the chat, with which whoever has that then goes on. */
 void stage_settle(struct engine *engine, const struct batch *batch)
 {
     prefetch(engine, batch);
     for (size_t i = 0; i < batch->n_results && !store_failed(engine->store); i++) {
-        struct result_mail *result = engine->results[batch->first_result + i];
+        const struct result_mail *result = engine->results[batch->first_result + i];
 
-        if (result->job.kind == JOB_FETCH)
-            continue;
-        result->passed_over = !engine->stopping && passed_over(engine, result->job.chat);
-        if (!result->passed_over)
-            settle(engine, result);
+        engine_work_on(engine, WORK_NONE, 0);
+        if (result->job.kind == JOB_SEND)
+            settle_send(engine, result);
+        else if (result->job.kind == JOB_POLL)
+            poll_settle(engine, result);
+        else if (result->job.kind == JOB_INBOX)
+            inbox_settle(engine, result);
+        else if (result->job.kind == JOB_LOOKUP)
+            lookup_settle(engine, result);
     }
     if (!store_failed(engine->store))
         fetch_settle(engine, batch);

@@ -162,7 +162,7 @@ static bool is_under_way(struct engine *engine, int64_t run)
     return false;
 }
 
-/* Until their chats are locked another node may have gone on with a run. */
+/* Their chats are locked first: until then another node may have gone on with a run. */
 static void lock_chats(struct engine *engine, const struct run_row *runs, size_t n)
 {
     int64_t *chats = arena_array(engine->arena, n + 1, sizeof(*chats));
@@ -173,28 +173,18 @@ static void lock_chats(struct engine *engine, const struct run_row *runs, size_t
         store_prefetch_chats(engine->store, chats, n);
 }
 
-/* Without other nodes it is as it was read. */
-static bool is_still_expired(struct engine *engine, int64_t id)
-{
-    struct run_row run;
-
-    return !engine->node.joined || (store_get_run(engine->store, id, engine->arena, &run) &&
-                                    run.ended_at == 0 && !is_under_way(engine, run.id));
-}
-
 static void expire_runs(struct engine *engine)
 {
-    struct run_row *runs;
-    size_t n = store_expired_runs(engine->store, engine->now, PAGE, engine->arena, &runs), passed = 0;
+    struct run_row *runs, run;
+    size_t n = store_expired_runs(engine->store, engine->now, PAGE, engine->arena, &runs);
 
     if (engine->node.joined)
         lock_chats(engine, runs, n);
     for (size_t i = 0; i < n; i++)
-        if (passed_over(engine, runs[i].chat))
-            passed++;
-        else if (is_still_expired(engine, runs[i].id))
+        if (!engine->node.joined || (store_get_run(engine->store, runs[i].id, engine->arena, &run) &&
+                                     run.ended_at == 0 && !is_under_way(engine, run.id)))
             engine_set_run(engine, &runs[i], RUN_EXPIRED, REASON("not sent within send_within"));
-    engine->more = engine->more || (n == PAGE && passed < n);
+    engine->more = engine->more || n == PAGE;
 }
 
 static void expire_entries(struct engine *engine)
@@ -339,6 +329,6 @@ void stage_upkeep(struct engine *engine)
     }
     if (is_due(engine, &engine->prune_at, PRUNE_MS))
         prune(engine);
-    if (engine->sweep_at <= engine->now && !engine->passed.on) /* it would wait for what others have */
+    if (engine->sweep_at <= engine->now)
         sweep(engine);
 }

@@ -316,11 +316,6 @@ bool store_next_channel(struct store *store, struct text after, struct arena *ar
 /* store_prefetch_chats: what comes next asks for these chats, their ready runs and the sends of those: a store that is far away fetches
    them all at once, and keeps them until the end of the transaction. (For chats that it has just given to a claim it does so itself.) */
 void store_prefetch_chats(struct store *store, const int64_t *chats, size_t n);
-/* store_pass_over: until the end of this transaction nobody waits for chats that another program has locked: store_prefetch_chats,
-   store_prefetch_intake and store_disown pass over them. store_passed_over: did they pass over this one? Then whoever calls leaves it alone
-   as well: any other call would wait for it, and fail with STORE_AGAIN. */
-void store_pass_over(struct store *store);
-bool store_passed_over(struct store *store, int64_t chat);
 /* store_get_chat: by id; false if it is not there. */
 bool store_get_chat(struct store *store, int64_t id, struct arena *arena, struct chat_row *row) CHECKED;
 /* store_head_run: the chat's head: the ready run already begun, else the lowest ready one by (said_at, seq). False if
@@ -400,10 +395,10 @@ enum store_status store_join(struct store *store, struct text name, int64_t leas
                              struct fault *fault) CHECKED;
 /* store_beat: the node's lease lasts until then, and it works with these rules. */
 void store_beat(struct store *store, int64_t node, struct text rules, int64_t lease_until);
-/* store_lapsed: the first node behind `after` whose lease was over by `now` and that is in no transaction, locked; 0 if there is none. */
-int64_t store_lapsed(struct store *store, int64_t now, int64_t after);
-/* store_leave: the node's row goes: what it owned was taken over. False: it stays, because a chat of it was passed over. */
-bool store_leave(struct store *store, int64_t node);
+/* store_lapsed: a node whose lease was over by `now` and that is in no transaction, locked; 0 if there is none. */
+int64_t store_lapsed(struct store *store, int64_t now);
+/* store_leave: the node's row goes: what it owned was taken over. */
+void store_leave(struct store *store, int64_t node);
 /* store_nodes: those with a lease, by id. */
 size_t store_nodes(struct store *store, int64_t now, struct arena *arena, struct node_row **rows);
 /* store_call: when this transaction is stored, nodes that sleep look for work. store_called: has another node called? */

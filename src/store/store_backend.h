@@ -65,9 +65,6 @@ struct store_backend {
     size_t (*claim_chats)(struct store *store, struct text channel, int64_t now, int64_t owner,
                           enum store_order order, size_t limit, struct arena *arena, struct chat_row **rows);
     void (*prefetch_chats)(struct store *store, const int64_t *chats, size_t n); /* NULL: it is near */
-    /* NULL, both, where nobody locks a chat. */
-    void (*pass_over)(struct store *store);
-    bool (*passed_over)(struct store *store, int64_t chat);
     bool (*get_chat)(struct store *store, int64_t id, struct arena *arena, struct chat_row *row);
     bool (*head_run)(struct store *store, int64_t chat, struct arena *arena, struct run_row *row);
     bool (*get_run)(struct store *store, int64_t id, struct arena *arena, struct run_row *row);
@@ -101,8 +98,8 @@ struct store_backend {
     /* NULL, all of them, where no other program works on the store. */
     int64_t (*join)(struct store *store, struct text name, int64_t now, int64_t lease_until);
     void (*beat)(struct store *store, int64_t node, struct text rules, int64_t lease_until);
-    int64_t (*lapsed)(struct store *store, int64_t now, int64_t after);
-    bool (*leave)(struct store *store, int64_t node);
+    int64_t (*lapsed)(struct store *store, int64_t now);
+    void (*leave)(struct store *store, int64_t node);
     size_t (*nodes)(struct store *store, int64_t now, struct arena *arena, struct node_row **rows);
     void (*call)(struct store *store);
     bool (*called)(struct store *store);

@@ -228,17 +228,6 @@ void store_prefetch_chats(struct store *store, const int64_t *chats, size_t n)
         store->backend->prefetch_chats(store, chats, n);
 }
 
-void store_pass_over(struct store *store)
-{
-    if (store->backend->pass_over)
-        store->backend->pass_over(store);
-}
-
-bool store_passed_over(struct store *store, int64_t chat)
-{
-    return store->backend->passed_over && store->backend->passed_over(store, chat);
-}
-
 bool store_get_chat(struct store *store, int64_t id, struct arena *arena, struct chat_row *row)
 {
     return store_may_read(store) && store->backend->get_chat(store, id, arena, row);

@@ -87,7 +87,6 @@ ORDER(variable_until, mem_variable, OR(ints(x->row.until, y->row.until), variabl
 ORDER(asked_key, mem_asked, OR(texts(x->channel, y->channel), texts(x->user_id, y->user_id)))
 
 ORDER(long_key, mem_long, ints(x->chat, y->chat))
-ORDER(passed_key, mem_passed, ints(x->chat, y->chat))
 
 ORDER(ruleset_key, mem_ruleset, texts(x->hash, y->hash))
 ORDER(channel_key, channel_row, texts(x->name, y->name))
@@ -151,5 +150,4 @@ const struct mem_shape mem_shapes[MEM_KINDS] = {
         SIZE(mem_asked), TEXTS(AT(mem_asked, channel), AT(mem_asked, user_id)), 1, 1, { { asked_key, NULL } },
     },
     [MEM_LONG] = { SIZE(mem_long), .n_unique = 1, .n_indexes = 1, .indexes = { { long_key, NULL } } },
-    [MEM_PASSED] = { SIZE(mem_passed), .n_unique = 1, .n_indexes = 1, .indexes = { { passed_key, NULL } } },
 };

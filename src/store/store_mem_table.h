@@ -24,9 +24,8 @@ enum mem_kind {
     MEM_VARIABLE,
     MEM_RULESET,
     MEM_CHANNEL,
-    MEM_ASKED,  /* of an image only: see store_pgsql_asked.c */
-    MEM_LONG,   /* the same: see store_pgsql_image.c */
-    MEM_PASSED, /* the same */
+    MEM_ASKED, /* of an image only: see store_pgsql_asked.c */
+    MEM_LONG,  /* the same: see store_pgsql_image.c */
     MEM_KINDS
 };
 
@@ -130,11 +129,6 @@ struct mem_asked {
 /* A chat that may have more ready runs than are in the image: they come behind this one. */
 struct mem_long {
     int64_t chat, last_run;
-};
-
-/* A chat that another program has. */
-struct mem_passed {
-    int64_t chat;
 };
 
 struct mem_ruleset {

@@ -28,14 +28,15 @@ void store_beat(struct store *store, int64_t node, struct text rules, int64_t le
         store->backend->beat(store, node, rules, lease_until);
 }
 
-int64_t store_lapsed(struct store *store, int64_t now, int64_t after)
+int64_t store_lapsed(struct store *store, int64_t now)
 {
-    return store_is_shared(store) && store_may_write(store) ? store->backend->lapsed(store, now, after) : 0;
+    return store_is_shared(store) && store_may_write(store) ? store->backend->lapsed(store, now) : 0;
 }
 
-bool store_leave(struct store *store, int64_t node)
+void store_leave(struct store *store, int64_t node)
 {
-    return store_is_shared(store) && store_may_write(store) && store->backend->leave(store, node);
+    if (store_is_shared(store) && store_may_write(store))
+        store->backend->leave(store, node);
 }
 
 size_t store_nodes(struct store *store, int64_t now, struct arena *arena, struct node_row **rows)

@@ -47,7 +47,7 @@ static bool backend_begin(struct store *store)
     struct pgsql_db *db = pgsql_of(store);
     bool had = db->conn, begun;
 
-    db->wrote = db->patient = db->passes_over = false;
+    db->wrote = db->patient = false;
     pgsql_drop_groups(db);
     pgsql_take_news(db);
     db->beginning = true;
@@ -217,8 +217,6 @@ static const struct store_backend backend = {
     .touch_session = pgsql_touch_session,
     .sweep = pgsql_sweep,
     .prefetch_chats = pgsql_prefetch_chats,
-    .pass_over = pgsql_pass_over,
-    .passed_over = pgsql_passed_over,
     .claim_chats = pgsql_claim_chats,
     .get_chat = pgsql_get_chat,
     .head_run = pgsql_head_run,

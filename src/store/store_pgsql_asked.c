@@ -340,7 +340,7 @@ static bool gather_chats(struct intake *in, struct load *load)
                       &(struct mem_asked){ customer->channel, customer->user_id, 0, INT64_MIN, INT64_MAX });
             continue;
         }
-        if (!pgsql_known_chat(in->store, customer->chat) && !pgsql_passed_over(in->store, customer->chat))
+        if (!pgsql_known_chat(in->store, customer->chat))
             load->chats[load->n_chats++] = customer->chat;
         add_taps(in, customer, load);
     }

@@ -56,7 +56,6 @@ struct pgsql_db {
         wary; /* for so many transactions more it is looked twice whether a chat is there: see pgsql_next_seq */
     bool patient;         /* until the end of the transaction: something reads whole tables */
     int64_t impatient_us; /* a test wants answers in this time; 0: none does */
-    bool passes_over;     /* until the end of the transaction: chats that others have are not waited for */
     bool wrote;           /* in this transaction */
     bool news;            /* another process wrote by hand */
     bool called;          /* another node has work for us */
@@ -135,8 +134,8 @@ void pgsql_free_groups(struct pgsql_db *db);
 
 int64_t pgsql_join(struct store *store, struct text name, int64_t now, int64_t lease_until);
 void pgsql_beat(struct store *store, int64_t node, struct text rules, int64_t lease_until);
-int64_t pgsql_lapsed(struct store *store, int64_t now, int64_t after);
-bool pgsql_leave(struct store *store, int64_t node);
+int64_t pgsql_lapsed(struct store *store, int64_t now);
+void pgsql_leave(struct store *store, int64_t node);
 void pgsql_disown(struct store *store, int64_t owner, int64_t now);
 size_t pgsql_nodes(struct store *store, int64_t now, struct arena *arena, struct node_row **rows);
 void pgsql_call(struct store *store);
@@ -160,8 +159,6 @@ void pgsql_image_end(struct pgsql_db *db);
 
 /* The calls of store.h that look into it. */
 void pgsql_prefetch_chats(struct store *store, const int64_t *chats, size_t n);
-void pgsql_pass_over(struct store *store);
-bool pgsql_passed_over(struct store *store, int64_t chat);
 size_t pgsql_claim_chats(struct store *store, struct text channel, int64_t now, int64_t owner,
                          enum store_order order, size_t limit, struct arena *arena, struct chat_row **rows);
 bool pgsql_get_chat(struct store *store, int64_t id, struct arena *arena, struct chat_row *row);

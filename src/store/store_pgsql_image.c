@@ -6,9 +6,7 @@
 
    The chats are locked (ascending), so nobody else changes them, or adds runs. A run of a chat in the image that is not itself in it is
    not ready, or it is behind the first PGSQL_READY_MOST that are: when the last of these ends, the chat is fetched anew. Whatever else may
-   make a run ready ends the image.
-
-   In a transaction that passes over what others have (store_pass_over) such a chat is not in it, but noted. */
+   make a run ready ends the image. */
 
 static bool has_run(struct store *store, int64_t id)
 {
@@ -63,63 +61,20 @@ static void read_variable(struct db_cursor *c, void *out)
 
 static const struct db_shape chats_variable = { sizeof(struct mem_variable), read_variable };
 
-/* A row of SQL_LOAD_FREE_CHATS. */
-struct free_chat {
-    struct chat_row row;
-    bool passed_over;
-};
-
-static void read_free_chat(struct db_cursor *c, void *out)
-{
-    struct free_chat *chat = out;
-
-    db_chat.read(c, &chat->row);
-    chat->passed_over = db_next_int(c) != 0;
-}
-
-static void read_id(struct db_cursor *c, void *out)
-{
-    *(int64_t *)out = db_next_int(c);
-}
-
-static const struct db_shape one_id = { sizeof(int64_t), read_id };
-static const struct db_shape free_chat = { sizeof(struct free_chat), read_free_chat };
-
-static void take_free_chats(struct store *store, struct db_cursor *cursor)
-{
-    size_t n;
-    const struct free_chat *chats = db_read_rows(cursor, &free_chat, &n);
-
-    for (size_t i = 0; i < n; i++)
-        if (chats[i].passed_over)
-            (void)!mem_insert(pgsql_image(store), MEM_PASSED, &(struct mem_passed){ chats[i].row.id });
-        else
-            (void)!mem_insert(pgsql_image(store), MEM_CHAT, &chats[i].row);
-}
-
-static void take_all_chats(struct store *store, struct db_cursor *cursor)
-{
-    size_t n;
-    const struct chat_row *chats = db_read_rows(cursor, &db_chat, &n);
-
-    for (size_t i = 0; i < n; i++)
-        (void)!mem_insert(pgsql_image(store), MEM_CHAT, &chats[i]);
-}
-
 void pgsql_take_chats(struct store *store, PGresult **results, struct arena *arena)
 {
     struct db_cursor cursor[PGSQL_CHAT_RESULTS];
     struct mem_variable *variables;
+    struct chat_row *chats;
     struct run_row *runs;
     struct send_row *sends;
     size_t n;
 
     for (size_t i = 0; i < PGSQL_CHAT_RESULTS; i++)
         cursor[i] = (struct db_cursor){ .db = db_of(store), .of = results[i], .arena = arena, .row = -1 };
-    if (pgsql_of(store)->passes_over)
-        take_free_chats(store, &cursor[0]);
-    else
-        take_all_chats(store, &cursor[0]);
+    chats = db_read_rows(&cursor[0], &db_chat, &n);
+    for (size_t i = 0; i < n; i++)
+        (void)!mem_insert(pgsql_image(store), MEM_CHAT, &chats[i]);
     runs = db_read_rows(&cursor[1], &db_run, &n);
     fill_runs(store, runs, n);
     sends = db_read_rows(&cursor[2], &db_send, &n);
@@ -135,23 +90,13 @@ void pgsql_take_chats(struct store *store, PGresult **results, struct arena *are
 
 bool pgsql_ask_chats(struct pgsql_db *db, const int64_t *chats, size_t n)
 {
-    const enum sql sqls[PGSQL_CHAT_RESULTS] = { db->passes_over ? SQL_LOAD_FREE_CHATS : SQL_LOAD_CHATS,
-                                                SQL_LOAD_RUNS, SQL_LOAD_SENDS, SQL_LOAD_VARIABLES };
+    static const enum sql sqls[PGSQL_CHAT_RESULTS] = { SQL_LOAD_CHATS, SQL_LOAD_RUNS, SQL_LOAD_SENDS,
+                                                       SQL_LOAD_VARIABLES };
     bool sent = true;
 
     for (size_t i = 0; i < PGSQL_CHAT_RESULTS && sent; i++)
         sent = pgsql_send(db, sqls[i], DB_VALUES(db_int_array(chats, n)));
     return sent;
-}
-
-void pgsql_pass_over(struct store *store)
-{
-    pgsql_of(store)->passes_over = true;
-}
-
-bool pgsql_passed_over(struct store *store, int64_t chat)
-{
-    return mem_find(pgsql_image(store), MEM_PASSED, MEM_KEY, &(struct mem_passed){ chat });
 }
 
 /* Chats that are not there yet. */
@@ -174,7 +119,7 @@ void pgsql_prefetch_chats(struct store *store, const int64_t *chats, size_t n)
     if (!missing)
         store_fail(store, STORE_TEMPFAIL, "no memory for the rows of a query");
     for (size_t i = 0; missing && i < n; i++)
-        if (!pgsql_known_chat(store, chats[i]) && !pgsql_passed_over(store, chats[i]))
+        if (!pgsql_known_chat(store, chats[i]))
             missing[n_missing++] = chats[i];
     if (missing && store->open)
         load(store, missing, n_missing, arena);
@@ -398,32 +343,20 @@ bool pgsql_rearm_run(struct store *store, int64_t run, int64_t now, int64_t expi
     return db_rearm_run(store, run, now, expires_at);
 }
 
-/* A run that another node is just adding to one of its chats is seen only behind the lock. */
-static void disown_node(struct pgsql_db *db, int64_t owner, int64_t now, struct arena *arena)
-{
-    const enum sql lock = db->passes_over ? SQL_LOCK_FREE_CHATS : SQL_LOCK_CHATS;
-    size_t n;
-    const int64_t *chats = db_rows(&db->db, lock, DB_VALUES(db_int(owner)), &one_id, arena, &n);
-
-    if (n)
-        db_write(&db->db, SQL_DISOWN_NODE, DB_VALUES(db_int(owner), db_int(now), db_int_array(chats, n)));
-    pgsql_disown_fetches(&db->db.store, owner, NULL, 0);
-}
-
-/* All chats and entries are read for everybody's, but not for a node's: others go on meanwhile. */
+/* All chats and entries are read for everybody's, but not for a node's: others go on meanwhile. A run that another node is just adding
+   to one of its chats is seen only behind the lock. */
 void pgsql_disown(struct store *store, int64_t owner, int64_t now)
 {
     struct pgsql_db *db = pgsql_of(store);
-    struct arena *arena = arena_new(SIZE_MAX);
 
     empty(store);
-    if (!arena)
-        store_fail(store, STORE_TEMPFAIL, "no memory for chats");
-    else if (owner)
-        disown_node(db, owner, now, arena);
-    else if (pgsql_be_patient(db))
+    if (owner) {
+        db_write(&db->db, SQL_LOCK_CHATS, DB_VALUES(db_int(owner)));
+        db_write(&db->db, SQL_DISOWN_NODE, DB_VALUES(db_int(owner), db_int(now)));
+        pgsql_disown_fetches(store, owner, NULL, 0);
+    } else if (pgsql_be_patient(db)) {
         db_disown(store, owner, now);
-    arena_free(arena);
+    }
 }
 
 size_t pgsql_prune(struct store *store, const struct store_keep *keep, size_t limit, int64_t *runs)

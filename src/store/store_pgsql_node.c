@@ -36,18 +36,17 @@ void pgsql_beat(struct store *store, int64_t node, struct text rules, int64_t le
     db_write(db_of(store), SQL_BEAT, DB_VALUES(db_int(node), db_blob0(rules), db_int(lease_until)));
 }
 
-int64_t pgsql_lapsed(struct store *store, int64_t now, int64_t after)
+int64_t pgsql_lapsed(struct store *store, int64_t now)
 {
     struct db_pair node;
-    bool found =
-        db_one(db_of(store), SQL_LAPSED, DB_VALUES(db_int(now), db_int(after)), &db_one_number, NULL, &node);
 
-    return found ? node.first : 0;
+    return db_one(db_of(store), SQL_LAPSED, DB_VALUES(db_int(now)), &db_one_number, NULL, &node) ? node.first
+                                                                                                 : 0;
 }
 
-bool pgsql_leave(struct store *store, int64_t node)
+void pgsql_leave(struct store *store, int64_t node)
 {
-    return db_do(db_of(store), SQL_LEAVE, DB_VALUES(db_int(node))) > 0;
+    db_write(db_of(store), SQL_LEAVE, DB_VALUES(db_int(node)));
 }
 
 size_t pgsql_nodes(struct store *store, int64_t now, struct arena *arena, struct node_row **rows)

@@ -29,11 +29,6 @@ const char *const pgsql_texts[SQL_COUNT] = {
     [SQL_LOCK_PATIENCE] = "SELECT set_config('lock_timeout', CAST(?1 AS TEXT), true)",
     [SQL_NOTIFY] = "NOTIFY callbackd",
     [SQL_LOAD_CHATS] = "SELECT " CHAT " FROM chat WHERE id = ANY(?1) ORDER BY id FOR NO KEY UPDATE",
-    /* The last column: is it passed over? */
-    [SQL_LOAD_FREE_CHATS] =
-        "WITH free AS MATERIALIZED (SELECT " CHAT " FROM chat WHERE id = ANY(?1) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)"
-        " SELECT " CHAT ", 0 FROM free UNION ALL"
-        " SELECT " CHAT ", 1 FROM chat WHERE id = ANY(?1) AND id NOT IN (SELECT id FROM free)",
     [SQL_LOAD_RUNS] =
         "SELECT r.id, entry, rule, chat, seq, ruleset, state, reason, step, begun, doc, said_at, stored_at, expires_at, ended_at"
         " FROM " READY_RUNS " ORDER BY chat, begun DESC, said_at, seq",
@@ -89,9 +84,8 @@ const char *const pgsql_texts[SQL_COUNT] = {
         " FROM generate_series(CAST(0 AS BIGINT), " NUMBER(STORE_NODES) " - 1) AS number"
         " WHERE NOT EXISTS (SELECT 1 FROM node WHERE ((id >> 12) & 1023) = number) ORDER BY number LIMIT 1 RETURNING id",
     [SQL_BEAT] = "UPDATE node SET rules = ?2, lease_until = ?3 WHERE id = ?1",
-    [SQL_LAPSED] =
-        "SELECT id FROM node WHERE lease_until <= ?1 AND id > ?2 ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED",
-    [SQL_LEAVE] = "DELETE FROM node WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM chat WHERE owner = ?1)",
+    [SQL_LAPSED] = "SELECT id FROM node WHERE lease_until <= ?1 ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED",
+    [SQL_LEAVE] = "DELETE FROM node WHERE id = ?1",
     [SQL_NODES] = "SELECT id, name, rules, lease_until FROM node WHERE lease_until > ?1 ORDER BY id",
 
     /* What a node reads to work on it is its until the commit. */
@@ -134,11 +128,9 @@ const char *const pgsql_texts[SQL_COUNT] = {
     [SQL_GET_ENTRY] = "SELECT " ENTRY " FROM entry WHERE id = ?1 FOR NO KEY UPDATE",
     [SQL_GET_ENTRIES] = "SELECT " ENTRY " FROM entry WHERE id = ANY(?1) ORDER BY id FOR NO KEY UPDATE",
     [SQL_LOCK_CHATS] = "SELECT id FROM chat WHERE owner = ?1 ORDER BY id FOR NO KEY UPDATE",
-    [SQL_LOCK_FREE_CHATS] = "SELECT id FROM chat WHERE owner = ?1 ORDER BY id FOR NO KEY UPDATE SKIP LOCKED",
     [SQL_DISOWN_NODE] =
         "UPDATE chat SET owner = NULL, due_at = CASE WHEN (due_at IS NULL OR due_at > ?2)"
-        " AND EXISTS (SELECT 1 FROM run WHERE run.chat = chat.id AND state = 0) THEN ?2 ELSE due_at END"
-        " WHERE owner = ?1 AND id = ANY(?3)",
+        " AND EXISTS (SELECT 1 FROM run WHERE run.chat = chat.id AND state = 0) THEN ?2 ELSE due_at END WHERE owner = ?1",
     [SQL_DISOWN_FETCHES] = "UPDATE entry SET owner = NULL WHERE state = 0 AND owner = ?1 AND id <> ALL(?2)",
     [SQL_RELEASE_CHAT] =
         "UPDATE chat SET owner = NULL, not_before = ?3, due_at = CASE WHEN ?2 <> 0 THEN ?2"

@@ -4,7 +4,6 @@ A test is a function with the decorator @test; main() runs them and prints TAP. 
 CALLBACKD and SIM name the programs; without them they are looked for in the build folder, where `make check` runs."""
 
 import base64
-import contextlib
 import ctypes
 import hashlib
 import hmac
@@ -130,15 +129,6 @@ class Postgres:
         rows = json.loads(self.ask(f"sql {database} {statement}"))
         assert not rows or not rows[0].startswith("ERROR"), rows
         return rows
-
-    @contextlib.contextmanager
-    def held(self, statement, database):
-        """What the statement locks is locked meanwhile."""
-        self.do(f"hold {database} {statement}")
-        try:
-            yield
-        finally:
-            self.do("let_go")
 
     def fresh(self):
         """The URL of an empty database."""

@@ -6,8 +6,6 @@
 
 #if HAVE_LIBPQ
 
-#include "store/store_pgsql.h"
-
 #include <libpq-fe.h>
 #include <poll.h>
 #include <string.h>
@@ -71,15 +69,14 @@ static void test_nodes(struct fixture *f)
     assert_int_equal(rows[0].lease_until, 3000);
     assert_false(rows[1].rules.p);
     assert_int_equal(store_begin(other, &fault), STORE_OK);
-    assert_int_equal(store_lapsed(other, 4000, 0), 0); /* its lease is over, but it is in a transaction */
+    assert_int_equal(store_lapsed(other, 4000), 0); /* its lease is over, but it is in a transaction */
     assert_int_equal(store_commit(other, &fault), STORE_OK);
     commit(f);
 
     assert_int_equal(store_begin(other, &fault), STORE_OK);
-    assert_int_equal(store_lapsed(other, 2999, 0), 0);
-    assert_int_equal(store_lapsed(other, 3000, 0), first);
-    assert_int_equal(store_lapsed(other, 3000, first), 0);
-    assert_true(store_leave(other, first));
+    assert_int_equal(store_lapsed(other, 2999), 0);
+    assert_int_equal(store_lapsed(other, 3000), first);
+    store_leave(other, first);
     assert_int_equal(store_nodes(other, 1000, f->arena, &rows), 1);
     assert_int_equal(store_commit(other, &fault), STORE_OK);
 
@@ -201,49 +198,6 @@ static void test_claims_pass_over_what_is_locked(struct fixture *f)
     PQfinish(other);
 }
 
-/* Nor, where it is told so, whoever has results for it, or whoever takes over from a node; in no more round trips. */
-static void test_what_others_have_is_passed_over(struct fixture *f)
-{
-    const int64_t chats[3] = { put_chat(f, "shop", "a"), put_chat(f, "shop", "b"), 1 };
-    PGconn *other = PQconnectdb(f->url);
-    struct chat_row *rows, row;
-    unsigned long before;
-    int64_t number, node;
-
-    for (int i = 0; i < 2; i++)
-        put_run(f, chats[i], 10);
-    node = join(f->store, &number);
-    begin(f);
-    assert_int_equal(
-        store_claim_chats(f->store, T("shop"), 1000, node, STORE_LONGEST_DUE, 9, f->arena, &rows), 2);
-    commit(f);
-    PQclear(PQexec(other, "BEGIN; SELECT 1 FROM chat WHERE user_id = 'a' FOR UPDATE"));
-    begin(f);
-    store_pass_over(f->store);
-    before = store_pgsql_trips(f->store);
-    store_prefetch_chats(f->store, chats, 3);
-    store_prefetch_chats(f->store, chats, 2);
-    assert_true(store_passed_over(f->store, chats[0]));
-    assert_false(store_passed_over(f->store, chats[1]));
-    assert_false(store_passed_over(f->store, chats[2])); /* there is no such chat */
-    assert_true(store_get_chat(f->store, chats[1], f->arena, &row));
-    assert_int_equal(store_pgsql_trips(f->store) - before, 1);
-    store_disown(f->store, node, 500);
-    assert_false(store_leave(f->store, node));
-    assert_true(store_get_chat(f->store, chats[1], f->arena, &row));
-    assert_int_equal(row.owner, 0);
-    commit(f);
-    begin(f);
-    assert_false(store_passed_over(f->store, chats[0]));
-    store_prefetch_chats(f->store, chats, 2);
-    commit_gives(f, STORE_AGAIN); /* who is not told so waits */
-    PQfinish(other);
-    begin(f);
-    store_disown(f->store, node, 500);
-    assert_true(store_leave(f->store, node));
-    commit(f);
-}
-
 /* Whoever waits for a lock lets go of its own soon: the other one may be waiting for them. */
 static void test_waits_for_each_other(struct fixture *f)
 {
@@ -340,7 +294,6 @@ const struct store_test node_tests[] = {
     { "disown one", test_disown_one },
     { "disown fetches", test_disown_fetches },
     { "claims pass over what is locked", test_claims_pass_over_what_is_locked },
-    { "what others have is passed over", test_what_others_have_is_passed_over },
     { "waits for each other", test_waits_for_each_other },
     { "forget sees one moment", test_forget_sees_one_moment },
     { NULL, NULL },
