@@ -177,16 +177,18 @@ bool engine_forget(struct engine *engine, const struct job *job)
     return false;
 }
 
-bool engine_awaits(const struct engine *engine, const struct send_row *send)
+const struct job *engine_awaited(const struct engine *engine, const struct send_row *send)
 {
+    const struct job *latest = NULL;
+
     for (size_t i = 0; i < engine->n_under_way; i++) {
         const struct job *job = &engine->under_way[i];
 
         if (job->kind != JOB_FETCH && job->kind != JOB_POLL && job->run == send->run &&
-            job->step == send->step && job->n == send->n && job->attempt == send->attempt)
-            return true;
+            job->step == send->step && job->n == send->n && (!latest || job->attempt > latest->attempt))
+            latest = job;
     }
-    return false;
+    return latest;
 }
 
 bool engine_awaits_chat(const struct engine *engine, int64_t chat)

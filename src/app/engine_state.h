@@ -205,10 +205,10 @@ const struct rule *engine_rule(struct engine *engine, const struct run_row *run)
 struct request_mail *engine_request(struct engine *engine, const struct job *job) CHECKED;
 /* engine_post: hands a mail to the loop after the commit; a request is under way from now on. */
 void engine_post(struct engine *engine, struct mail *mail);
-/* engine_forget: the request is under way no longer. False: it was not. engine_awaits: is this attempt at the send, engine_awaits_chat:
-   is anything of the chat? */
+/* engine_forget: the request is under way no longer. False: it was not. engine_awaited: what is under way for this send, of several
+   attempts the latest, NULL: nothing; engine_awaits_chat: is anything for this chat? */
 bool engine_forget(struct engine *engine, const struct job *job) CHECKED;
-bool engine_awaits(const struct engine *engine, const struct send_row *send);
+const struct job *engine_awaited(const struct engine *engine, const struct send_row *send);
 bool engine_awaits_chat(const struct engine *engine, int64_t chat);
 /* engine_tally: one more of a metric, engine_tally_seconds: of a histogram, after the commit; a and b, the labels' values, are lent
    until then. engine_tally_end: the transaction is over. */

@@ -167,6 +167,7 @@ static void ask_store(struct engine *engine, const struct fetching *all, size_t 
                                  .window_ms = ruleset_window(engine->generation->ruleset) };
     struct store_asked_entry *entries;
 
+    engine_work_on(engine, WORK_NONE, 0);
     if (!store_is_far(engine->store))
         return;
     entries = arena_array(engine->arena, n + 1, sizeof(*entries));
@@ -190,6 +191,7 @@ static void ask_store(struct engine *engine, const struct fetching *all, size_t 
 
 static void read_claimed(struct engine *engine, struct fetching *f)
 {
+    f->what = UNREADABLE;
     if (f->row->tries > TRIES_MAX)
         fault_set(&f->fault, "the program ended three times while reading it or working on it");
     else if (entry_read(f->row->doc, engine->arena, &f->entry, &f->fault))
@@ -399,6 +401,7 @@ static void read_answered(struct engine *engine, struct fetching *f)
 
     f->state = engine_source(engine, owner);
     f->source = config_source(engine->generation->config, owner);
+    f->what = UNREADABLE;
     if (f->state && f->source && entry_read(f->row->doc, engine->arena, &f->entry, &f->fault))
         apply(engine, f);
 }

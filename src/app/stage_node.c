@@ -223,14 +223,24 @@ void node_look_back(struct engine *engine)
 {
     struct node_state *node = &engine->node;
 
+    if (!node->look_back || engine->careful)
+        return;
+    node->looked_back = upkeep_settle_lost(engine);
+    engine->more = engine->more || !node->looked_back;
+}
+
+/* Rules that were stored may be lost, too: runs that are made from now on bring them. */
+static void look_at_connection(struct engine *engine)
+{
     if (store_renewed(engine->store))
-        node->look_back = true;
-    if (node->look_back && !engine->careful)
-        node->looked_back = upkeep_settle_lost(engine);
+        engine->node.look_back = true;
+    if (engine->node.look_back)
+        engine->stored_hash = NULL;
 }
 
 void stage_node(struct engine *engine)
 {
+    look_at_connection(engine);
     if (!engine->node.joined)
         return;
     if (engine->now >= engine->node.beat_at) {

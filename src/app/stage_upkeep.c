@@ -64,13 +64,28 @@ static size_t find_lost_chats(struct engine *engine, const struct chat_row *chat
     return n_lost;
 }
 
+/* The store knows an earlier attempt than the one that is under way, whose result is to find it. */
+static void catch_up(struct engine *engine, struct send_row *send, int attempt)
+{
+    send->state = SEND_READY;
+    send->due_at = engine->now;
+    send->reply_id = send->status_url = send->reason = TEXT_NONE;
+    if (store_settle_send(engine->store, send))
+        store_start_send(engine->store, send->run, send->step, send->n, attempt, engine->owner, engine->now);
+}
+
 static void settle_lost_sends(struct engine *engine, struct send_row *sends, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        if (!engine_awaits(engine, &sends[i]))
+    for (size_t i = 0; i < n; i++) {
+        const struct job *job = engine_awaited(engine, &sends[i]);
+
+        if (job && job->attempt != sends[i].attempt)
+            catch_up(engine, &sends[i], job->attempt);
+        else if (!job)
             (void)settle_left(
                 engine, &sends[i],
                 "the store lost what the request came to: it failed over to a server that was behind");
+    }
 }
 
 static void disown_lost_fetches(struct engine *engine, int64_t *under_way)
@@ -99,7 +114,6 @@ bool upkeep_settle_lost(struct engine *engine)
         store_give_up(engine->store, "no memory for what was lost");
         return false;
     }
-    engine->stored_hash = NULL; /* of the rules, which may be lost, too */
     disown_lost_fetches(engine, ids);
     n_lost = find_lost_chats(engine, chats, n_chats, ids);
     settle_lost_sends(engine, sends, n_sends);

@@ -4,6 +4,7 @@
 #include <event2/bufferevent_ssl.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509err.h>
 #include <stdlib.h>
 
 struct tls {
@@ -19,6 +20,9 @@ static bool tls_fault(struct fault *fault, const char *file)
 {
     unsigned long error = ERR_peek_last_error();
     const char *reason = ERR_reason_error_string(error);
+
+    if (ERR_GET_LIB(error) == ERR_LIB_X509 && ERR_GET_REASON(error) == X509_R_KEY_VALUES_MISMATCH)
+        reason = "is the key of another certificate";
     ERR_clear_error();
     return fault_set(fault, "%s: %s", file, reason ? reason : "cannot be used");
 }

@@ -10,8 +10,9 @@ struct bufferevent;
 struct event_base;
 struct tls;
 
-/* tls_without_files: before anything else is asked of OpenSSL: this process will read no PEM file itself (certificates of servers are
-   libcurl's), so the texts of what may be wrong with one are not loaded: half a megabyte. What may be wrong with connections has its texts. */
+/* tls_without_files: before anything else is asked of OpenSSL: this process reads no PEM file itself (certificates of servers are
+   libcurl's), so the texts of what may be wrong with one are not loaded: half a megabyte. What may be wrong with connections has its
+   texts. A file that a reload brings is used all the same; of one that is refused the fault says so without OpenSSL's word for it. */
 void tls_without_files(void);
 /* tls_new: reads both PEM files (the certificate's chain with it). The fault names the file and the cause. */
 struct tls *tls_new(const char *cert_file, const char *key_file, struct fault *fault) CHECKED;

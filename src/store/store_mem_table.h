@@ -126,7 +126,7 @@ struct mem_asked {
     int64_t taps_from, taps_to; /* all taps said between these are in the image */
 };
 
-/* A chat that may have more ready runs than are in the image: they come behind this one. */
+/* A chat that may have more ready runs than are in the image: they come behind this one. As long as it is ready itself, the head is known. */
 struct mem_long {
     int64_t chat, last_run;
 };

@@ -92,6 +92,8 @@ const char *const pgsql_texts[SQL_COUNT] = {
     [SQL_NEW_NOTIFICATIONS] =
         "SELECT " NOTIFICATION " FROM notification WHERE state = 0 AND id > ?1 ORDER BY id LIMIT ?2 FOR UPDATE SKIP LOCKED",
 
+    /* In no order that an index has: without statistics the order's index would be read, and with it all chats. */
+    [SQL_OWNED_CHATS] = "SELECT " CHAT " FROM chat WHERE owner = ?2 ORDER BY id + 0 LIMIT ?1",
     [SQL_CLAIM_ENTRIES] =
         "WITH due AS MATERIALIZED (SELECT id FROM entry WHERE state = 0 AND owner IS NULL AND source = ?1 AND due_at <= ?2"
         " ORDER BY id DESC LIMIT ?4 FOR UPDATE SKIP LOCKED)"

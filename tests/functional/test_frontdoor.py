@@ -553,13 +553,17 @@ def test_tls_certificate_is_reloaded():
         old.socket.close()
         # What cannot be used changes nothing.
         good = trust(daemon)
-        for name in ("cert.pem", "key.pem"):
-            daemon.write(name, "rubbish\n")
+        with open(daemon.path("key.pem")) as file:
+            key = file.read()
+        make_certificate(daemon, "third", 1003)
+        for name, text in ("key.pem", key), ("cert.pem", "rubbish\n"), ("key.pem", "rubbish\n"):
+            daemon.write(name, text)
             reloads = daemon.log_text().count("the old ones stay")
             daemon.send_signal(signal.SIGHUP)
             wait_for(lambda: daemon.log_text().count("the old ones stay") > reloads, "the refusal in the log")
             with Wire(daemon.intake, context=good) as wire:
                 assert serial(wire) == 1002 and wire.send(post(notification())).status() == 200
+        assert "key.pem: is the key of another certificate" in daemon.log_text()
 
 
 if not shutil.which("openssl"):

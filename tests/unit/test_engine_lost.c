@@ -163,6 +163,59 @@ static void results_that_wait(void **state)
     }
 }
 
+/* The store knows the attempt before the one that is under way, whose answer counts all the same. */
+static void a_later_attempt_is_under_way(void **state)
+{
+    struct request_mail *request;
+    struct kit kit;
+
+    (void)state;
+    open_stepped(&kit, true);
+    kit_tap(&kit, 1, ANY);
+    request = take(&kit, JOB_SEND);
+    kit_save(&kit);
+    kit_answer(&kit, request, true, 503, "");
+    request = take(&kit, JOB_SEND);
+    assert_int_equal(request->job.attempt, 2);
+    kit_fail_over(&kit);
+    for (int i = 0; i < 20; i++)
+        kit_pump(&kit);
+    assert_null(kit.first);
+    kit_answer_ok(&kit, request);
+    kit_expect_sent(&kit, "second");
+    kit_until_runs(&kit, "done", 1);
+    end(&kit);
+}
+
+/* A GET is answered in the very transaction that looks back: its run needs the rules. */
+static void rules_of_what_was_read(void **state)
+{
+    struct arena *arena = arena_new(1 << 20);
+    struct request_mail *request;
+    struct text source;
+    struct kit kit;
+    char body[KIT_BODY];
+
+    (void)state;
+    open_stepped(&kit, true);
+    kit_hubspot(body, sizeof(body), 1);
+    kit_deliver(&kit, "hubspot", body);
+    request = take(&kit, JOB_FETCH);
+    kit_save(&kit);
+    kit_tap(&kit, 2, OTHER);
+    kit_expect_sent(&kit, "first");
+    kit_expect_sent(&kit, "second");
+    kit_until_runs(&kit, "done", 1);
+    kit_fail_over(&kit);
+    kit_answer(&kit, request, true, 200, kit_hubspot_message);
+    kit_expect_sent(&kit, "first");
+    assert_true(store_get_ruleset(kit_store(&kit), ruleset_hash(kit.generation->ruleset), arena, &source));
+    kit_expect_sent(&kit, "second");
+    kit_pump(&kit);
+    end(&kit);
+    arena_free(arena);
+}
+
 /* Whoever works on its runs later, with other rules, needs those. */
 static void rules_are_stored_again(void **state)
 {
@@ -340,6 +393,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_question_is_asked_again),      cmocka_unit_test(what_is_under_way_is_left_alone),
         cmocka_unit_test(a_result_of_a_run_that_is_lost), cmocka_unit_test(results_that_wait),
+        cmocka_unit_test(a_later_attempt_is_under_way),   cmocka_unit_test(rules_of_what_was_read),
         cmocka_unit_test(rules_are_stored_again),         cmocka_unit_test(at_any_time),
         cmocka_unit_test(looking_back_for_nothing),
     };
