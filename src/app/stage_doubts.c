@@ -28,11 +28,21 @@ void doubts_keep(struct engine *engine)
             grown[engine->n_doubts++] = ((const struct request_mail *)mail)->job;
 }
 
+/* Else the claim was not stored, and another node may have the chat, and be at the very same attempt. */
+static bool is_ours(struct engine *engine, int64_t id)
+{
+    struct chat_row chat;
+
+    return store_get_chat(engine->store, id, engine->arena, &chat) && chat.owner == engine->owner;
+}
+
 /* Its attempt is that of the request, or somebody else has dealt with it. */
 static bool undo_send(struct engine *engine, const struct job *job)
 {
     struct send_row row = run_send_of(job);
 
+    if (!is_ours(engine, job->chat))
+        return false;
     row.state = SEND_READY;
     row.due_at = engine->now;
     if (!store_settle_send(engine->store, &row))
@@ -62,6 +72,18 @@ static bool went_on(const struct engine *engine, const bool *undone, size_t i)
     return false;
 }
 
+static void prefetch(struct engine *engine)
+{
+    int64_t *chats = arena_array(engine->arena, engine->n_doubts + 1, sizeof(*chats));
+    size_t n = 0;
+
+    for (size_t i = 0; chats && i < engine->n_doubts; i++)
+        if (engine->doubts[i].kind != JOB_FETCH)
+            chats[n++] = engine->doubts[i].chat;
+    if (n)
+        store_prefetch_chats(engine->store, chats, n);
+}
+
 /* No chat goes on before all is undone: of two transactions that are in doubt one after the other the second may have made the very
    attempt that would be made now. */
 void stage_doubts(struct engine *engine)
@@ -76,6 +98,7 @@ void stage_doubts(struct engine *engine)
         store_give_up(engine->store, "no memory for what is in doubt");
         return;
     }
+    prefetch(engine);
     for (size_t i = 0; i < n && !store_failed(engine->store); i++) {
         const struct job *job = &engine->doubts[i];
 

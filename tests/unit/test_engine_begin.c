@@ -183,6 +183,58 @@ static void counts_are_of_what_is_stored(void **state)
     assert_true(n > 20); /* the failures have been where they should */
 }
 
+/* As another node would: claims the only chat, and sends what is next there for the second time. The run. */
+static int64_t send_elsewhere(struct kit *kit, struct arena *arena)
+{
+    struct store *store = kit_store(kit);
+    struct chat_row *chats;
+    struct run_row run;
+    struct fault fault;
+
+    assert_int_equal(store_begin(store, &fault), STORE_OK);
+    assert_int_equal(
+        store_claim_chats(store, text_of("shop"), INT64_MAX, 77, STORE_LONGEST_DUE, 1, arena, &chats), 1);
+    assert_true(store_head_run(store, chats[0].id, arena, &run));
+    store_start_send(store, run.id, 0, 0, 2, 77, kit->engine->now);
+    assert_int_equal(store_commit(store, &fault), STORE_OK);
+    return run.id;
+}
+
+/* The claim was not stored, and another node has the chat by now: what it sends is not undone. */
+static void a_doubt_about_another_nodes_chat(void **state)
+{
+    struct arena *arena = arena_new(1 << 20);
+    bool found = false;
+
+    (void)state;
+    for (int n = 1; !found; n++) {
+        struct send_row *sends;
+        struct kit kit;
+        int64_t run;
+
+        kit_open(&kit, false, NULL);
+        kit.stepped = true;
+        kit_start(&kit);
+        kit_tap(&kit, 1, "700000001");
+        kit_answer(&kit, kit_request(&kit), true, 503, "");
+        store_mem_doubt(kit_store(&kit), n, false);
+        while (!kit.engine->n_doubts && !kit.first)
+            kit_pump(&kit);
+        found = kit.engine->n_doubts > 0;
+        if (found) {
+            run = send_elsewhere(&kit, arena);
+            for (int i = 0; i < 20; i++)
+                kit_pump(&kit);
+            assert_null(kit.first);
+            assert_int_equal(kit.engine->n_doubts, 0);
+            assert_int_equal(store_step_sends(kit_store(&kit), run, 0, arena, &sends), 1);
+            assert_int_equal(sends[0].state, SEND_SENDING);
+        }
+        kit_close(&kit);
+    }
+    arena_free(arena);
+}
+
 /* What another node wrote of a channel is there, whatever this one has to write. */
 static void another_nodes_penalty_stays(void **state)
 {
@@ -270,6 +322,7 @@ int main(void)
         cmocka_unit_test(what_ends_as_it_begins_is_answered),
         cmocka_unit_test(one_number_twice),
         cmocka_unit_test(counts_are_of_what_is_stored),
+        cmocka_unit_test(a_doubt_about_another_nodes_chat),
         cmocka_unit_test(another_nodes_penalty_stays),
         cmocka_unit_test(only_what_is_stored_counts),
     };
