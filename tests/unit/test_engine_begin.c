@@ -204,34 +204,31 @@ static int64_t send_elsewhere(struct kit *kit, struct arena *arena)
 static void a_doubt_about_another_nodes_chat(void **state)
 {
     struct arena *arena = arena_new(1 << 20);
-    bool found = false;
+    struct send_row *sends;
+    struct kit kit;
+    int64_t run;
 
     (void)state;
-    for (int n = 1; !found; n++) {
-        struct send_row *sends;
-        struct kit kit;
-        int64_t run;
-
-        kit_open(&kit, false, NULL);
-        kit.stepped = true;
-        kit_start(&kit);
-        kit_tap(&kit, 1, "700000001");
-        kit_answer(&kit, kit_request(&kit), true, 503, "");
-        store_mem_doubt(kit_store(&kit), n, false);
-        while (!kit.engine->n_doubts && !kit.first)
-            kit_pump(&kit);
-        found = kit.engine->n_doubts > 0;
-        if (found) {
-            run = send_elsewhere(&kit, arena);
-            for (int i = 0; i < 20; i++)
-                kit_pump(&kit);
-            assert_null(kit.first);
-            assert_int_equal(kit.engine->n_doubts, 0);
-            assert_int_equal(store_step_sends(kit_store(&kit), run, 0, arena, &sends), 1);
-            assert_int_equal(sends[0].state, SEND_SENDING);
-        }
-        kit_close(&kit);
+    kit_open(&kit, false, NULL);
+    kit.stepped = true;
+    kit_start(&kit);
+    kit_tap(&kit, 1, "700000001");
+    kit_answer(&kit, kit_request(&kit), true, 503, "");
+    kit_pump(&kit); /* the send is ready again, and due in a second or two */
+    for (int i = 0; i < 100 && !kit.engine->n_doubts; i++) {
+        store_mem_doubt(kit_store(&kit), 1, false);
+        kit_pump(&kit);
     }
+    assert_int_equal(kit.engine->n_doubts, 1);
+    store_mem_doubt(kit_store(&kit), 0, false);
+    run = send_elsewhere(&kit, arena);
+    for (int i = 0; i < 20; i++)
+        kit_pump(&kit);
+    assert_null(kit.first);
+    assert_int_equal(kit.engine->n_doubts, 0);
+    assert_int_equal(store_step_sends(kit_store(&kit), run, 0, arena, &sends), 1);
+    assert_int_equal(sends[0].state, SEND_SENDING);
+    kit_close(&kit);
     arena_free(arena);
 }
 
