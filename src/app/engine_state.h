@@ -42,8 +42,8 @@ struct channel_state {
     int64_t forbidden[3];      /* chats that got a 403 since the last success */
     int n_forbidden;
     int in_flight;
-    bool
-        behind; /* among the longest due some had begun before: what has not begun may stand behind many such */
+    /* Among the longest due some had begun before: what has not begun may stand behind many such. */
+    bool behind;
     bool crowded;                /* more chats may be due than there are places */
     bool latest_first;           /* of an odd number of places the latest get one more, next time */
     bool new_penalty, new_pause; /* not_before, paused: to be written with the next transaction */

@@ -189,8 +189,8 @@ bool store_failed(const struct store *store);
 /* An entry that is about to be matched. */
 struct store_asked_entry {
     int64_t id, notification;
-    const unsigned char *
-        key; /* its message's, of store_seen: the entry is being made, no run of it is there. NULL: it was made before */
+    /* Its message's, of store_seen: the entry is being made, no run of it is there. NULL: it was made before. */
+    const unsigned char *key;
     int64_t said_at;
     struct text channel, user_id; /* user_id.p == NULL: its customer is not known */
     struct text token;            /* of the button that may have been pressed; p == NULL: of none */

@@ -4,8 +4,8 @@
 #include <string.h>
 
 /* What a transaction is going to ask about what came in, asked at once, in two round trips, however much it is: first which keys were
-   seen before, which customers have chats, and which entries have runs; then, of those whose messages are new, what pgsql_prefetch_chats brings, with taps near in
-   time and the buttons that may have been pressed.
+   seen before, which customers have chats, and which entries have runs; then, of those whose messages are new, what pgsql_prefetch_chats
+   brings, with taps near in time and the buttons that may have been pressed.
 
    New keys are taken at once, because two nodes may have the same message: the other one waits here, and is told that it was seen. Those
    that nobody asks for are returned. A customer without a chat is kept as such; the chat is made without looking again, and if
@@ -272,10 +272,12 @@ struct load {
 
 static bool is_new(struct intake *in, const struct store_asked_entry *entry)
 {
-    const struct mem_seen *key =
-        entry->key ? pgsql_known_key(in->store, text_make((const char *)entry->key, STORE_KEY_BYTES)) : NULL;
+    const struct mem_seen *key;
 
-    return !entry->key || (key && key->at == PGSQL_NOT_ASKED_FOR);
+    if (!entry->key)
+        return true;
+    key = pgsql_known_key(in->store, text_make((const char *)entry->key, STORE_KEY_BYTES));
+    return key && key->at == PGSQL_NOT_ASKED_FOR;
 }
 
 static bool gather_buttons(struct intake *in, struct load *load)
